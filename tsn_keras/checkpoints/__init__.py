@@ -1,0 +1,1 @@
+"""Foreign weight files: readers, and the way into Keras variables."""

@@ -1,0 +1,43 @@
+"""Settings that more than one layer needs, as frozen records."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocess:
+    """How pixels become network input: the contract between data and model.
+
+    It travels with the weights: every preset and every weight file names one.
+
+    Attributes:
+        modality: "rgb" or "flow".
+        protocol: name of the rules for sampling, cropping and resizing.
+            "caffe" is the original's (temporal-segment-networks
+            tools/eval_net.py, pyActionRecog/action_caffe.py).
+        snippet_length: consecutive files in a snippet (1 for RGB, 5 for flow).
+        mean: value subtracted from each plane of one file, in the order of the
+            planes: B, G, R for RGB (cv2.imread order), one value for flow.
+        frame_size: (height, width) to which each file is resized.
+        crop_size: side of the square crops.
+    """
+
+    modality: str
+    protocol: str
+    snippet_length: int
+    mean: tuple[float, ...]
+    frame_size: tuple[int, int]
+    crop_size: int
+
+    @property
+    def channels(self):
+        """Planes of a snippet: 3 for one BGR image, 10 for five x, y pairs."""
+        planes_per_step = 2 if self.modality == "flow" else 3
+        return planes_per_step * self.snippet_length
+
+
+# The original's own values: action_caffe.py:27 (RGB mean), :69 (flow mean),
+# eval_net.py:97,107 (340 x 256), the deploy prototxts (224).
+PREPROCESS = {
+    "rgb": Preprocess("rgb", "caffe", 1, (104.0, 117.0, 123.0), (256, 340), 224),
+    "flow": Preprocess("flow", "caffe", 5, (128.0,), (256, 340), 224),
+}

@@ -1,0 +1,1 @@
+"""Videos to arrays: annotations, sampling, decoding, transforms, pipelines."""

@@ -1,0 +1,1 @@
+"""Where data meets model: scoring, score files, metrics, reports."""

@@ -1,0 +1,80 @@
+"""What every command does alike: errors, interruption, the last line."""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+
+
+class UsageError(Exception):
+    """The user can mend this; the text says how. Shown without a traceback."""
+
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 1  # A result was printed, but it is not over everything.
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count.
+
+
+@contextlib.contextmanager
+def quiet_frameworks():
+    """Silences what TensorFlow and its libraries print while they load.
+
+    They write to file descriptor 2 from C++, before any logger exists, so the
+    descriptor itself is turned away; what was written is shown if the load
+    fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            sink.seek(0)
+            sys.stderr.write(sink.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def say(text):
+    """Writes one line for people, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(command, argv=None):
+    """Runs `command(argv)` and ends the process with its exit status.
+
+    Args:
+        command: takes the argument list, returns (result, exit status); the
+            result is a dict that becomes the last line of standard output.
+        argv: the arguments, or None for those of the process.
+    """
+    # A scheduler that preempts a job sends SIGTERM: stop as for Ctrl-C, so
+    # that what was done is kept.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        result, status = command(argv)
+    except KeyboardInterrupt as stop:
+        message = str(stop) or "stopped"
+        say(f"\n{message}")
+        result, status = {"interrupted": message}, EXIT_INTERRUPTED
+    except UsageError as error:
+        say(f"error: {error}")
+        result, status = {"error": str(error)}, EXIT_USAGE
+    except BrokenPipeError:
+        # The reader (head, less) went away; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_SOME_FAILED)
+    print(json.dumps(result, ensure_ascii=False), flush=True)
+    sys.exit(status)
+
+
+def _interrupt(signum, frame):
+    raise KeyboardInterrupt(f"stopped by {signal.Signals(signum).name}")

@@ -1,0 +1,1 @@
+"""Keras models, their layers, and the records of published weights."""
