@@ -1,0 +1,184 @@
+"""Layers in which Caffe differs from Keras, and the segmental consensus."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def pooled_length(length, size, stride, pad):
+    """Outputs of a Caffe pooling along one axis (pooling_layer.cpp:93-107).
+
+    Caffe rounds up, and when there is padding drops a last window that would
+    start beyond the image and its left padding.
+    """
+    count = -(-(length + 2 * pad - size) // stride) + 1
+    if pad and (count - 1) * stride >= length + pad:
+        count -= 1
+    return count
+
+
+@keras.saving.register_keras_serializable("tsn_keras")
+class CaffePooling2D(keras.layers.Layer):
+    """Pooling with Caffe's window arithmetic (pooling_layer.cpp:93-215).
+
+    Keras rounds the number of windows down ("valid") or aligns them otherwise
+    ("same"), and its padded average leaves the padding out of the divisor;
+    Caffe rounds up and counts the padding, except for the part of a window
+    that overhangs the right or bottom padding.
+
+    Args:
+        mode: "max" or "average".
+        pool_size: side of the window in pixels.
+        stride: distance of windows in pixels.
+        pad: padding on each side in pixels.
+
+    Call arguments:
+        inputs: [N, H, W, C] with known H and W.
+
+    Returns:
+        [N, H', W', C], with H' and W' from `pooled_length`.
+    """
+
+    def __init__(self, mode, pool_size, stride=1, pad=0, **kwargs):
+        super().__init__(**kwargs)
+        if mode not in ("max", "average"):
+            raise ValueError(f'`mode` must be "max" or "average". Received: {mode!r}')
+        self.mode = mode
+        self.pool_size = pool_size
+        self.stride = stride
+        self.pad = pad
+
+    def _windows(self, length):
+        """Returns (count, padding after the axis) for an axis of `length`."""
+        count = pooled_length(length, self.pool_size, self.stride, self.pad)
+        end = (count - 1) * self.stride + self.pool_size
+        return count, max(0, end - length - self.pad)
+
+    def _is_same(self, length):
+        """Whether "same" puts its windows where Caffe puts them."""
+        count = -(-length // self.stride)
+        total = max(0, (count - 1) * self.stride + self.pool_size - length)
+        return self._windows(length)[0] == count and total // 2 == self.pad
+
+    def _scale(self, length):
+        """Window size over Caffe's divisor, for every window of an axis."""
+        starts = np.arange(self._windows(length)[0]) * self.stride - self.pad
+        ends = np.minimum(starts + self.pool_size, length + self.pad)
+        return self.pool_size / (ends - starts)
+
+    def call(self, inputs):
+        height, width = inputs.shape[1:3]
+        size, stride = self.pool_size, self.stride
+        if self.mode == "max" and self._is_same(height) and self._is_same(width):
+            # Keras' "same" maximum ignores padding, as Caffe does.
+            return ops.max_pool(inputs, size, stride, padding="same")
+        after = [self._windows(length)[1] for length in (height, width)]
+        if self.pad or any(after):
+            pads = [(0, 0), (self.pad, after[0]), (self.pad, after[1]), (0, 0)]
+            value = -np.inf if self.mode == "max" else 0
+            inputs = ops.pad(inputs, pads, constant_values=value)
+        if self.mode == "max":
+            return ops.max_pool(inputs, size, stride, padding="valid")
+        outputs = ops.average_pool(inputs, size, stride, padding="valid")
+        scale = np.outer(self._scale(height), self._scale(width))
+        if (scale != 1).any():
+            scale = ops.convert_to_tensor(scale[None, :, :, None], outputs.dtype)
+            outputs = outputs * scale
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        if height is None or width is None:
+            raise ValueError(
+                f"{self.name} needs a known height and width. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        counts = (self._windows(length)[0] for length in (height, width))
+        return (batch, *counts, channels)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "mode": self.mode,
+            "pool_size": self.pool_size,
+            "stride": self.stride,
+            "pad": self.pad,
+        }
+
+
+@keras.saving.register_keras_serializable("tsn_keras")
+class CaffeConv2D(keras.layers.Conv2D):
+    """Convolution padded alike on both sides (conv_layer.cpp).
+
+    Keras' "same" pads a strided convolution more on the right, which moves the
+    grid by a pixel; with stride 1 and an odd kernel the two agree.
+
+    Args:
+        filters: output channels.
+        kernel_size: side of the kernel in pixels.
+        strides: distance of windows in pixels.
+        pad: zeros on each side in pixels.
+    """
+
+    def __init__(self, filters, kernel_size, strides=1, pad=0, **kwargs):
+        strides = strides[0] if isinstance(strides, (tuple, list)) else strides
+        size = kernel_size[0] if isinstance(kernel_size, (tuple, list)) else kernel_size
+        same = strides == 1 and size == 2 * pad + 1
+        padding = "same" if same else "valid"
+        super().__init__(filters, size, strides=strides, padding=padding, **kwargs)
+        self.pad = pad
+
+    def _explicit_pad(self):
+        return self.pad if self.padding == "valid" else 0
+
+    def call(self, inputs):
+        pad = self._explicit_pad()
+        if pad:
+            inputs = ops.pad(inputs, [(0, 0), (pad, pad), (pad, pad), (0, 0)])
+        return super().call(inputs)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        pad = 2 * self._explicit_pad()
+        height, width = (None if x is None else x + pad for x in (height, width))
+        return super().compute_output_shape((batch, height, width, channels))
+
+    def get_config(self):
+        config = {**super().get_config(), "pad": self.pad}
+        # Derived from `pad`.
+        del config["padding"]
+        return config
+
+
+@keras.saving.register_keras_serializable("tsn_keras")
+class SegmentConsensus(keras.layers.Layer):
+    """Segmental consensus: one video's score from those of its segments.
+
+    TSN, ECCV 2016, section 3.1, equation 1. The original averages the scores
+    before the softmax, with a 3 x 1 pooling (train_val prototxt,
+    "segment_consensus").
+
+    Args:
+        kind: "average".
+
+    Call arguments:
+        inputs: raw scores [B, K, classes].
+
+    Returns:
+        [B, classes].
+    """
+
+    def __init__(self, kind="average", **kwargs):
+        super().__init__(**kwargs)
+        if kind != "average":
+            raise ValueError(f'`kind` must be "average". Received: {kind!r}')
+        self.kind = kind
+
+    def call(self, inputs):
+        return ops.mean(inputs, axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *input_shape[2:])
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind}
