@@ -1,0 +1,82 @@
+"""Frame and flow files on disk, as the original tools name them.
+
+A video is a folder with `img_%05d.jpg`, `flow_x_%05d.jpg`, `flow_y_%05d.jpg`,
+numbered from 1 (dense_flow src/common.cpp:52-57).
+"""
+
+import dataclasses
+import os
+import pathlib
+
+
+class FrameError(ValueError):
+    """A video's files cannot be used; the text names the file and the reason."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prefixes:
+    """What stands before the number in the names of the files."""
+
+    rgb: str = "img_"
+    flow_x: str = "flow_x_"
+    flow_y: str = "flow_y_"
+
+    def of(self, modality):
+        """Prefixes of the files that one step of a snippet reads."""
+        return (self.flow_x, self.flow_y) if modality == "flow" else (self.rgb,)
+
+
+def locate(root, video):
+    """Finds a video's frame folder: flat, in its class folder, in `frames/`.
+
+    Args:
+        root: the data folder.
+        video: annotations.Video.
+
+    Returns:
+        pathlib.Path, or None if there is no such folder.
+    """
+    root = pathlib.Path(root)
+    # Some copies of UCF101 spell the files of this class as their folder.
+    respelled = video.id.replace("v_HandStandPushups", "v_HandstandPushups")
+    for base in (root, root / "frames"):
+        for name in dict.fromkeys((video.id, respelled)):
+            for folder in (base / name, base / video.folder / name):
+                if folder.is_dir():
+                    return folder
+    return None
+
+
+def count(folder, prefixes):
+    """Counts a video's files, as the original does (benchmark_db.py:16-35).
+
+    Args:
+        folder: the video's folder.
+        prefixes: those of the modality; each must have as many files.
+
+    Returns:
+        int, the number of files of each prefix; 0 if there are none.
+
+    Raises:
+        FrameError: prefixes differ in their number of files, or a number
+            between the first and the last is missing.
+    """
+    numbers = {prefix: set() for prefix in prefixes}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            for prefix in prefixes:
+                stem = entry.name.removesuffix(".jpg")
+                digits = stem.removeprefix(prefix)
+                if stem != entry.name and digits != stem and digits.isdecimal():
+                    numbers[prefix].add(int(digits))
+    for prefix, found in numbers.items():
+        absent = set(range(1, len(found) + 1)) - found
+        if absent:
+            raise FrameError(
+                f"{folder}: {prefix}{min(absent):05d}.jpg is missing; there are "
+                f"{len(found)} files, up to number {max(found)}"
+            )
+    counts = {prefix: len(found) for prefix, found in numbers.items()}
+    if len(set(counts.values())) > 1:
+        raise FrameError(f"{folder}: numbers of files differ: {counts}")
+    return next(iter(counts.values()))
