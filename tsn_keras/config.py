@@ -1,6 +1,15 @@
 """Settings that more than one layer needs, as frozen records."""
 
 import dataclasses
+import os
+import pathlib
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used; the text names it and the way out.
+
+    Commands show the text without a traceback.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,3 +50,15 @@ PREPROCESS = {
     "rgb": Preprocess("rgb", "caffe", 1, (104.0, 117.0, 123.0), (256, 340), 224),
     "flow": Preprocess("flow", "caffe", 5, (128.0,), (256, 340), 224),
 }
+
+
+def cache_folder():
+    """Folder for what can be made or fetched again.
+
+    `TSN_KERAS_CACHE`, else `tsn_keras` in `XDG_CACHE_HOME` or ~/.cache.
+    """
+    named = os.environ.get("TSN_KERAS_CACHE")
+    if named:
+        return pathlib.Path(named).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(home).expanduser() / "tsn_keras"

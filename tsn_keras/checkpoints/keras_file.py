@@ -10,12 +10,14 @@ import pathlib
 
 import h5py
 
+from tsn_keras import config
+
 ATTRIBUTE = "tsn_keras"
 _MAX_ABOUT = 64 * 1024
 _MAX_DATASETS = 10_000
 
 
-class WeightFileError(ValueError):
+class WeightFileError(config.InputError):
     """A weight file cannot be used; the text names it and the reason."""
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 from keras import layers
 
+from tsn_keras import config
 
-class PortError(ValueError):
+
+class PortError(config.InputError):
     """The arrays and the model do not fit one another."""
 
 

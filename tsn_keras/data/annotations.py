@@ -8,6 +8,8 @@ import collections
 import dataclasses
 import pathlib
 
+from tsn_keras import config
+
 # data/hmdb51_splits/class_list.txt: the label order of the reference models.
 # It is not sorted (kick_ball before kick, sword_exercise before sword).
 HMDB51_CLASSES = tuple(
@@ -32,7 +34,7 @@ _HMDB51_CODES = {"0": None, "1": 0, "2": 1}  # unused, train, test
 ARCHIVE_FOLDERS = {"hmdb51": "testTrainMulti_7030_splits", "ucf101": "ucfTrainTestlist"}
 
 
-class AnnotationError(ValueError):
+class AnnotationError(config.InputError):
     """An annotation file is missing, or not what it should be."""
 
 

@@ -8,8 +8,10 @@ import dataclasses
 import os
 import pathlib
 
+from tsn_keras import config
 
-class FrameError(ValueError):
+
+class FrameError(config.InputError):
     """A video's files cannot be used; the text names the file and the reason."""
 
 

@@ -6,10 +6,13 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
+
+from tsn_keras import config
 
 
-class UsageError(Exception):
-    """The user can mend this; the text says how. Shown without a traceback."""
+class UsageError(config.InputError):
+    """A command cannot do what it was asked for; the text says what would help."""
 
 
 EXIT_OK = 0
@@ -59,22 +62,27 @@ def run(command, argv=None):
     # A scheduler that preempts a job sends SIGTERM: stop as for Ctrl-C, so
     # that what was done is kept.
     signal.signal(signal.SIGTERM, _interrupt)
+    warnings.showwarning = _show_warning
     try:
         result, status = command(argv)
     except KeyboardInterrupt as stop:
         message = str(stop) or "stopped"
         say(f"\n{message}")
         result, status = {"interrupted": message}, EXIT_INTERRUPTED
-    except UsageError as error:
-        say(f"error: {error}")
-        result, status = {"error": str(error)}, EXIT_USAGE
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_SOME_FAILED)
+    except (config.InputError, OSError) as error:
+        say(f"error: {error}")
+        result, status = {"error": str(error)}, EXIT_USAGE
     print(json.dumps(result, ensure_ascii=False), flush=True)
     sys.exit(status)
 
 
 def _interrupt(signum, frame):
     raise KeyboardInterrupt(f"stopped by {signal.Signals(signum).name}")
+
+
+def _show_warning(message, *_, **__):
+    say(f"warning: {message}")

@@ -10,7 +10,7 @@ from keras import layers
 
 from tsn_keras.models.layers import CaffeConv2D, CaffePooling2D
 
-FEATURES = 1024  # Channels of global_pool at width 1.
+FIRST_CHANNELS = 64  # Channels of conv1 at width 1.
 FINAL_SIZE = 7  # Side of the last feature map: global_pool is a fixed 7 x 7.
 
 # Output channels of each block's convolutions, and the pooling branch:
@@ -67,7 +67,7 @@ def BNInception(
 
     # === Functional Model ===
     inputs = keras.Input(input_shape, name="data")
-    x = _conv(inputs, 64, "conv1/7x7_s2", width, kernel=7, stride=2)  # 112
+    x = _conv(inputs, FIRST_CHANNELS, "conv1/7x7_s2", width, kernel=7, stride=2)  # 112
     x = CaffePooling2D("max", 3, 2, name="pool1_3x3_s2")(x)  # 56
     x = _conv(x, 64, "conv2/3x3_reduce", width)
     x = _conv(x, 192, "conv2/3x3", width, kernel=3)
@@ -96,6 +96,47 @@ def BNInception(
 def scaled(channels, width):
     """Number of channels at `width`."""
     return max(1, round(channels * width))
+
+
+def base_channels():
+    """Output channels at width 1 of every convolution, by Caffe name."""
+    parts = ("1x1", "3x3_reduce", "3x3")
+    parts += ("double_3x3_reduce", "double_3x3_1", "double_3x3_2")
+    found = {
+        "conv1/7x7_s2": FIRST_CHANNELS,
+        "conv2/3x3_reduce": 64,
+        "conv2/3x3": 192,
+    }
+    for block, (*channels, (_, projection)) in BLOCKS.items():
+        for part, count in zip(
+            (*parts, "pool_proj"), (*channels, projection), strict=True
+        ):
+            if count is not None:
+                found[f"{block}/{part}"] = count
+    return found
+
+
+def width_of(channels):
+    """Finds the width at which convolutions have these output channels.
+
+    Args:
+        channels: {Caffe name: output channels}, of any of the convolutions.
+
+    Returns:
+        float.
+
+    Raises:
+        ValueError: no width gives these numbers.
+    """
+    base = base_channels()
+    low = max((count - 0.5) / base[name] for name, count in channels.items())
+    high = min((count + 0.5) / base[name] for name, count in channels.items())
+    # Any width between them gives the same network; 0.25 reads better than
+    # the middle.
+    for width in (round((low + high) / 2, digits) for digits in range(17)):
+        if all(scaled(base[n], width) == count for n, count in channels.items()):
+            return width
+    raise ValueError(f"no width gives these numbers of channels: {channels}")
 
 
 def _conv(x, channels, name, width, kernel=1, stride=1):

@@ -1,0 +1,181 @@
+"""A data set's name to its test videos and their frame folders."""
+
+import dataclasses
+import os
+import pathlib
+
+from tsn_keras import config
+from tsn_keras.data import annotations, frames
+
+NAMES = ("demo", "hmdb51", "ucf101", "list")
+DATA_VARIABLE = "TSN_KERAS_DATA"
+
+
+class DatasetError(config.InputError):
+    """A data set cannot be used as it lies there; the text gives the next step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TestSet:
+    """The test videos of a split.
+
+    Attributes:
+        name: "demo", "hmdb51", "ucf101" or "list".
+        split: number of the split, or None for a list.
+        root: folder that holds the frame folders.
+        videos: annotations.Video in the order of the split.
+        classes: names of the classes, or None if the list does not name them.
+    """
+
+    name: str
+    split: int | None
+    root: pathlib.Path
+    videos: tuple[annotations.Video, ...]
+    classes: tuple[str, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """Those videos of a test set that are on disk for a modality.
+
+    Attributes:
+        videos: those whose folders hold files.
+        folders: their frame folders.
+        counts: their numbers of files.
+        missing: ids of the videos that have no folder.
+        failed: {id: reason} of the videos whose folders cannot be used.
+    """
+
+    videos: tuple[annotations.Video, ...]
+    folders: tuple[pathlib.Path, ...]
+    counts: tuple[int, ...]
+    missing: tuple[str, ...]
+    failed: dict[str, str]
+
+
+def data_folder(name, data):
+    """Folder of a data set: the one named, else one in TSN_KERAS_DATA."""
+    if data is not None:
+        root = pathlib.Path(data)
+    elif name == "list":
+        root = pathlib.Path()
+    else:
+        home = os.environ.get(DATA_VARIABLE)
+        if not home:
+            raise DatasetError(
+                f"where is {name}? Name the folder of its frames with --data, or "
+                f"put it into a folder {name} and set {DATA_VARIABLE} to the folder "
+                f"that holds that one"
+            )
+        root = pathlib.Path(home) / name
+    if not root.is_dir():
+        raise DatasetError(
+            f"there is no folder {root}: name the folder that holds the frame folders "
+            f"of {name} with --data"
+        )
+    return root
+
+
+def find_test_set(name, split, data=None, annotation_path=None):
+    """Finds the test videos of a split.
+
+    Args:
+        name: "hmdb51", "ucf101" or "list".
+        split: 1, 2 or 3; not used for a list.
+        data: the data folder, or None for `name` in TSN_KERAS_DATA.
+        annotation_path: folder of the official split files (default: in the
+            data folder), or the list file.
+
+    Returns:
+        TestSet.
+
+    Raises:
+        DatasetError, annotations.AnnotationError.
+    """
+    root = data_folder(name, data)
+    if name == "list":
+        if annotation_path is None:
+            raise DatasetError("name the list file with --annotations FILE")
+        videos = annotations.read_list(annotation_path)
+        return TestSet(name, None, root, videos, None)
+    found = annotations.read(name, annotation_path or root, split)
+    return TestSet(name, split, root, found.test, found.classes)
+
+
+def select(test, modality, prefixes, allow_missing=False):
+    """Finds the frame folders of a test set and counts their files.
+
+    Args:
+        test: TestSet.
+        modality: "rgb" or "flow".
+        prefixes: frames.Prefixes.
+        allow_missing: whether videos without a folder may be left out.
+
+    Returns:
+        Selection.
+
+    Raises:
+        DatasetError: folders are missing and must not be, or no folder holds
+            a file of the modality.
+    """
+    kept, missing, failed = [], [], {}
+    wanted = prefixes.of(modality)
+    for video in test.videos:
+        folder = frames.locate(test.root, video)
+        if folder is None:
+            missing.append(video.id)
+            continue
+        try:
+            count = frames.count(folder, wanted)
+        except (frames.FrameError, OSError) as error:
+            failed[video.id] = str(error)
+            continue
+        if count == 0:
+            failed[video.id] = f"{folder}: no files {wanted[0]}*.jpg"
+        elif count < (video.listed_frames or 0):
+            failed[video.id] = (
+                f"{folder}: {count} files {wanted[0]}*.jpg, but the list says "
+                f"{video.listed_frames}"
+            )
+        else:
+            kept.append((video, folder, count))
+    total = len(test.videos)
+    if missing and (not allow_missing or len(missing) == total):
+        raise DatasetError(
+            f"{len(missing)} of {total} test videos of {test.name} have no folder in "
+            f"{test.root}, as {_some(missing)}: complete the copy"
+            + (
+                ""
+                if len(missing) == total
+                else ", or score the others: --allow-missing"
+            )
+        )
+    if not kept:
+        video, reason = next(iter(failed.items()))
+        raise DatasetError(
+            f"none of {len(failed)} videos can be used; {video}: {reason}. "
+            f"{_files_there(frames.locate(test.root, _named(test, video)))}"
+        )
+    videos, folders, counts = zip(*kept, strict=True)
+    return Selection(videos, folders, counts, tuple(missing), failed)
+
+
+def _named(test, video_id):
+    return next(video for video in test.videos if video.id == video_id)
+
+
+def _files_there(folder):
+    """Says what a folder holds instead, for a user with other file names."""
+    names = sorted(os.listdir(folder))
+    if not names:
+        return "The folder is empty: extract the frames first"
+    return (
+        f"The folder holds {len(names)} files, as {names[0]}: if these are the "
+        f"frames, give what stands before the number with --rgb-prefix, "
+        f"--flow-x-prefix, --flow-y-prefix"
+    )
+
+
+def _some(names):
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown}, ..."

@@ -1,0 +1,85 @@
+"""Snippets to raw scores, on every device there is."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tsn_keras.data import transforms
+from tsn_keras.models.fold import fold
+
+CROPS = 10
+
+
+def strategy():
+    """All GPUs through tf.distribute, or the one device there is."""
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def scorer(build, preprocess, precision="float32"):
+    """Makes the function that scores a batch of snippets with ten crops.
+
+    To be called in the scope of the strategy that will run it.
+
+    Args:
+        build: function that returns the model, [N, S, S, C] to [N, classes].
+        preprocess: config.Preprocess.
+        precision: "float32" or "bfloat16".
+
+    Returns:
+        Function from uint8 [N, height, width, C] to float32 [N, 10, classes].
+    """
+    model = fold(build())
+    if precision != "float32":
+        model = _cast(model, precision)
+    side, is_flow = preprocess.crop_size, preprocess.modality == "flow"
+
+    def score(frames):
+        crops = transforms.ten_crop(frames, side, is_flow)
+        inputs = transforms.subtract_mean(crops, preprocess.mean)
+        inputs = tf.reshape(inputs, (-1, side, side, preprocess.channels))
+        scores = tf.cast(model(inputs, training=False), tf.float32)
+        return tf.reshape(scores, (-1, CROPS, scores.shape[-1]))
+
+    return score
+
+
+def _cast(model, precision):
+    """Copies a model to another precision."""
+
+    def clone(layer):
+        config = {**layer.get_config(), "dtype": precision}
+        return layer.__class__.from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def run(score, dataset, distribution):
+    """Scores the batches of a pipeline.
+
+    Args:
+        score: the function that `scorer` made.
+        dataset: that of data.pipeline.for_test; its batch must be a multiple
+            of the number of replicas.
+        distribution: the strategy in whose scope `score` was made.
+
+    Yields:
+        (video int [n], tick int [n], float32 [n, 10, classes]) of each batch.
+    """
+
+    @tf.function
+    def step(video, tick, frames):
+        return video, tick, distribution.run(score, args=(frames,))
+
+    if distribution.num_replicas_in_sync > 1:
+        dataset = distribution.experimental_distribute_dataset(dataset)
+    for batch in dataset:
+        video, tick, scores = (
+            np.concatenate([np.asarray(part) for part in local])
+            for local in map(distribution.experimental_local_results, step(*batch))
+        )
+        real = video >= 0
+        yield video[real], tick[real], scores[real]
