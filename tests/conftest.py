@@ -1,0 +1,49 @@
+"""What tests share: the golden arrays beside the checkout, isolation."""
+
+import lzma
+import os
+import pathlib
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SHARED = pathlib.Path(__file__).parents[2] / "shared"
+
+
+def _folder(name, what):
+    path = SHARED / name
+    if not path.is_dir():
+        pytest.skip(f"needs {what} in {name}/ of a folder `shared` beside the checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Folder of the arrays that the original Caffe computed."""
+    return _folder("golden", "the golden arrays of the original Caffe")
+
+
+@pytest.fixture(scope="session")
+def clips():
+    """Folder of real HMDB51 clips and the official annotations."""
+    return _folder("videos", "HMDB51 clips and official split files")
+
+
+@pytest.fixture(scope="session")
+def caffemodels(golden, tmp_path_factory):
+    """Folder with the genuine ucf101_{rgb,flow}_init.caffemodel."""
+    folder = tmp_path_factory.mktemp("caffemodels")
+    for packed in (golden / "weights").glob("*.caffemodel.xz"):
+        with lzma.open(packed) as source:
+            (folder / packed.stem).write_bytes(source.read())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _isolated(monkeypatch, tmp_path_factory):
+    """No test reads or writes the user's cache, data or weights."""
+    cache = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("TSN_KERAS_CACHE", str(cache))
+    monkeypatch.delenv("TSN_KERAS_DATA", raising=False)
+    monkeypatch.delenv("TSN_KERAS_WEIGHTS", raising=False)

@@ -1,0 +1,171 @@
+"""Single layers against the original Caffe's, forward and backward.
+
+Bound 1e-5 of the largest magnitude: float32 sums of at most 147 terms.
+"""
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tsn_keras.models import layers
+
+UNITS = np.load(pathlib.Path(__file__).parents[1] / "golden/layer_units.npz")
+BOUND = 1e-5
+
+
+def channels_last(array):
+    return array.transpose(0, 2, 3, 1)
+
+
+def assert_close(found, expected):
+    found = np.asarray(found)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= BOUND * np.abs(expected).max()
+
+
+def check(layer, case, training=False):
+    """Output and input gradient of `layer` against those of a golden case.
+
+    Of bn_test only the output: the fork's backward pass of a batch norm in the
+    test phase is none of the forward pass it made.
+    """
+    inputs = tf.constant(channels_last(UNITS[f"{case}:x"]))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = layer(inputs, training=training)
+        loss = tf.reduce_sum(outputs * channels_last(UNITS[f"{case}:dy"]))
+    assert_close(outputs, channels_last(UNITS[f"{case}:y"]))
+    if case != "bn_test":
+        assert_close(tape.gradient(loss, inputs), channels_last(UNITS[f"{case}:dx"]))
+    assert layer.compute_output_shape(inputs.shape) == outputs.shape
+
+
+POOLINGS = sorted(
+    key.removesuffix(":y")
+    for key in UNITS.files
+    if key.startswith("pool_") and key.endswith(":y") and "ties" not in key
+)
+
+
+@pytest.mark.parametrize("case", POOLINGS)
+def test_pooling_equals_caffe(case):
+    mode, *fields = case.removeprefix("pool_").split("_")
+    options = {field[0]: int(field[1:]) for field in fields[:-1]}
+    mode = "average" if mode == "ave" else mode
+    layer = layers.CaffePooling2D(mode, options["k"], options["s"], options.get("p", 0))
+    check(layer, case)
+
+
+def test_pooling_of_equal_maxima_equals_caffe():
+    # Which of the maxima gets the gradient is not compared.
+    layer = layers.CaffePooling2D("max", 3, 2)
+    found = layer(channels_last(UNITS["pool_max_ties:x"]))
+    assert_close(found, channels_last(UNITS["pool_max_ties:y"]))
+
+
+def test_there_are_poolings_to_compare():
+    assert len(POOLINGS) == 26
+
+
+@pytest.mark.parametrize(
+    ("case", "kernel", "stride", "pad"),
+    [
+        ("conv_k7_s2_p3", 7, 2, 3),
+        ("conv_k3_s1_p1", 3, 1, 1),
+        ("conv_k3_s2_p1", 3, 2, 1),
+        ("conv_k1_s1_p0", 1, 1, 0),
+    ],
+)
+def test_convolution_equals_caffe(case, kernel, stride, pad):
+    layer = layers.CaffeConv2D(4, kernel, stride, pad=pad)
+    layer.build(channels_last(UNITS[f"{case}:x"]).shape)
+    layer.kernel.assign(UNITS[f"{case}:blob0_before"].transpose(2, 3, 1, 0))
+    layer.bias.assign(UNITS[f"{case}:blob1_before"])
+    check(layer, case)
+
+
+@pytest.mark.parametrize(
+    ("case", "training", "options"),
+    [
+        ("bn_test", False, {}),
+        ("bn_train", True, {}),
+        ("bn_train_fwd3", True, {}),
+        ("bn_frozen_train", True, {}),
+        ("bn_train_mom_eps", True, {"momentum": 0.7, "epsilon": 0.01}),
+    ],
+)
+def test_batch_norm_equals_caffe(case, training, options):
+    """Keras' batch norm, at Caffe's settings, is the fork's BN layer."""
+    layer = keras.layers.BatchNormalization(
+        **{"momentum": 0.9, "epsilon": 1e-5, **options},
+        trainable="frozen" not in case,
+    )
+    layer.build(channels_last(UNITS[f"{case}:x"]).shape)
+    layer.set_weights([UNITS[f"{case}:blob{i}_before"] for i in range(4)])
+    if case == "bn_train_fwd3":
+        # Three passes in all, of which `check` does the last.
+        for _ in range(2):
+            layer(channels_last(UNITS[f"{case}:x"]), training=True)
+    check(layer, case, training)
+    for i, weight in enumerate(
+        (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+    ):
+        assert_close(weight, UNITS[f"{case}:blob{i}_after"][0])
+
+
+def test_inner_product_equals_caffe():
+    layer = keras.layers.Dense(6)
+    layer.build((None, 5))
+    layer.set_weights([UNITS["ip:blob0_before"].T, UNITS["ip:blob1_before"]])
+    assert_close(layer(UNITS["ip:x"][:, :, 0, 0]), UNITS["ip:y"])
+
+
+def test_consensus_equals_caffe():
+    layer = layers.SegmentConsensus()
+    assert_close(layer(UNITS["consensus_k3:x"][:, 0]), UNITS["consensus_k3:y"][:, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("length", "size", "stride", "pad", "expected"),
+    [(112, 3, 2, 0, 56), (56, 3, 2, 0, 28), (28, 3, 2, 0, 14), (14, 3, 2, 0, 7)]
+    + [(7, 3, 2, 0, 3), (7, 3, 1, 1, 7), (7, 7, 1, 0, 1), (8, 3, 2, 1, 5)],
+)
+def test_pooled_length(length, size, stride, pad, expected):
+    assert layers.pooled_length(length, size, stride, pad) == expected
+
+
+def test_same_and_explicit_padding_agree():
+    """The short cut through "same" gives what explicit padding gives."""
+    inputs = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32") - 5
+    layer = layers.CaffePooling2D("max", 3, 1, 1)
+    assert layer._is_same(8)
+    shortcut = layer(inputs)
+    layer._is_same = lambda length: False
+    np.testing.assert_array_equal(shortcut, layer(inputs))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.CaffePooling2D("average", 3, 2, 1, name="a"),
+        layers.CaffeConv2D(4, 3, 2, pad=1, name="b"),
+        layers.SegmentConsensus(name="c"),
+    ],
+)
+def test_config_round_trip(layer):
+    copy = layer.__class__.from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    shape = (2, 5, 6, 3)
+    assert copy.compute_output_shape(shape) == layer.compute_output_shape(shape)
+
+
+def test_errors_name_the_value():
+    with pytest.raises(ValueError, match="'median'"):
+        layers.CaffePooling2D("median", 3)
+    with pytest.raises(ValueError, match="'top_k'"):
+        layers.SegmentConsensus("top_k")
+    with pytest.raises(ValueError, match="known height and width"):
+        layers.CaffePooling2D("max", 3)(keras.Input((None, None, 3)))
