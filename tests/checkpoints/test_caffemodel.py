@@ -92,7 +92,7 @@ def test_layers_in_order_with_shapes_and_values(read):
 
 
 def test_v1_layers_and_legacy_shapes(read):
-    legacy = b"".join(field(i, n, 0) for i, n in zip((1, 2, 3, 4), (1, 1, 1, 3), strict=False))
+    legacy = b"".join(field(i, n, 0) for i, n in [(1, 1), (2, 1), (3, 1), (4, 3)])
     layers = read(v1_layer("ip", legacy + field(5, packed([1, 2, 3]))))
     assert layers["ip"][0].shape == (1, 1, 1, 3)
 

@@ -9,7 +9,7 @@ import tqdm
 from tsn_keras import config
 from tsn_keras.checkpoints import folders
 from tsn_keras.data import annotations, datasets, frames
-from tsn_keras.engine import console, metrics, report, scores
+from tsn_keras.engine import console, fusion, report, scores
 from tsn_keras.models import presets
 
 
@@ -145,7 +145,7 @@ def _report(request, outcomes):
         files = [(modality, outcomes[split, modality]) for modality in request.modality]
         opened = [scores.open(outcome.path) for _, outcome in files]
         for (modality, outcome), file in zip(files, opened, strict=True):
-            figures = _figures(scores.aggregate_file(file), file.labels)
+            figures = fusion.figures(scores.aggregate_file(file), file.labels)
             figures |= {
                 "stream": modality,
                 "split": split,
@@ -180,18 +180,6 @@ def _report(request, outcomes):
     return {"dataset": request.dataset, "results": results}, status
 
 
-def _figures(aggregated, labels):
-    """Accuracies in percent of scores [V, C]."""
-    predictions = aggregated.argmax(axis=1)
-    classes = aggregated.shape[1]
-    accuracy = metrics.mean_class_accuracy(predictions, labels, classes)
-    return {
-        "mean_class_accuracy": 100 * float(accuracy),
-        "top1": 100 * float(metrics.top_k_accuracy(aggregated, labels, 1)),
-        "top5": 100 * float(metrics.top_k_accuracy(aggregated, labels, 5)),
-    }
-
-
 def _fuse(split, request, opened, files):
     """Figures of the weighted sum of a split's streams.
 
@@ -202,7 +190,7 @@ def _fuse(split, request, opened, files):
     parts = [a[index] for a, index in zip(aggregated, joined.indices, strict=True)]
     weights = [presets.FUSION_WEIGHTS[modality] for modality in request.modality]
     return {
-        **_figures(scores.fuse(parts, weights), joined.labels),
+        **fusion.figures(scores.fuse(parts, weights), joined.labels),
         "stream": "fusion",
         "split": split,
         "weights": weights,
