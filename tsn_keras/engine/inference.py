@@ -30,19 +30,33 @@ def scorer(build, preprocess, precision="float32"):
     Returns:
         Function from uint8 [N, height, width, C] to float32 [N, 10, classes].
     """
-    model = fold(build())
-    if precision != "float32":
-        model = _cast(model, precision)
+    model = network(build, precision)
     side, is_flow = preprocess.crop_size, preprocess.modality == "flow"
 
     def score(frames):
         crops = transforms.ten_crop(frames, side, is_flow)
         inputs = transforms.subtract_mean(crops, preprocess.mean)
         inputs = tf.reshape(inputs, (-1, side, side, preprocess.channels))
-        scores = tf.cast(model(inputs, training=False), tf.float32)
+        scores = model(inputs)
         return tf.reshape(scores, (-1, CROPS, scores.shape[-1]))
 
     return score
+
+
+def network(build, precision="float32"):
+    """Makes a model's inference function: batch norms folded, in a precision.
+
+    Args:
+        build: function that returns the model.
+        precision: "float32" or "bfloat16".
+
+    Returns:
+        Function from float32 [N, S, S, C] to float32 [N, classes].
+    """
+    model = fold(build())
+    if precision != "float32":
+        model = _cast(model, precision)
+    return lambda inputs: tf.cast(model(inputs, training=False), tf.float32)
 
 
 def _cast(model, precision):
