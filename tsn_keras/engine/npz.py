@@ -145,11 +145,10 @@ def _pairs(outer, labels):
     count = len(labels)
     if outer.shape != (count, 2) or len(outer.data) != 2 * count or not count:
         raise _Refused(f"`scores` has shape {outer.shape}, not ({count}, 2)")
-    columns = outer.data[:count], outer.data[count:]
-    if not outer.fortran:
-        columns = outer.data[::2], outer.data[1::2]
     arrays = []
-    for index, (array, label) in enumerate(zip(*columns, strict=True)):
+    # NumPy lists an array's objects row by row, whatever their order in memory.
+    rows = zip(outer.data[::2], outer.data[1::2], strict=True)
+    for index, (array, label) in enumerate(rows):
         if not isinstance(array, _Array):
             raise _Refused(f"video {index} has no array of scores")
         arrays.append(array.numbers().astype(np.float32))

@@ -1,0 +1,149 @@
+"""The command `fuse`, with literal numbers, and with what goes wrong."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tsn_keras import config, fuse
+from tsn_keras.engine import npz, scores
+
+CLASSES = ("a", "b", "c")
+IDS = ("v1", "v2", "v3", "v4")
+LABELS = (0, 1, 2, 2)
+# Alone RGB has v1 and v4 right, flow v2 and v3; 1 : 1.5 all but v4.
+RGB = [[5, 1, 0], [2, 1, 0], [1, 0, 0], [0, 0, 1]]
+FLOW = [[0, 1, 0], [0, 4, 0], [0, 0, 4], [0, 2, 0]]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, values, order=(0, 1, 2, 3), failed=None, about=None):
+        path = tmp_path / name
+        rows = [
+            (IDS[i], LABELS[i], 30, np.tile(np.float32(values[i]), (25, 10, 1)))
+            for i in order
+        ]
+        about = about or {"dataset": "demo", "split": 1}
+        scores.write(path, rows, classes=CLASSES, about=about, failed=failed or {})
+        return str(path)
+
+    return write
+
+
+def by_file(result):
+    return {pathlib.Path(r["file"]).name: r for r in result["results"]}
+
+
+def test_fusion_is_joined_by_id(write, capsys):
+    files = [write("rgb.h5", RGB), write("flow.h5", FLOW, order=(3, 1, 0, 2))]
+    result, status = fuse.main([*files, "--weights", "1", "1.5"])
+    assert status == 0
+    found = by_file(result)
+    # Classes: a 1 video, b 1, c 2.
+    assert found["rgb.h5"]["mean_class_accuracy"] == pytest.approx(
+        100 * (1 + 0 + 0.5) / 3
+    )
+    assert found["flow.h5"]["mean_class_accuracy"] == pytest.approx(100 * 1.5 / 3)
+    assert found["fusion"]["mean_class_accuracy"] == pytest.approx(100 * 2.5 / 3)
+    assert found["fusion"]["top1"] == 75
+    assert found["fusion"]["top5"] == 100
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4].split() == ["fusion", "83.33", "75.00", "100.00"]
+    assert lines[5] == "4 videos"
+
+
+def test_weights_decide(write):
+    files = [write("rgb.h5", RGB), write("flow.h5", FLOW)]
+    result, _ = fuse.main([*files, "--weights", "1", "0"])
+    assert by_file(result)["fusion"]["top1"] == by_file(result)["rgb.h5"]["top1"]
+
+
+def test_details_are_written(write, tmp_path, capsys):
+    argv = [write("rgb.h5", RGB), "--per-class", "--confusion", str(tmp_path / "out")]
+    fuse.main(argv)
+    assert (tmp_path / "out.png").stat().st_size > 1000
+    text = (tmp_path / "out.csv").read_text()
+    assert text.splitlines() == ["true class,a,b,c", "a,1,0,0", "b,1,0,0", "c,1,0,1"]
+    assert "c           2      50.0  a (1)" in capsys.readouterr().out
+
+
+def test_original_files_join_by_position(write, tmp_path, capsys):
+    paths = []
+    for name, values in (("rgb", RGB), ("flow", FLOW)):
+        with scores.open(write(f"{name}.h5", values)) as file:
+            paths.append(str(tmp_path / f"{name}.npz"))
+            npz.write(file, paths[-1])
+    result, _ = fuse.main([*paths, "--weights", "1", "1.5"])
+    assert by_file(result)["fusion"]["top1"] == 75
+    assert "joined by position" in capsys.readouterr().err
+    with pytest.raises(config.InputError, match="names no videos and cannot be joined"):
+        fuse.main([paths[0], str(tmp_path / "flow.h5")])
+
+
+def test_missing_and_failed_videos(write, capsys):
+    failed = {"v4": "img_00001.jpg: the file is empty"}
+    files = [write("rgb.h5", RGB), write("flow.h5", FLOW, (0, 1, 2), failed)]
+    with pytest.raises(config.InputError, match=r"flow\.h5 lacks 1 \(v4\)"):
+        fuse.main(files)
+    result, status = fuse.main([*files, "--allow-missing"])
+    assert status == 1
+    assert (result["videos"], result["left_out"], result["failed"]) == (3, 1, failed)
+    assert "1 videos failed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--weights", "1", "2"], "gives 2 numbers for 1 files"),
+        (["--weights", "nan"], "not finite"),
+        (["--weights", "0"], "all 0"),
+        (["--confusion", "absent/x"], "no folder"),
+    ],
+)
+def test_impossible_options(write, argv, words):
+    with pytest.raises((config.InputError, OSError), match=words):
+        fuse.main([write("rgb.h5", RGB), *argv])
+
+
+def test_other_splits_are_refused(write):
+    files = [
+        write("a.h5", RGB),
+        write("b.h5", RGB, about={"dataset": "demo", "split": 2}),
+    ]
+    with pytest.raises(config.InputError, match="is of split 1, .* of 2"):
+        fuse.main(files)
+
+
+def run(*argv):
+    return subprocess.run(
+        [sys.executable, "-m", "tsn_keras.fuse", *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=pathlib.Path(__file__).parents[1],
+    )
+
+
+def test_as_a_process(write):
+    done = run(write("rgb.h5", RGB), write("flow.h5", FLOW), "--weights", "1", "1.5")
+    assert (done.returncode, done.stderr) == (0, "")
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert by_file(last)["fusion"]["top1"] == 75
+
+
+def test_errors_are_one_line_and_status_2(write, tmp_path):
+    text = tmp_path / "text.h5"
+    text.write_text("not scores")
+    empty = tmp_path / "empty.h5"
+    empty.touch()
+    for path in (tmp_path / "absent.h5", tmp_path, text, empty):
+        done = run(str(path))
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert path.name in done.stderr
+        assert "Traceback" not in done.stderr
+        assert path.name in json.loads(done.stdout)["error"]
