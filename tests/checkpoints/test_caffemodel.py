@@ -1,11 +1,11 @@
 """The .caffemodel reader: formats, genuine files, and hostile ones."""
 
 import runpy
-import struct
 import tracemalloc
 
 import numpy as np
 import pytest
+from caffe_writer import blob, field, layer, packed, shape, v1_layer, varint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,45 +16,6 @@ FUZZ = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-
-
-# A small encoder of the protobuf wire format, for files that Caffe would write
-# and for those that nobody should.
-def varint(value):
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def field(number, payload, wire=2):
-    tag = varint(number << 3 | wire)
-    if wire == 0:
-        return tag + varint(payload)
-    return tag + (varint(len(payload)) + payload if wire == 2 else payload)
-
-
-def packed(values, kind="f"):
-    return struct.pack(f"<{len(values)}{kind}", *values)
-
-
-def shape(*lengths):
-    return field(7, field(1, b"".join(map(varint, lengths))))
-
-
-def blob(values, lengths):
-    return shape(*lengths) + field(5, packed(values))
-
-
-def layer(name, *blobs, kind="Convolution"):
-    body = field(1, name.encode()) + field(2, kind.encode())
-    return field(100, body + b"".join(field(7, b) for b in blobs))
-
-
-def v1_layer(name, *blobs):
-    body = field(4, name.encode()) + field(5, 4, 0)
-    return field(2, body + b"".join(field(6, b) for b in blobs))
 
 
 VALID = (

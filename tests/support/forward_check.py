@@ -1,6 +1,6 @@
 """Compares every blob of a forward pass with what the original Caffe computed.
 
-python tests/models/forward_check.py {rgb,flow}
+python tests/support/forward_check.py {rgb,flow}
 
 Prints one JSON object with the largest errors; runs under every backend of
 Keras (KERAS_BACKEND). The arrays are those of tests/golden/forward_*.npz.

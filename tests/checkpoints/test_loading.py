@@ -1,0 +1,273 @@
+"""From a file or a preset to a model, and what is wrong with other files."""
+
+import hashlib
+import json
+import pathlib
+import warnings
+
+import caffe_writer
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import tsn_keras
+from tsn_keras import config, convert
+from tsn_keras.checkpoints import caffemodel, folders, keras_file, loading
+from tsn_keras.models import bn_inception, presets
+
+WIDTH = 0.1
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    built = bn_inception.BNInception((224, 224, 10), classes=7, width=WIDTH)
+    for layer in built.layers:
+        if layer.name.endswith("_bn"):
+            shape = layer.gamma.shape
+            random = np.random.default_rng(len(layer.name))
+            layer.set_weights([random.uniform(0.5, 1, shape) for _ in range(4)])
+    return built
+
+
+@pytest.fixture(scope="module")
+def data(model):
+    return caffe_writer.of_model(model, bn_inception.base_channels())
+
+
+@pytest.fixture
+def caffe_file(tmp_path, data):
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(data)
+    return path
+
+
+def assert_same(found, expected):
+    for name, a, b in zip(
+        [w.path for w in expected.weights],
+        found.get_weights(),
+        expected.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+def test_load_of_a_caffemodel(caffe_file, model):
+    loaded = tsn_keras.load(caffe_file)
+    assert loaded.input_shape == (None, 224, 224, 10)
+    assert_same(loaded, model)
+
+
+def test_what_is_read_off_a_caffemodel(caffe_file, data):
+    found = loading.find(str(caffe_file))
+    assert found.sha256 == hashlib.sha256(data).hexdigest()
+    assert found.architecture == loading.Architecture(10, 7, found.architecture.width)
+    assert found.architecture.modality == "flow"
+    assert found.architecture.preprocess is config.PREPROCESS["flow"]
+    assert found.preset is None
+
+
+def test_convert_and_load(caffe_file, model, tmp_path, capsys):
+    target = tmp_path / "out.weights.h5"
+    result, status = convert.main([str(caffe_file), str(target)])
+    assert status == 0
+    assert (result["modality"], result["classes"]) == ("flow", 7)
+    assert result["blobs"] == 416
+    assert result["parameters"] == model.count_params()
+    assert result["source_sha256"] in capsys.readouterr().out
+    assert_same(tsn_keras.load(target), model)
+    about, shapes = keras_file.shapes(target)
+    assert about["source"] == "net.caffemodel"
+    assert len(shapes) == 416
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "net.caffemodel",
+        "out.weights.h5",
+    ]
+
+
+def test_load_of_a_file_that_keras_wrote(tmp_path):
+    """Without what `convert` adds: everything is read off the shapes."""
+    plain = bn_inception.BNInception((224, 224, 3), classes=5, width=0.25)
+    path = tmp_path / "plain.weights.h5"
+    plain.save_weights(path)
+    found = loading.find(path)
+    assert found.architecture == loading.Architecture(3, 5, 0.25)
+    assert_same(found.build(), plain)
+
+
+@pytest.mark.parametrize("name", ["fc", "fc8-kinetics"])
+def test_classifier_of_any_name(caffe_file, name):
+    """Initialisations may call the classifier otherwise."""
+    layers = caffemodel.read(caffe_file)
+    layers[name] = layers.pop("fc-action")
+    assert loading.classifier_name(layers) == name
+    assert loading.of_blobs(layers, "x").classes == 7
+    assert "fc-action" in loading.rename_classifier(layers)
+
+
+def test_blobs_without_a_place_are_listed(caffe_file, data, tmp_path):
+    extra = caffe_writer.layer("aux/conv", caffe_writer.blob([1, 2], (2,)))
+    caffe_file.write_bytes(data + extra)
+    with pytest.raises(config.InputError, match=r"aux/conv\[0\] \(2,\)"):
+        tsn_keras.load(caffe_file)
+    with pytest.raises(config.InputError, match="aux/conv"):
+        convert.main([str(caffe_file), str(tmp_path / "out.weights.h5")])
+    assert not (tmp_path / "out.weights.h5").exists()
+
+
+def test_missing_blobs_are_listed(caffe_file):
+    layers = caffemodel.read(caffe_file)
+    del layers["inception_5b/pool_proj_bn"]
+    weights = loading.find(caffe_file)
+    broken = loading.Weights(weights.path, "", None, weights.architecture, layers)
+    with pytest.raises(config.InputError, match="inception_5b_pool_proj_bn/beta"):
+        broken.build()
+
+
+def test_other_networks_are_named(tmp_path):
+    path = tmp_path / "vgg.caffemodel"
+    path.write_bytes(caffe_writer.layer("conv1_1", caffe_writer.blob([1], (1,))))
+    with pytest.raises(config.InputError, match="not a BN-Inception.*conv1_1"):
+        tsn_keras.load(path)
+
+
+def test_wrong_paths_are_named(tmp_path):
+    with pytest.raises(
+        config.InputError, match="neither a file nor a preset.*ucf101_rgb"
+    ):
+        tsn_keras.load(tmp_path / "absent.caffemodel")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        tsn_keras.load(tmp_path)
+    with pytest.raises(config.InputError, match="no folder"):
+        convert.main(["x.caffemodel", str(tmp_path / "absent/out.weights.h5")])
+    with pytest.raises(config.InputError, match="is a Keras file already"):
+        convert.main(["x.weights.h5", str(tmp_path / "out.weights.h5")])
+    with pytest.raises(config.InputError, match=r"MODEL\.caffemodel"):
+        convert.main(["x.caffemodel", str(tmp_path / "out.h5")])
+
+
+@pytest.mark.parametrize("kind", ["text", "cut", "huge", "external", "link"])
+def test_keras_files_of_strangers_are_checked(tmp_path, kind):
+    path = tmp_path / "w.weights.h5"
+    bn_inception.BNInception(classes=3, width=WIDTH).save_weights(path)
+    if kind == "text":
+        path.write_text("text")
+    elif kind == "cut":
+        path.write_bytes(path.read_bytes()[:5000])
+    else:
+        with h5py.File(path, "r+") as file:
+            group = file["layers/dense/vars"]
+            del group["0"]
+            if kind == "huge":
+                group.create_dataset("0", (2**30, 2**20), "f4", chunks=(1, 2**10))
+            elif kind == "external":
+                place = [("/etc/hostname", 0, 4 * 306)]
+                group.create_dataset("0", (102, 3), "f4", external=place)
+            else:
+                group["0"] = h5py.ExternalLink("other.h5", "x")
+    with pytest.raises(config.InputError, match=r"w\.weights\.h5"):
+        tsn_keras.load(path)
+
+
+def test_weight_file_that_lies_about_its_width(tmp_path, model):
+    path = tmp_path / "w.weights.h5"
+    keras_file.save(model, path, {"width": 0.5})
+    with pytest.raises(config.InputError, match="says width 0.5"):
+        tsn_keras.load(path)
+
+
+def test_preset_is_found_in_the_order_of_the_folders(
+    tmp_path, monkeypatch, caffe_file, data
+):
+    preset = presets.PRESETS["hmdb51_flow_split2"]
+    places = [tmp_path / name for name in ("flag", "variable", "work/weights", "cache")]
+    monkeypatch.setenv("TSN_KERAS_WEIGHTS", str(places[1]))
+    monkeypatch.setenv("TSN_KERAS_CACHE", str(places[3]))
+    places[3] = places[3] / "weights"
+    for place in places:
+        place.mkdir(parents=True)
+        (place / preset.file).write_bytes(data)
+    monkeypatch.chdir(tmp_path / "work")
+    assert folders.find(preset, places[0]) == places[0] / preset.file
+    assert folders.find(preset) == places[1] / preset.file
+    (places[1] / preset.file).rename(places[1] / f"{preset.file}.v5")
+    assert folders.find(preset) == places[1] / f"{preset.file}.v5"
+    (places[1] / f"{preset.name}.weights.h5").touch()
+    assert folders.find(preset) == places[1] / f"{preset.name}.weights.h5"
+    for path in places[1].iterdir():
+        path.unlink()
+    assert folders.find(preset) == pathlib.Path("weights") / preset.file
+    pathlib.Path("weights", preset.file).unlink()
+    assert folders.find(preset) == places[3] / preset.file
+
+
+def test_preset_of_another_model_is_refused(tmp_path, data):
+    (tmp_path / presets.PRESETS["hmdb51_flow_split1"].file).write_bytes(data)
+    with pytest.raises(config.InputError, match="flow, 51 classes.* 7 classes"):
+        tsn_keras.load("hmdb51_flow_split1", folder=tmp_path)
+
+
+def test_offline_says_what_to_put_where(monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(keras.utils, "get_file", fail)
+    with pytest.raises(config.InputError) as caught:
+        tsn_keras.load("hmdb51_rgb_split1", folder=tmp_path)
+    text = str(caught.value)
+    preset = presets.PRESETS["hmdb51_rgb_split1"]
+    assert preset.url in text
+    assert "no route to host" in text
+    assert str(tmp_path) in text
+    assert preset.file in text
+
+
+def test_download_lands_in_the_cache_when_whole(monkeypatch, tmp_path, data):
+    monkeypatch.setenv("TSN_KERAS_CACHE", str(tmp_path))
+    server = tmp_path / "server"
+    server.mkdir()
+    preset = presets.PRESETS["imagenet_flow"]
+    (server / preset.file).write_bytes(data)
+    monkeypatch.setitem(
+        presets.PRESETS,
+        preset.name,
+        presets.dataclasses.replace(preset, url=(server / preset.file).as_uri()),
+    )
+    loaded = tsn_keras.load("imagenet_flow")
+    assert loaded.output_shape == (None, 7)
+    assert (tmp_path / "weights" / preset.file).read_bytes() == data
+    assert [p.name for p in (tmp_path / "weights").iterdir()] == [preset.file]
+
+
+def test_kinetics_must_be_fetched_by_hand():
+    with pytest.raises(config.InputError, match="by hand.*kinetics_action"):
+        tsn_keras.load("kinetics_rgb")
+
+
+def test_digest_is_recorded_and_a_change_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("TSN_KERAS_CACHE", str(tmp_path / "cache"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        folders.check_digest("a.caffemodel", "11")
+        folders.check_digest("b.caffemodel", "22")
+        folders.check_digest("a.caffemodel", "11")
+    record = tmp_path / "cache/sha256.json"
+    assert json.loads(record.read_text()) == {
+        "a.caffemodel": "11",
+        "b.caffemodel": "22",
+    }
+    with pytest.warns(UserWarning, match="a.caffemodel has sha256 33, but had 11"):
+        folders.check_digest("a.caffemodel", "33")
+    assert json.loads(record.read_text())["a.caffemodel"] == "11"
+
+
+@pytest.mark.parametrize("modality", ["rgb", "flow"])
+def test_genuine_caffemodels_convert_and_load(caffemodels, modality, tmp_path):
+    source = caffemodels / f"ucf101_{modality}_init.caffemodel"
+    target = tmp_path / "genuine.weights.h5"
+    result, _ = convert.main([str(source), str(target)])
+    assert result["modality"] == modality
+    assert (result["classes"], result["width"], result["blobs"]) == (101, 1.0, 416)
+    assert result["parameters"] == {"rgb": 10_393_797, "flow": 10_415_749}[modality]
+    assert_same(tsn_keras.load(target), tsn_keras.load(source))

@@ -1,0 +1,117 @@
+"""The network's shape: sizes, names, widths, refusals."""
+
+import keras
+import numpy as np
+import pytest
+
+from tsn_keras.models import bn_inception
+from tsn_keras.models.bn_inception import BNInception
+
+# Trainable-type blobs of the four deploy files: convolutions and classifier;
+# batch norms add four times their 10,016 channels, of which half are
+# statistics.
+DEPLOY_PARAMETERS = {
+    (3, 101): 10_373_765,
+    (10, 101): 10_395_717,
+    (3, 51): 10_322_515,
+    (10, 51): 10_344_467,
+}
+
+
+@pytest.mark.parametrize(("channels", "classes"), DEPLOY_PARAMETERS)
+def test_parameters(channels, classes):
+    model = BNInception((224, 224, channels), classes=classes)
+    statistics = 2 * 10_016
+    expected = DEPLOY_PARAMETERS[channels, classes] + statistics
+    assert model.count_params() == expected
+    assert model.output_shape == (None, classes)
+
+
+def test_blocks_have_the_sizes_of_the_original():
+    model = BNInception()
+    sizes = {
+        name: model.get_layer(f"inception_{name}_output").output.shape[1:]
+        for name in ("3a", "3b", "3c", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
+    }
+    assert sizes == {
+        "3a": (28, 28, 256),
+        "3b": (28, 28, 320),
+        "3c": (14, 14, 576),
+        "4a": (14, 14, 576),
+        "4b": (14, 14, 576),
+        "4c": (14, 14, 608),
+        "4d": (14, 14, 608),
+        "4e": (7, 7, 1056),
+        "5a": (7, 7, 1024),
+        "5b": (7, 7, 1024),
+    }
+
+
+def test_layers_bear_the_names_of_the_caffe_file(golden):
+    """Every layer of the deploy file; Caffe itself adds the `_split` ones."""
+    arrays = np.load(golden / "forward/ucf101_rgb_key_f32.npz")
+    expected = {n.replace("/", "_") for n in arrays["layer_names"] if "split" not in n}
+    found = {layer.name for layer in BNInception().layers}
+    assert expected - {"data"} == found - {"data", "flatten"}
+
+
+def test_pool_of_5b_is_the_maximum():
+    model = BNInception()
+    modes = {
+        name: model.get_layer(f"inception_{name}_pool").mode
+        for name in ("3a", "3c", "4e", "5a", "5b")
+    }
+    assert modes == {
+        "3a": "average",
+        "3c": "max",
+        "4e": "max",
+        "5a": "average",
+        "5b": "max",
+    }
+
+
+@pytest.mark.parametrize("width", [0.125, 0.3, 0.5, 1.0, 1.7])
+def test_width_is_found_from_the_channels(width):
+    base = bn_inception.base_channels()
+    assert len(base) == 69
+    channels = {n: bn_inception.scaled(c, width) for n, c in base.items()}
+    found = bn_inception.width_of(channels)
+    assert {n: bn_inception.scaled(c, found) for n, c in base.items()} == channels
+    model = BNInception(classes=None, width=width)
+    for name, count in channels.items():
+        assert model.get_layer(name.replace("/", "_")).filters == count
+
+
+def test_channels_of_no_width_are_refused():
+    channels = bn_inception.base_channels() | {"inception_4c/3x3": 7}
+    with pytest.raises(ValueError, match="no width"):
+        bn_inception.width_of(channels)
+
+
+def test_features_alone():
+    model = BNInception(classes=None)
+    assert model.output_shape == (None, 1024)
+    assert "fc-action" not in {layer.name for layer in model.layers}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"input_shape": (256, 256, 3)}, r"\(256, 256, 3\)"),
+        ({"width": 0}, "width=0"),
+        ({"classes": 0}, "classes=0"),
+    ],
+)
+def test_errors_name_the_value(options, words):
+    with pytest.raises(ValueError, match=words):
+        BNInception(**options)
+
+
+def test_saves_and_loads(tmp_path):
+    model = BNInception(classes=4, width=0.1)
+    model.save(tmp_path / "m.keras")
+    copy = keras.models.load_model(tmp_path / "m.keras")
+    images = np.random.default_rng(0).normal(size=(2, 224, 224, 3)).astype("f4")
+    np.testing.assert_array_equal(
+        model.predict(images, verbose=0), copy.predict(images, verbose=0)
+    )

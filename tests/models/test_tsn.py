@@ -1,0 +1,65 @@
+"""TSN: the consensus of a backbone's scores, saved and loaded."""
+
+import keras
+import numpy as np
+import pytest
+
+from tsn_keras.models.bn_inception import BNInception
+from tsn_keras.models.fold import fold
+from tsn_keras.models.tsn import TSN
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    keras.utils.set_random_seed(0)
+    return BNInception(classes=4, width=0.1)
+
+
+@pytest.fixture
+def videos():
+    random = np.random.default_rng(0)
+    return random.normal(0, 50, (2, 3, 224, 224, 3)).astype("f4")
+
+
+def test_score_is_the_mean_of_the_segments_raw_scores(backbone, videos):
+    model = TSN(backbone, segments=3)
+    assert model.input_shape == (None, 3, 224, 224, 3)
+    found = model.predict(videos, verbose=0)
+    parts = [backbone.predict(videos[:, k], verbose=0) for k in range(3)]
+    expected = np.mean(parts, axis=0)
+    # The same float32 sums in batches of another size.
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_saves_and_loads(backbone, videos, tmp_path):
+    model = TSN(backbone, segments=3, consensus="average")
+    model.save(tmp_path / "tsn.keras")
+    copy = keras.models.load_model(tmp_path / "tsn.keras")
+    np.testing.assert_array_equal(
+        model.predict(videos, verbose=0), copy.predict(videos, verbose=0)
+    )
+    assert copy.get_layer("segment_consensus").kind == "average"
+
+
+def test_errors_name_the_value(backbone):
+    with pytest.raises(ValueError, match="Received: 0"):
+        TSN(backbone, segments=0)
+    with pytest.raises(ValueError, match="'vote'"):
+        TSN(backbone, consensus="vote")
+
+
+def test_fold_leaves_the_model_alone_and_the_function_the_same(backbone, videos):
+    random = np.random.default_rng(1)
+    for layer in backbone.layers:
+        if layer.name.endswith("_bn"):
+            shape = layer.gamma.shape
+            layer.set_weights([random.uniform(0.5, 1.5, shape) for _ in range(4)])
+    before = [w.copy() for w in backbone.get_weights()]
+    folded = fold(backbone)
+    for found, value in zip(backbone.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, value)
+    kinds = {type(layer).__name__ for layer in folded.layers}
+    assert not kinds & {"BatchNormalization", "Dropout"}
+    expected = backbone.predict(videos[0], verbose=0)
+    found = folded.predict(videos[0], verbose=0)
+    assert np.abs(found - expected).max() <= 2e-4 * np.abs(expected).max()

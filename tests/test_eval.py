@@ -1,0 +1,376 @@
+"""The command `eval` on small videos: figures, faults, interruption."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import clips
+import cv2
+import numpy as np
+import pytest
+
+import tsn_keras
+from tsn_keras import config, eval
+from tsn_keras.engine import metrics, scores
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    root = tmp_path_factory.mktemp("eval")
+    clips.make_case(root)
+    return root
+
+
+@pytest.fixture
+def case(prepared, tmp_path):
+    """A fresh copy of the videos and weights, and the arguments for them."""
+    root = tmp_path / "case"
+    shutil.copytree(prepared, root)
+    argv = [
+        *("--dataset", "list", "--annotations", str(root / "list.txt")),
+        *("--data", str(root / "data"), "--scores", str(root / "s.h5")),
+        *("--weights", str(root / "rgb.weights.h5"), str(root / "flow.weights.h5")),
+    ]
+    return root, argv
+
+
+def rgb_only(argv):
+    return [*argv[:-1], "--modality", "rgb"]
+
+
+def run(argv, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "tsn_keras.eval", *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        **options,
+    )
+
+
+def read(path):
+    with scores.open(path) as file:
+        return {video: file.read(video) for video in file.video_ids}
+
+
+def plain_scores(root, name, count, modality):
+    """The original's procedure in NumPy and OpenCV, one snippet at a time."""
+    depth = {"rgb": 1, "flow": 5}[modality]
+    step = (count - depth) // 24
+    model = tsn_keras.load(root / f"{modality}.weights.h5")
+    out = []
+    for tick in [1 + i * step for i in range(25)] if step > 0 else [1] * 25:
+        planes = []
+        for number in range(tick, tick + depth):
+            for prefix in {"rgb": ("img_",), "flow": ("flow_x_", "flow_y_")}[modality]:
+                path = root / "data" / name / f"{prefix}{min(count, number):05d}.jpg"
+                flag = cv2.IMREAD_COLOR if prefix == "img_" else cv2.IMREAD_GRAYSCALE
+                planes.append(cv2.resize(cv2.imread(str(path), flag), (340, 256)))
+        stack = np.dstack(planes)
+        places = [(0, 0), (0, 116), (32, 0), (32, 116), (16, 58)]
+        crops = [stack[y : y + 224, x : x + 224] for y, x in places]
+        mirrored = [crop[:, ::-1].copy() for crop in crops]
+        if modality == "flow":
+            for crop in mirrored:
+                crop[..., ::2] = 255 - crop[..., ::2]
+        mean = (104, 117, 123) if modality == "rgb" else 128
+        images = np.stack(crops + mirrored).astype("f4") - np.array(mean, "f4")
+        out.append(model.predict(images, verbose=0))
+    return np.stack(out)
+
+
+def test_scores_and_figures(case, capsys):
+    """Against the plain procedure; the network there is not folded."""
+    root, argv = case
+    result, status = eval.main(argv)
+    assert status == 0
+    aggregated = {}
+    for modality in ("rgb", "flow"):
+        found = read(root / f"s_{modality}.h5")
+        assert list(found) == ["a", "b", "c", "d"]
+        for name, count in (("a", 27), ("b", 30), ("c", 12)):
+            expected = plain_scores(root, name, count, modality)
+            error = np.abs(found[name] - expected).max()
+            # Float32 rounding of 70 layers, folded on one side only.
+            assert error <= 2e-4 * np.abs(expected).max(), (modality, name)
+            assert expected.std(axis=(0, 1)).max() > 0 or count == 12
+        aggregated[modality] = np.stack([v.mean(1).mean(0) for v in found.values()])
+    fused = aggregated["rgb"] + 1.5 * aggregated["flow"]
+    figures = {r["stream"]: r for r in result["results"]}
+    for stream, values in (*aggregated.items(), ("fusion", fused)):
+        expected = metrics.mean_class_accuracy(values.argmax(1), np.arange(4), 6)
+        assert figures[stream]["mean_class_accuracy"] == pytest.approx(100 * expected)
+        assert figures[stream]["videos"] == figures[stream]["of"] == 4
+    assert capsys.readouterr().out.splitlines()[0].split()[:3] == [
+        "split",
+        "stream",
+        "videos",
+    ]
+
+
+def test_score_file_says_what_it_is_of(case):
+    root, argv = case
+    eval.main(rgb_only(argv))
+    with scores.open(root / "s.h5") as file:
+        assert list(file.frames) == [27, 30, 12, 40]
+        weights = file.about.pop("weights_sha256")
+        assert len(weights) == 64
+        assert file.about == {
+            "dataset": "list",
+            "split": None,
+            "modality": "rgb",
+            "protocol": "caffe",
+            "snippets": 25,
+            "crops": 10,
+            "precision": "float32",
+            "weights": "rgb.weights.h5",
+            "tsn_keras": tsn_keras.__version__,
+        }
+    assert not list(root.glob("*.partial"))
+
+
+def test_terminal_is_quiet_and_ends_in_json(case):
+    _, argv = case
+    done = run(rgb_only(argv))
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("split")
+    assert json.loads(lines[-1])["dataset"] == "list"
+    # Nothing but the progress bar.
+    text = done.stderr.replace("\r", "\n").splitlines()
+    assert all(line.startswith("list rgb:") for line in text if line.strip())
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "cut", "gap"])
+def test_a_bad_file_fails_its_video_only(case, kind, capsys):
+    root, argv = case
+    path = root / "data/b/img_00007.jpg"
+    kept = path.read_bytes()
+    if kind == "missing":
+        path = root / "data/b/img_00030.jpg"
+        kept = path.read_bytes()
+        path.unlink()
+    elif kind == "gap":
+        path.unlink()
+    else:
+        path.write_bytes(kept[:500] if kind == "cut" else b"")
+    result, status = eval.main(rgb_only(argv))
+    (figures,) = result["results"]
+    assert status == 1
+    assert (figures["videos"], figures["of"]) == (3, 4)
+    assert list(figures["failed"]) == ["b"]
+    word = "the list says 30" if kind == "missing" else "img_00007.jpg"
+    assert word in figures["failed"]["b"]
+    assert "1 videos failed" in capsys.readouterr().err
+    assert list(read(root / "s.h5")) == ["a", "c", "d"]
+    # Mended, the same command scores that video and keeps the others.
+    path.write_bytes(kept)
+    result, status = eval.main(rgb_only(argv))
+    assert status == 0
+    assert result["results"][0]["videos"] == 4
+    assert "3 videos are already in" in capsys.readouterr().err
+    assert list(read(root / "s.h5")) == ["a", "b", "c", "d"]
+
+
+def rows(journal):
+    try:
+        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as database:
+            return database.execute("SELECT count(*) FROM scores").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_and_run_again_is_as_if_never_stopped(case, stop):
+    root, argv = case
+    argv = [*rgb_only(argv), "--batch", "2"]
+    whole = [*argv, "--scores", str(root / "whole.h5")]
+    assert run(whole).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tsn_keras.eval", *argv],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    journal = root / "s.h5.partial"
+    while process.poll() is None and rows(journal) < 30:
+        time.sleep(0.01)
+    process.send_signal(stop)
+    out, err = process.communicate(timeout=60)
+    assert not (root / "s.h5").exists()
+    done_before = rows(journal)
+    assert done_before >= 30
+    if stop != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "the same command goes on" in json.loads(out)["interrupted"]
+        assert "Traceback" not in err
+    done = run(argv)
+    assert done.returncode == 0
+    for name, found in read(root / "whole.h5").items():
+        # Batches start elsewhere; the kernels' rounding may depend on it.
+        again = read(root / "s.h5")[name]
+        np.testing.assert_allclose(again, found, atol=1e-5 * np.abs(found).max())
+
+
+def test_scores_of_other_weights_are_not_mixed(case):
+    root, argv = case
+    eval.main(rgb_only(argv))
+    clips.make_weights(root / "rgb.weights.h5", 3, seed=5)
+    with pytest.raises(config.InputError, match=r"s\.h5.*weights_sha256.*--scores"):
+        eval.main(rgb_only(argv))
+
+
+def test_bfloat16_is_near(case):
+    root, argv = case
+    eval.main(rgb_only(argv))
+    other = [*rgb_only(argv), "--scores", str(root / "b.h5")]
+    eval.main([*other, "--precision", "bfloat16"])
+    exact, rough = read(root / "s.h5"), read(root / "b.h5")
+    for name, values in exact.items():
+        error = np.abs(rough[name] - values).max() / np.abs(values).max()
+        # 8 bits of mantissa through 70 layers: not exact, and not another net.
+        assert 1e-5 < error < 0.1
+
+
+TWO_DEVICES = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+from tsn_keras import eval
+from tsn_keras.engine import console, inference
+def strategy():
+    found = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    assert found.num_replicas_in_sync == 2
+    return found
+inference.strategy = strategy
+console.run(eval.main, sys.argv[1:])
+"""
+
+
+def test_two_devices_give_the_scores_of_one(case):
+    root, argv = case
+    eval.main(argv)
+    other = [*argv, "--scores", str(root / "two.h5"), "--batch", "3"]
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, *other],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    for modality in ("rgb", "flow"):
+        one, two = (read(root / f"{stem}_{modality}.h5") for stem in ("s", "two"))
+        assert list(one) == list(two)
+        for name, values in one.items():
+            # Float32 sums in batches of another size.
+            atol = 1e-5 * np.abs(values).max()
+            np.testing.assert_allclose(two[name], values, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda a: a[:-2],
+            "expected at least one argument|needs --weights|for the mod",
+        ),
+        (lambda a: a[:-1], "names 1 files for the modalities rgb flow"),
+        (lambda a: [*a[:-1], a[-2]], "no weights for flow"),
+        (lambda a: [*a[:-1], "absent.h5"], "neither a file nor a preset"),
+        (lambda a: [*a, "--data", "absent"], "no folder absent"),
+        (lambda a: [*a, "--annotations", "absent"], "cannot read absent"),
+        (lambda a: [*a, "--rgb-prefix", "image_"], "none of 4 videos.*--rgb-prefix"),
+        (lambda a: [*a, "--split", "1"], "--split is not for --dataset list"),
+    ],
+)
+def test_what_is_wrong_is_said(case, change, words):
+    _, argv = case
+    argv = change(argv)
+    if argv[-1] == "--weights":
+        argv = argv[:-1]
+    with pytest.raises((config.InputError, OSError), match=words):
+        eval.main(argv)
+
+
+def test_missing_videos_must_be_allowed(case):
+    root, argv = case
+    shutil.rmtree(root / "data/c")
+    with pytest.raises(
+        config.InputError, match=r"1 of 4 test videos.* c: .*--allow-mis"
+    ):
+        eval.main(rgb_only(argv))
+    result, status = eval.main([*rgb_only(argv), "--allow-missing"])
+    (figures,) = result["results"]
+    assert status == 0
+    assert (figures["videos"], figures["of"], figures["missing"]) == (3, 4, 1)
+
+
+def test_empty_folder_and_no_data(tmp_path, monkeypatch):
+    with pytest.raises(config.InputError, match="--data.*TSN_KERAS_DATA"):
+        eval.main(["--dataset", "hmdb51"])
+    monkeypatch.setenv("TSN_KERAS_DATA", str(tmp_path))
+    with pytest.raises(config.InputError, match=r"no folder .*hmdb51"):
+        eval.main(["--dataset", "hmdb51"])
+    (tmp_path / "hmdb51").mkdir()
+    with pytest.raises(config.InputError, match="no hmdb51 annotations.*--annotations"):
+        eval.main(["--dataset", "hmdb51"])
+
+
+def test_help_answers_without_the_framework():
+    code = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; "
+    code += "from tsn_keras import eval; eval.main(['--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert done.returncode == 0
+    assert "--allow-missing" in done.stdout
+
+
+def test_golden_scores(golden, caffemodels, tmp_path):
+    """The original's own scores of the same JPEG files and weights."""
+    (tmp_path / "list.txt").write_text("frames/v1 31 42\nframes/v2 14 100\n")
+    done = run(
+        [
+            *("--dataset", "list", "--annotations", str(tmp_path / "list.txt")),
+            *("--data", str(golden / "data"), "--scores", str(tmp_path / "s.h5")),
+            "--weights",
+            str(caffemodels / "ucf101_rgb_init.caffemodel"),
+            str(caffemodels / "ucf101_flow_init.caffemodel"),
+        ]
+    )
+    assert done.returncode == 0, done.stderr
+    expected = np.load(golden / "eval/eval_25x10.npz")
+    for modality in ("rgb", "flow"):
+        found = read(tmp_path / f"s_{modality}.h5")
+        for name in ("v1", "v2"):
+            values = expected[f"{name}_{modality}_scores"]
+            error = np.abs(found[f"frames/{name}"] - values).max()
+            assert error <= 2e-4 * np.abs(values).max()
+
+
+def test_golden_ticks(golden):
+    from tsn_keras.data import sampling
+
+    expected = np.load(golden / "eval/eval_25x10.npz")
+    for name, count in (("v1", 31), ("v2", 14)):
+        for modality, depth in (("rgb", 1), ("flow", 5)):
+            found = sampling.eval_ticks(count, depth)
+            assert found == expected[f"{name}_{modality}_ticks"].tolist()

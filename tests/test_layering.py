@@ -1,0 +1,132 @@
+"""Who may import whom: the architecture, as a table that is held.
+
+Change it only on purpose. Imports inside functions count too.
+"""
+
+import ast
+import pathlib
+import sys
+
+import pytest
+
+PACKAGE = pathlib.Path(__file__).parents[1] / "tsn_keras"
+
+# Module: (packages, modules of tsn_keras) that it may import. In the order of
+# the layers: a module may only list what stands above it.
+ALLOWED = {
+    # 0. No TensorFlow, no Keras.
+    "config": ("", ""),
+    "engine.console": ("", "config"),
+    "engine.files": ("", ""),
+    "engine.metrics": ("numpy", ""),
+    "engine.scores": ("h5py numpy", "config engine.files"),
+    "engine.npz": ("numpy", "config engine.files"),
+    "engine.journal": ("numpy", "config"),
+    "engine.report": ("matplotlib numpy", "engine.files engine.metrics"),
+    "data.annotations": ("", "config"),
+    "data.frames": ("", "config"),
+    "data.sampling": ("", ""),
+    "data.flow": ("numpy", ""),
+    "data.datasets": ("", "config data.annotations data.frames"),
+    "data.demo": ("cv2 numpy", "data.annotations data.flow"),
+    "checkpoints.caffemodel": ("numpy", "config"),
+    "models.presets": ("", "config"),
+    # 1. One framework each.
+    "models.layers": ("keras numpy", ""),
+    "data.transforms": ("tensorflow", ""),
+    # 2. Models and pipelines, which never meet here.
+    "models.bn_inception": ("keras", "models.layers"),
+    "models.tsn": ("keras", "models.layers"),
+    "models.fold": ("keras numpy", ""),
+    "data.pipeline": ("numpy tensorflow", "data.sampling data.transforms"),
+    "checkpoints.port": ("keras numpy", "config"),
+    "checkpoints.keras_file": ("h5py", "config"),
+    "checkpoints.folders": ("keras", "config engine.files"),
+    "checkpoints.loading": (
+        "",
+        "config checkpoints.caffemodel checkpoints.folders checkpoints.keras_file "
+        "checkpoints.port models.bn_inception models.presets",
+    ),
+    "__init__": ("", "checkpoints.loading"),
+    # 3. Where data meets model.
+    "engine.inference": ("keras numpy tensorflow", "data.transforms models.fold"),
+    "engine.streams": (
+        "tqdm",
+        "checkpoints.loading data.frames data.pipeline engine.console "
+        "engine.inference engine.journal engine.scores",
+    ),
+    "engine.fusion": (
+        "",
+        "engine.console engine.metrics engine.npz engine.report engine.scores",
+    ),
+    "engine.evaluation": (
+        "numpy tqdm",
+        "config checkpoints.folders data.annotations data.datasets data.demo "
+        "data.frames engine.console engine.fusion engine.report engine.scores "
+        "engine.streams models.presets",
+    ),
+    "engine.weight_conversion": (
+        "",
+        "checkpoints.folders checkpoints.keras_file checkpoints.loading engine.console",
+    ),
+    "engine.score_conversion": ("", "engine.console engine.npz engine.scores"),
+    # 4. Commands.
+    "eval": ("", "data.frames engine.console engine.evaluation"),
+    "fuse": ("", "engine.console engine.fusion"),
+    "convert": (
+        "",
+        "engine.console engine.score_conversion engine.weight_conversion",
+    ),
+}
+COMMANDS = ("eval", "fuse", "convert")
+
+
+def imports(path):
+    """Yields the dotted names that a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if not name.endswith(".__init__"):
+            yield name, path
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()))
+def test_imports_only_what_its_layer_allows(name, path):
+    packages, internal = (set(text.split()) for text in ALLOWED[name])
+    for imported in imports(path):
+        root, _, rest = imported.partition(".")
+        if root == "tsn_keras":
+            known = not rest or any(
+                rest == module or rest.startswith(f"{module}.") for module in internal
+            )
+            assert known, f"{name} may not import tsn_keras.{rest}"
+        elif root not in sys.stdlib_module_names:
+            assert root in packages, f"{name} may not import {root}"
+
+
+def test_table_is_complete_and_in_order():
+    order = list(ALLOWED)
+    assert {name for name, _ in modules()} == set(order)
+    for index, name in enumerate(order):
+        for module in ALLOWED[name][1].split():
+            assert module in order[:index], f"{name} lists {module}, which is not above"
+
+
+def test_files_beside_the_folders_are_commands():
+    beside = {path.stem for path in PACKAGE.glob("*.py")}
+    assert beside == {*COMMANDS, "__init__", "config"}
+
+
+def test_data_and_models_never_meet():
+    for name, (_, internal) in ALLOWED.items():
+        forbidden = {"data": "models.", "models": "data."}.get(name.split(".")[0])
+        if forbidden:
+            assert not [m for m in internal.split() if m.startswith(forbidden)]
