@@ -24,7 +24,7 @@ from tsn_keras.models.tsn import TSN
 WIDTH = 0.125
 SEGMENTS = 3
 BATCH = 16  # videos
-EPOCHS = 40
+EPOCHS = 15
 LEARNING_RATE = 3e-3
 SEED = 1
 
@@ -64,7 +64,7 @@ def batches(root, modality):
     dataset = tf.data.Dataset.range(len(videos))
     dataset = dataset.shuffle(len(videos), seed=SEED).repeat(EPOCHS)
     # In order and one at a time: the random numbers must come in one order.
-    return dataset.map(read).batch(BATCH, drop_remainder=True).prefetch(2)
+    return dataset.map(read).batch(BATCH).prefetch(2)
 
 
 def train(root, modality):
@@ -74,7 +74,7 @@ def train(root, modality):
     backbone = BNInception(
         (224, 224, channels), classes=len(demo.CLASSES), dropout=0.2, width=WIDTH
     )
-    steps = EPOCHS * len(demo.split().train) // BATCH
+    steps = len(demo.split().train) // BATCH * EPOCHS
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model = TSN(backbone, SEGMENTS)
     model.compile(

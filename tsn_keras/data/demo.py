@@ -29,7 +29,7 @@ FOLDER = f"demo-v{VERSION}"
 TEXTURES = ("checks", "dots", "noise", "stripes")
 MOTIONS = ("down", "in", "out", "up")
 CLASSES = tuple(f"{texture}_{motion}" for texture in TEXTURES for motion in MOTIONS)
-VIDEOS_PER_CLASS = {"train": 8, "test": 3}
+VIDEOS_PER_CLASS = {"train": 24, "test": 3}
 HEIGHT, WIDTH = 256, 340
 
 # Two test videos are too short for 25 distinct snippets.

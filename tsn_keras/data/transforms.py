@@ -114,16 +114,18 @@ def ten_crop(frames, size, is_flow):
     """
     height, width, channels = frames.shape[1:]
     down, right = height - size, width - size
-    corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
-    crops = tf.stack(
-        [frames[:, y : y + size, x : x + size] for y, x in corners], axis=1
-    )
-    mirrored = tf.reverse(crops, axis=[3])
+    # Mirrored once as a whole, then cut where the mirrored windows are.
+    mirrored = tf.reverse(frames, axis=[2])
     if is_flow:
         # 255 - v is v with every bit turned.
         x_planes = tf.constant([255, 0] * (channels // 2), tf.uint8)
         mirrored = tf.bitwise.bitwise_xor(mirrored, x_planes)
-    return tf.concat([crops, mirrored], axis=1)
+    corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+    windows = [(frames, y, x) for y, x in corners]
+    windows += [(mirrored, y, right - x) for y, x in corners]
+    return tf.stack(
+        [image[:, y : y + size, x : x + size] for image, y, x in windows], axis=1
+    )
 
 
 def subtract_mean(pixels, mean):
