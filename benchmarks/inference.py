@@ -2,15 +2,12 @@
 
 python benchmarks/inference.py
 
-Needs `pip install "tsn-keras[benchmark]"` (torch as its CPU build). Each
-contender has the same weights and lives in a process of its own that sleeps
-while another is at work; they take turns, round by round, so that the ratios
-hold while the machine's speed drifts. Scores are compared before the clock
-starts.
+Needs `pip install "tsn-keras[benchmark]"`. All have the same weights and take
+turns, so that the ratios hold while the machine's speed drifts; their scores
+are compared before the clock starts.
 """
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import sys
@@ -18,9 +15,10 @@ import time
 
 import machine
 import numpy as np
+import turns
 
-CONTENDERS = ("tsn_keras", "pytorch", "onnxruntime", "openvino")
-TOLERANCE = 1e-3  # of the largest score; float32 sums in other orders
+NAMES = ("tsn_keras", "pytorch", "onnxruntime", "openvino")
+TOLERANCE = 1e-3  # of the largest score: float32 sums in other orders
 
 
 def parse_args():
@@ -37,97 +35,65 @@ def parse_args():
     return parser.parse_args()
 
 
-def images_of(batch):
-    """The same images for everyone: pixels less a mean."""
+def build(name, batch, threads, precision):
+    """Builds a contender; returns (function that measures it, its scores)."""
+    run = _runner(name, threads, precision)
     random = np.random.default_rng(1)
-    return random.integers(-128, 128, (batch, 224, 224, 3)).astype(np.float32)
-
-
-def worker(name, args, pipe):
-    """Builds a contender; then runs one batch for each message."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    run = build(name, args)
-    images = images_of(args.batch)
+    images = random.integers(-128, 128, (batch, 224, 224, 3)).astype(np.float32)
     scores = run(images)
     run(images)  # The first runs also choose kernels and take memory.
-    pipe.send(scores)
-    while pipe.recv():
+
+    def measure():
         start = time.perf_counter()
         run(images)
-        pipe.send(args.batch / (time.perf_counter() - start))
+        return batch / (time.perf_counter() - start)
+
+    return measure, scores
 
 
-def build(name, args):
-    """Returns a contender: float32 [N, 224, 224, 3] to scores."""
+def _runner(name, threads, precision):
+    """Returns float32 [N, 224, 224, 3] to scores."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    from tsn_keras.engine import console
+
+    with console.quiet_frameworks():
+        import tensorflow as tf
     import peers
-    import tensorflow as tf
 
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
     from tsn_keras.engine import inference
     from tsn_keras.models.bn_inception import BNInception
     from tsn_keras.models.fold import fold
 
     model = BNInception()
     peers.random_weights(model)
+    if name == "tsn_keras":
+        network = inference.network(lambda: model, precision)
+        signature = [tf.TensorSpec((None, 224, 224, 3), tf.float32)]
+        step = tf.function(network, input_signature=signature)
+        return lambda images: step(images).numpy()
     if name == "pytorch":
-        import torch
-
-        torch.set_num_threads(args.threads)
-        run = peers.pytorch(model)
-        if args.precision == "bfloat16":
-            return lambda x: _autocast(run, x)
-        return run
+        return peers.pytorch(model, threads, precision)
     if name == "onnxruntime":
-        return peers.onnxruntime(fold(model), args.threads)
-    if name == "openvino":
-        precision = {"float32": "f32", "bfloat16": "bf16"}[args.precision]
-        return peers.openvino(fold(model), args.threads, precision)
-    tf.config.threading.set_intra_op_parallelism_threads(args.threads)
-    network = inference.network(lambda: model, args.precision)
-    signature = [tf.TensorSpec((None, 224, 224, 3), tf.float32)]
-    step = tf.function(network, input_signature=signature)
-    return lambda images: step(images).numpy()
-
-
-def _autocast(run, images):
-    import torch
-
-    with torch.autocast("cpu", torch.bfloat16):
-        return run(images)
+        return peers.onnxruntime(fold(model), threads)
+    return peers.openvino(fold(model), threads, precision)
 
 
 def main():
     args = parse_args()
-    context = multiprocessing.get_context("spawn")
-    pipes, processes, expected = {}, [], None
-    for name in CONTENDERS:
-        pipes[name], child = context.Pipe()
-        process = context.Process(target=worker, args=(name, args, child), daemon=True)
-        process.start()
-        processes.append(process)
-        child.close()
-        try:
-            scores = pipes[name].recv()
-        except EOFError:
-            sys.exit(f'{name} failed: is it there? pip install "tsn-keras[benchmark]"')
-        expected = scores if expected is None else expected
-        error = np.abs(scores - expected).max() / np.abs(expected).max()
+    contenders = {}
+    for name in NAMES:
+        options = args.batch, args.threads, args.precision
+        contenders[name] = turns.Contender(build, name, *options)
+        ours, theirs = contenders["tsn_keras"].report, contenders[name].report
+        error = np.abs(theirs - ours).max() / np.abs(ours).max()
         print(f"{name}: largest difference of scores {error:.1e}", flush=True)
         if args.precision == "float32" and error > TOLERANCE:
             sys.exit(f"{name} computes something else")
-    speeds = {name: [] for name in CONTENDERS}
-    for number in range(args.rounds):
-        # Another one begins each round.
-        turn = number % len(CONTENDERS)
-        for name in CONTENDERS[turn:] + CONTENDERS[:turn]:
-            pipes[name].send(True)
-            speeds[name].append(pipes[name].recv())
+    speeds = turns.rounds(contenders, args.rounds)
     rows = []
-    for name in CONTENDERS:
-        ratios = [
-            ours / theirs
-            for ours, theirs in zip(speeds["tsn_keras"], speeds[name], strict=True)
-        ]
+    for name in NAMES:
+        ratio = turns.ratio(speeds["tsn_keras"], speeds[name])
         rows.append(
             {
                 **machine.facts(),
@@ -139,16 +105,11 @@ def main():
                 "images_per_s": round(statistics.median(speeds[name]), 2),
                 "min": round(min(speeds[name]), 2),
                 "max": round(max(speeds[name]), 2),
-                "ours_over_theirs": round(statistics.median(ratios), 3),
+                "ours_over_theirs": round(ratio, 3),
             }
         )
-        print(
-            f"{name:12} {rows[-1]['images_per_s']:8} images/s; "
-            f"tsn_keras is {rows[-1]['ours_over_theirs']:.2f} times as fast"
-        )
+        print(f"{name:12} {rows[-1]['images_per_s']:8} images/s; ours / it {ratio:.2f}")
     machine.append(args.out, rows)
-    for name in CONTENDERS:
-        pipes[name].send(False)
 
 
 if __name__ == "__main__":

@@ -31,11 +31,13 @@ def _oihw(layer):
     return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)), bias
 
 
-def pytorch(model):
+def pytorch(model, threads, precision="float32"):
     """PyTorch eager, channels last, batch norms left in as its port runs it."""
     import torch
     from torch.nn import functional
 
+    torch.set_num_threads(threads)
+    autocast = precision == "bfloat16"
     names = bn_inception.base_channels()
     convolutions, norms = {}, {}
     for name in names:
@@ -61,11 +63,11 @@ def pytorch(model):
         return functional.avg_pool2d(x, 3, stride, pad, ceil_mode=True)
 
     def run(images):
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", enabled=autocast):
             x = torch.from_numpy(images).permute(0, 3, 1, 2)  # channels last
             x = _walk(x, conv, pool, lambda parts: torch.cat(parts, 1))
             x = functional.avg_pool2d(x, 7).flatten(1)
-            return functional.linear(x, kernel, offset).numpy()
+            return functional.linear(x, kernel, offset).float().numpy()
 
     return run
 
@@ -150,7 +152,7 @@ def onnxruntime(folded, threads):
     return lambda images: session.run(None, {"images": _nchw(images)})[0]
 
 
-def openvino(folded, threads, precision="f32"):
+def openvino(folded, threads, precision="float32"):
     """OpenVINO on the processor."""
     import openvino
 
@@ -158,7 +160,7 @@ def openvino(folded, threads, precision="f32"):
     network = core.read_model(onnx_model(folded))
     settings = {
         "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
         "PERFORMANCE_HINT": "LATENCY",
     }
     compiled = core.compile_model(network, "CPU", settings)

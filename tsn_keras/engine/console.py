@@ -25,11 +25,15 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count.
 def quiet_frameworks():
     """Silences what TensorFlow and its libraries print while they load.
 
+    TensorFlow is to be imported in this context, which also asks for oneDNN's
+    convolutions: without AVX-512 TensorFlow takes its own, which are slower.
+
     They write to file descriptor 2 from C++, before any logger exists, so the
     descriptor itself is turned away; what was written is shown if the load
     fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sink:

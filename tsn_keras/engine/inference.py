@@ -71,23 +71,37 @@ def _cast(model, precision):
     return copy
 
 
-def run(score, dataset, distribution):
-    """Scores the batches of a pipeline.
+def stepper(score, distribution):
+    """Compiles `score` for the devices of a strategy.
 
     Args:
         score: the function that `scorer` made.
-        dataset: that of data.pipeline.for_test; its batch must be a multiple
-            of the number of replicas.
-        distribution: the strategy in whose scope `score` was made.
+        distribution: the strategy in whose scope it was made.
 
-    Yields:
-        (video int [n], tick int [n], float32 [n, 10, classes]) of each batch.
+    Returns:
+        Function from a batch of the pipeline to (video, tick, scores), each a
+        value a replica.
     """
 
     @tf.function
     def step(video, tick, frames):
         return video, tick, distribution.run(score, args=(frames,))
 
+    return step
+
+
+def run(step, dataset, distribution):
+    """Scores the batches of a pipeline.
+
+    Args:
+        step: the function that `stepper` made.
+        dataset: that of data.pipeline.for_test; its batch must be a multiple
+            of the number of replicas.
+        distribution: the strategy of `step`.
+
+    Yields:
+        (video int [n], tick int [n], float32 [n, 10, classes]) of each batch.
+    """
     if distribution.num_replicas_in_sync > 1:
         dataset = distribution.experimental_distribute_dataset(dataset)
     for batch in dataset:

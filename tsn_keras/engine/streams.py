@@ -199,6 +199,7 @@ def _run(stream, rows, weights, settings, journal):
     batch = -(-settings.batch // replicas) * replicas
     with distribution.scope():
         scorer = inference.scorer(weights.build, preprocess, settings.precision)
+    step = inference.stepper(scorer, distribution)
     dataset = pipeline.for_test(
         [folder for _, folder, _ in rows], snippets, preprocess, prefixes, batch
     )
@@ -213,7 +214,7 @@ def _run(stream, rows, weights, settings, journal):
     )
     try:
         with bar:
-            for videos, indices, values in inference.run(scorer, dataset, distribution):
+            for videos, indices, values in inference.run(step, dataset, distribution):
                 journal.add(
                     (rows[video][0].id, rows[video][2], int(tick), value)
                     for video, tick, value in zip(videos, indices, values, strict=True)
