@@ -11,8 +11,8 @@ from tsn_keras.models.fold import fold
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "benchmarks"))
 
-import peers  # noqa: E402 - beside the package, not in it
-import turns  # noqa: E402
+import peers
+import turns
 
 
 @pytest.fixture(scope="module")

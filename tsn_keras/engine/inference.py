@@ -12,6 +12,8 @@ CROPS = 10
 
 def strategy():
     """All GPUs through tf.distribute, or the one device there is."""
+    # MirroredStrategy tells its devices and that it has no NCCL on processors.
+    tf.get_logger().setLevel("ERROR")
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()

@@ -35,14 +35,19 @@ class Journal:
     def __init__(self, path, about, crops, classes):
         self.path = pathlib.Path(f"{path}{SUFFIX}")
         self._shape = (crops, classes)
-        try:
+        with self._named_errors(
+            "; it holds an unfinished run: delete it to start again"
+        ):
             self._database = sqlite3.connect(self.path)
             self._open(json.dumps(about, sort_keys=True))
+
+    @contextlib.contextmanager
+    def _named_errors(self, way_out=""):
+        """Turns errors of the database (disk full, locked) into ours."""
+        try:
+            yield
         except sqlite3.Error as error:
-            raise JournalError(
-                f"cannot use {self.path}: {error}; it holds the scores of an "
-                f"unfinished run: delete it to start again"
-            ) from None
+            raise JournalError(f"cannot use {self.path}: {error}{way_out}") from None
 
     def _open(self, about):
         with self._database as database:
@@ -68,7 +73,7 @@ class Journal:
             rows: iterable of (video id, its number of files, tick index,
                 float32 [crops, classes]).
         """
-        with self._database as database:
+        with self._named_errors(), self._database as database:
             database.executemany(
                 "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
                 [
@@ -96,7 +101,7 @@ class Journal:
 
     def forget(self, video):
         """Drops a video's scores."""
-        with self._database as database:
+        with self._named_errors(), self._database as database:
             database.execute("DELETE FROM scores WHERE video = ?", (video,))
 
     def close(self):

@@ -53,35 +53,42 @@ def write(path, videos, *, classes, about, failed):
         ScoreFileError: a video comes twice, or its array is not as above.
         OSError: the file cannot be written.
     """
-    rows, seen = [], set()
     with files.replacing(path) as aside:
-        with h5py.File(aside, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["about"] = json.dumps(about)
-            group = file.create_group("scores")
-            for video, label, count, array in videos:
-                if video in seen:
-                    raise ScoreFileError(f"{path}: video {video!r} comes twice")
-                if array.ndim != 3 or array.shape[2] != len(classes):
-                    raise ScoreFileError(
-                        f"{path}: scores of {video!r} have shape {array.shape}, not "
-                        f"[snippets, crops, {len(classes)}]"
-                    )
-                if not np.isfinite(array).all():
-                    raise ScoreFileError(
-                        f"{path}: scores of {video!r} are not finite: are the "
-                        f"weights damaged, or the precision too low?"
-                    )
-                seen.add(video)
-                group.create_dataset(quote(video), data=array.astype(np.float32))
-                rows.append((video, label, count))
-            file["video_ids"] = np.array([row[0] for row in rows], dtype=_TEXT)
-            file["labels"] = np.array([row[1] for row in rows], np.int64)
-            file["frames"] = np.array([row[2] for row in rows], np.int64)
-            file["classes"] = np.array(list(classes), dtype=_TEXT)
-            file.create_dataset("failed", data=json.dumps(failed), dtype=_TEXT)
+        try:
+            with h5py.File(aside, "w") as file:
+                _fill(file, path, videos, classes, about, failed)
+        except RuntimeError as error:  # HDF5's word for a full disk
+            raise ScoreFileError(f"cannot write {path}: {error}") from None
         with aside.open("rb") as written:
             os.fsync(written.fileno())
+
+
+def _fill(file, path, videos, classes, about, failed):
+    """Writes everything into a new score file; see `write`."""
+    file.attrs["format"] = FORMAT
+    file.attrs["about"] = json.dumps(about)
+    group = file.create_group("scores")
+    rows = {}
+    for video, label, count, array in videos:
+        if video in rows:
+            raise ScoreFileError(f"{path}: video {video!r} comes twice")
+        if array.ndim != 3 or array.shape[2] != len(classes):
+            raise ScoreFileError(
+                f"{path}: scores of {video!r} have shape {array.shape}, not "
+                f"[snippets, crops, {len(classes)}]"
+            )
+        if not np.isfinite(array).all():
+            raise ScoreFileError(
+                f"{path}: scores of {video!r} are not finite: are the weights "
+                f"damaged, or the precision too low?"
+            )
+        group.create_dataset(quote(video), data=array.astype(np.float32))
+        rows[video] = label, count
+    file["video_ids"] = np.array(list(rows), dtype=_TEXT)
+    file["labels"] = np.array([label for label, _ in rows.values()], np.int64)
+    file["frames"] = np.array([count for _, count in rows.values()], np.int64)
+    file["classes"] = np.array(list(classes), dtype=_TEXT)
+    file.create_dataset("failed", data=json.dumps(failed), dtype=_TEXT)
 
 
 def open(path):

@@ -104,7 +104,7 @@ def score(test, selection, weights, path, settings):
         KeyboardInterrupt: with a text that says what was kept.
     """
     about = describe(test, weights, settings)
-    done = _already_scored(path, about)
+    done, failed_before = _already_scored(path, about)
     wanted = {
         video.id: (video, folder, count)
         for video, folder, count in zip(
@@ -114,9 +114,18 @@ def score(test, selection, weights, path, settings):
     kept = {name for name in wanted if done.get(name) == wanted[name][2]}
     todo = {name: row for name, row in wanted.items() if name not in kept}
     failed = dict(selection.failed)
+    gone = set(done) - set(wanted) - set(failed)
+    if gone:
+        raise console.UsageError(
+            f"{path} holds scores of {len(gone)} videos that are not on disk now, as "
+            f"{min(gone)}: to keep them name another file with --scores"
+        )
     stream = f"{test.name} {weights.architecture.modality}"
     if kept:
         console.say(f"{stream}: {len(kept)} videos are already in {path}")
+        if set(kept) == set(done) and not todo and failed == failed_before:
+            missing = len(selection.missing)
+            return Outcome(path, len(test.videos), len(kept), missing, failed)
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = Journal(path, about, inference.CROPS, weights.architecture.classes)
     try:
@@ -154,13 +163,14 @@ def describe(test, weights, settings):
 
 
 def _already_scored(path, about):
-    """Returns {video id: number of files} of a finished score file."""
+    """What a finished score file holds: ({video id: number of files}, failed)."""
     if not path.exists():
-        return {}
+        return {}, {}
     try:
         with scores.open(path) as file:
             there = {key: file.about.get(key) for key in about}
             found = dict(zip(file.video_ids, map(int, file.frames), strict=True))
+            failed = file.failed
     except (scores.ScoreFileError, OSError) as error:
         raise console.UsageError(
             f"{error}; delete it, or name another file with --scores"
@@ -171,7 +181,7 @@ def _already_scored(path, about):
                 f"{path} holds other scores: its {key} is {there[key]}, now it is "
                 f"{value}; delete it, or name another file with --scores"
             )
-    return found
+    return found, failed
 
 
 def _run(stream, rows, weights, settings, journal):
