@@ -73,6 +73,21 @@ def test_half_made_videos_are_made_again(tmp_path, monkeypatch):
     assert frames.count(frames.locate(tmp_path, video), ("img_",)) >= 29
 
 
+def test_two_runs_may_make_the_same_video(tmp_path, monkeypatch):
+    video = demo.split().test[0]
+    write = demo._write
+    calls = itertools.count()
+
+    def overtake(path, image):
+        if next(calls) == 0:
+            demo.prepare(tmp_path, [video])
+        write(path, image)
+
+    monkeypatch.setattr(demo, "_write", overtake)
+    demo.prepare(tmp_path, [video])
+    assert [path.name for path in tmp_path.iterdir()] == [video.folder]
+
+
 @pytest.mark.parametrize("motion", demo.MOTIONS)
 def test_flow_moves_one_frame_onto_the_next(motion):
     images, flows = (list(x) for x in demo.render(f"noise_{motion}_test01"))

@@ -82,7 +82,12 @@ def _make(root, video):
             _write(aside / f"flow_x_{number:05d}.jpg", quantise(motion[..., 0]))
             _write(aside / f"flow_y_{number:05d}.jpg", quantise(motion[..., 1]))
         folder.parent.mkdir(parents=True, exist_ok=True)
-        aside.rename(folder)
+        try:
+            aside.rename(folder)
+        except OSError:
+            # Another run made the same video meanwhile.
+            if not folder.is_dir():
+                raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
