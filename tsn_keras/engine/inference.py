@@ -58,7 +58,18 @@ def network(build, precision="float32"):
     model = fold(build())
     if precision != "float32":
         model = _cast(model, precision)
-    return lambda inputs: tf.cast(model(inputs, training=False), tf.float32)
+    # As constants of the graph, so that oneDNN puts the kernels into its own
+    # layout once and not at every call: 4 to 8 % of the time.
+    values = [
+        [np.asarray(variable) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
+
+    def run(inputs):
+        outputs, _ = model.stateless_call(*values, inputs, training=False)
+        return tf.cast(outputs, tf.float32)
+
+    return run
 
 
 def _cast(model, precision):
