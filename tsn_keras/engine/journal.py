@@ -36,7 +36,7 @@ class Journal:
         self.path = pathlib.Path(f"{path}{SUFFIX}")
         self._shape = (crops, classes)
         with self._named_errors(
-            "; it holds an unfinished run: delete it to start again"
+            "; if it is damaged, delete it: its run then starts again"
         ):
             self._database = sqlite3.connect(self.path)
             self._open(json.dumps(about, sort_keys=True))
