@@ -61,12 +61,22 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(write, tmp_path):
 
     def rows():
         yield "v_1", 0, 30, array(0)
-        raise RuntimeError("disk full")
+        raise KeyboardInterrupt
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(KeyboardInterrupt):
         scores.write(path, rows(), classes="xyz", about={}, failed={})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_named(tmp_path):
+    def rows():
+        yield "v_1", 0, 30, array(0)
+        raise RuntimeError("No space left on device")  # what h5py raises
+
+    with pytest.raises(scores.ScoreFileError, match=r"s\.h5: No space left"):
+        scores.write(tmp_path / "s.h5", rows(), classes="xyz", about={}, failed={})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
