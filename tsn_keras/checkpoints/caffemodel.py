@@ -5,7 +5,9 @@ knows the few fields that hold weights and skips all others, so it descends no
 deeper than they do, and takes memory only for bytes that are in the file.
 """
 
+import math
 import pathlib
+import re
 
 import numpy as np
 
@@ -13,9 +15,9 @@ from tsn_keras import config
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 _MAX_AXES = 32  # Caffe's kMaxBlobAxes
-# Far more than any network has. A hostile file can hold an empty blob in two
-# bytes, and each costs a hundred times that in memory.
-_MAX_BLOBS, _MAX_LAYERS = 100, 10_000
+# In a file: more than any network has. A hostile file can hold an empty blob in
+# two bytes, and each costs a hundred times that in memory.
+_MAX_BLOBS = 10_000
 _EPSILON = 1e-5  # of the fork's BN layer, caffe.proto:463
 
 # NetParameter: `layer` and the older `layers`; in each the fields for name,
@@ -44,17 +46,18 @@ def read(path, *, inverse_std=False):
         {layer name: [float32 arrays in Caffe's order]} in the order of the
         file, without layers that have no blobs. Shapes are those in the file:
         convolutions [O, I, H, W], batch norms (1, C), and in older files four
-        axes for everything.
+        axes for everything; (k,) where the file gives none. Each array owns
+        its memory.
 
     Raises:
-        CaffemodelError: damaged, of another format, or with weights that are
-            not finite.
+        CaffemodelError: damaged, of another format, without weights, with two
+            layers of one name, with weights that are not finite, or, with
+            inverse_std, deviations that are not above 0.
         OSError: the file is missing or cannot be read.
     """
     data = memoryview(pathlib.Path(path).read_bytes())
-    layers = {}
+    layers, count = {}, 0
     try:
-        _refuse_other_formats(data)
         for number, wire, value, start in _fields(data, 0, len(data)):
             if number not in _LAYER_FIELDS:
                 continue
@@ -63,18 +66,24 @@ def read(path, *, inverse_std=False):
             if not blobs:
                 continue
             if name in layers:
-                raise _Damaged(start, f"there are two layers {name!r} with weights")
+                raise _Damaged(
+                    start, f"there are two layers {_shown(name)} with weights"
+                )
+            count += len(blobs)
+            if count > _MAX_BLOBS:
+                raise _Damaged(start, f"it has more than {_MAX_BLOBS} blobs")
             if inverse_std and _is_batch_norm(kind, blobs):
-                blobs[3] = _variance(name, blobs[3])
+                blobs[3] = _variance(name, blobs[3], start)
             layers[name] = blobs
-            if len(layers) > _MAX_LAYERS:
-                raise _Damaged(start, f"it has more than {_MAX_LAYERS} layers")
         if not layers:
             raise _Damaged(0, "it holds no layer with weights")
     except _Damaged as damage:
+        # Only now: a good file may begin with what looks like another format.
+        other = _other_format(bytes(data[:512]))
+        reason, position = (other, 0) if other else (damage.reason, damage.position)
         raise CaffemodelError(
-            f"{path} is not a usable .caffemodel: {damage.reason} "
-            f"(at byte {damage.position} of {len(data)})"
+            f"{path} is not a usable .caffemodel: {reason} "
+            f"(at byte {position} of {len(data)})"
         ) from None
     return layers
 
@@ -86,11 +95,10 @@ class _Damaged(Exception):
         self.reason = reason
 
 
-def _refuse_other_formats(data):
-    """Names the formats that are most often mistaken for a .caffemodel."""
-    head = bytes(data[:512])
+def _other_format(head):
+    """Names a format often mistaken for a .caffemodel, or returns None."""
     if not head:
-        raise _Damaged(0, "it is empty")
+        return "it is empty"
     for start, what in (
         (b"\x89HDF", "it is an HDF5 file (Keras weights end in .weights.h5)"),
         (b"version https://git-lfs", "it is a Git LFS pointer: fetch the file itself"),
@@ -99,12 +107,21 @@ def _refuse_other_formats(data):
         (b"\x1f\x8b", "it is compressed: unpack it with gunzip"),
     ):
         if head.startswith(start):
-            raise _Damaged(0, what)
-    text = head.lstrip().lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise _Damaged(0, "it is a web page, perhaps of a failed download")
-    if text.startswith((b"name:", b"layer {", b"layers {", b"input:")):
-        raise _Damaged(0, "it is a prototxt, the text that describes a network")
+            return what
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "it is a web page, perhaps of a failed download"
+    # Comments, then the first field: "name: ..." or "layer { ...".
+    if re.match(rb"\s*(#[^\n]*\n\s*)*[a-z_]\w*\s*[:{]", head):
+        return (
+            "it is a prototxt, the text that describes a network: give the "
+            ".caffemodel with its weights"
+        )
+    return None
+
+
+def _shown(name):
+    """A layer's name for messages: short, and without control characters."""
+    return repr(name if len(name) <= 80 else f"{name[:80]}...")
 
 
 def _layer(data, span, fields, message):
@@ -125,7 +142,7 @@ def _layer(data, span, fields, message):
             _demand(wire, _BYTES, "blob", start)
             spans.append((value, start))
             if len(spans) > _MAX_BLOBS:
-                raise _Damaged(start, f"a layer has more than {_MAX_BLOBS} blobs")
+                raise _Damaged(start, f"it has more than {_MAX_BLOBS} blobs")
         elif number == _V0_LAYER and message == _V1_LAYER:
             raise _Damaged(
                 start,
@@ -133,51 +150,65 @@ def _layer(data, span, fields, message):
                 "upgrade_net_proto_binary",
             )
     blobs = [
-        _blob(data, value, f"{name}[{index}]", start)
+        _blob(data, value, f"blob {index} of layer {_shown(name)}", start)
         for index, (value, start) in enumerate(spans)
     ]
     return name, kind, blobs
 
 
-def _blob(data, span, label, position):
-    """Reads one BlobProto; returns a float32 array."""
+def _blob(data, span, label, opening):
+    """Reads one BlobProto, which opens at byte `opening`; returns a float32 array."""
     old_shape, shape, has_shape = {}, [], False
     # Packed or one by one, in any mixture, numbers simply follow one another.
-    floats, doubles = bytearray(), bytearray()
-    for number, wire, value, start in _fields(data, *span):
+    floats = doubles = b""
+    position, end = span
+    while position < end:
+        start = position
+        number, wire, value, position = _field(data, start, end)
         if number in (1, 2, 3, 4):  # num, channels, height, width
             _demand(wire, _VARINT, f"shape of {label}", start)
-            old_shape[number] = value
+            old_shape[number] = _signed(value, 32)
         elif number == 7:
             _demand(wire, _BYTES, f"shape of {label}", start)
             has_shape = True
             shape += _dimensions(data, value, label)
-        elif number == 5:  # data
-            _append(floats, data, wire, _FIXED32, value, start, label)
-        elif number == 8:  # double_data
-            _append(doubles, data, wire, _FIXED64, value, start, label)
-    if not has_shape and old_shape:
-        shape = [old_shape.get(number, 0) for number in (1, 2, 3, 4)]
+            # Here, before anything multiplies them.
+            if len(shape) > _MAX_AXES:
+                raise _Damaged(start, f"{label} has more than {_MAX_AXES} axes")
+        elif number in (5, 8):  # data, double_data
+            single, size = (_FIXED32, 4) if number == 5 else (_FIXED64, 8)
+            _demand(wire, (_BYTES, single), f"data of {label}", start)
+            first, last = value
+            if (last - first) % size:
+                raise _Damaged(start, f"data of {label} ends within a number")
+            piece = data[first:last]
+            if wire == single and position < end and data[position] == data[start]:
+                piece, position = _run(data, start, first, end, size)
+            if number == 5:
+                floats = _joined(floats, piece)
+            else:
+                doubles = _joined(doubles, piece)
     if floats and doubles:
-        raise _Damaged(position, f"{label} has both float and double data")
+        raise _Damaged(opening, f"{label} has both float and double data")
     values = np.frombuffer(doubles, "<f8") if doubles else np.frombuffer(floats, "<f4")
-    with np.errstate(over="ignore"):  # what overflows is not finite, see below
-        values = values.astype(np.float32, copy=False)
-    if not has_shape and not old_shape:
+    if old_shape:  # Caffe, too, lets it win over `shape` (Blob::FromProto)
+        shape = [old_shape.get(number, 0) for number in (1, 2, 3, 4)]
+    elif not has_shape:
         shape = [len(values)]
-    count = 1
-    for length in shape:
-        if length < 0 or length >= 2**63:
-            raise _Damaged(position, f"{label} has a negative length")
-        count *= length
-    if len(shape) > _MAX_AXES or count != len(values):
+    if min(shape, default=0) < 0:
+        raise _Damaged(opening, f"{label} has a negative length: {tuple(shape)}")
+    if math.prod(shape) != len(values):
         raise _Damaged(
-            position,
-            f"{label} has shape {tuple(shape[:_MAX_AXES])} but {len(values)} values",
+            opening, f"{label} has shape {tuple(shape)} but {len(values)} values"
         )
-    if not np.isfinite(values).all():
-        raise _Damaged(position, f"{label} has values that are not finite numbers")
-    return values.reshape(shape)
+    try:
+        with np.errstate(over="ignore"):  # what overflows is not finite, see below
+            array = np.array(values.reshape(shape), np.float32)
+    except ValueError:  # 0 values, yet the other lengths beyond NumPy
+        raise _Damaged(opening, f"{label} has shape {tuple(shape)}") from None
+    if not np.isfinite(array).all():
+        raise _Damaged(opening, f"{label} has values that are not finite numbers")
+    return array
 
 
 def _dimensions(data, span, label):
@@ -187,57 +218,91 @@ def _dimensions(data, span, label):
         if number != 1:
             continue
         if wire == _VARINT:
-            found.append(value)
+            found.append(_signed(value, 64))
         else:
             _demand(wire, _BYTES, f"shape of {label}", start)
             position, end = value
             while position < end and len(found) <= _MAX_AXES:
                 length, position = _varint(data, position, end)
-                found.append(length)
+                found.append(_signed(length, 64))
         if len(found) > _MAX_AXES:
             raise _Damaged(start, f"{label} has more than {_MAX_AXES} axes")
     return found
 
 
-def _append(numbers, data, wire, single, value, position, label):
-    """Appends the bytes of one number, or of a packed run of them."""
-    _demand(wire, (_BYTES, single), f"data of {label}", position)
-    first, end = value
-    if (end - first) % (4 if single == _FIXED32 else 8):
-        raise _Damaged(position, f"data of {label} ends within a number")
-    numbers += data[first:end]
+def _run(data, start, first, end, size):
+    """Reads numbers written one by one, each behind the same tag.
+
+    Args:
+        data: the file.
+        start: position of the first tag.
+        first: position of the first number.
+        end: end of the message.
+        size: bytes of a number.
+
+    Returns:
+        (bytes of the numbers, position after them).
+    """
+    tag = first - start
+    count = (end - start) // (tag + size)
+    rows = np.frombuffer(data[start:end], np.uint8)[: count * (tag + size)]
+    rows = rows.reshape(count, tag + size)
+    # A growing window, so that many short runs do not each look at the rest.
+    found, window = 1, 16
+    while found < count:
+        same = (rows[found : found + window, :tag] == rows[0, :tag]).all(axis=1)
+        if not same.all():
+            found += int(same.argmin())
+            break
+        found += len(same)
+        window *= 2
+    return rows[:found, tag:].tobytes(), start + found * (tag + size)
+
+
+def _joined(numbers, piece):
+    """Appends bytes; what is one piece, as Caffe writes it, is not copied."""
+    if not numbers:
+        return piece
+    if not isinstance(numbers, bytearray):
+        numbers = bytearray(numbers)
+    numbers += piece
+    return numbers
 
 
 def _fields(data, position, end):
-    """Yields the fields of a message: (number, wire type, value, position).
+    """Yields the fields of a message: (number, wire type, value, position)."""
+    while position < end:
+        start = position
+        number, wire, value, position = _field(data, start, end)
+        yield number, wire, value, start
+
+
+def _field(data, start, end):
+    """Reads a field; returns (number, wire type, value, position after it).
 
     The value of a varint is an int, of anything else the (start, end) of its
     bytes.
     """
-    while position < end:
-        start = position
-        tag, position = _varint(data, position, end)
-        number, wire = tag >> 3, tag & 7
-        if not 1 <= number < 2**29:
-            raise _Damaged(start, f"there is no field number {number}")
-        if wire == _VARINT:
-            value, position = _varint(data, position, end)
-        else:
-            if wire == _BYTES:
-                length, position = _varint(data, position, end)
-            elif wire in (_FIXED32, _FIXED64):
-                length = 4 if wire == _FIXED32 else 8
-            else:
-                raise _Damaged(start, f"field {number} has wire type {wire}")
-            if length > end - position:
-                raise _Damaged(
-                    start,
-                    f"field {number} should have {length} bytes, but its message "
-                    f"ends after {end - position}: is the file whole?",
-                )
-            value = position, position + length
-            position += length
-        yield number, wire, value, start
+    tag, position = _varint(data, start, end)
+    number, wire = tag >> 3, tag & 7
+    if not 1 <= number < 2**29:
+        raise _Damaged(start, f"there is no field number {number}")
+    if wire == _VARINT:
+        value, position = _varint(data, position, end)
+        return number, wire, value, position
+    if wire == _BYTES:
+        length, position = _varint(data, position, end)
+    elif wire in (_FIXED32, _FIXED64):
+        length = 4 if wire == _FIXED32 else 8
+    else:
+        raise _Damaged(start, f"field {number} has wire type {wire}")
+    if length > end - position:
+        raise _Damaged(
+            start,
+            f"field {number} should have {length} bytes, but its message "
+            f"ends after {end - position}: is the file whole?",
+        )
+    return number, wire, (position, position + length), position + length
 
 
 def _varint(data, position, end):
@@ -254,6 +319,12 @@ def _varint(data, position, end):
     raise _Damaged(position, "a number has more than 10 bytes")
 
 
+def _signed(value, bits):
+    """The int32 or int64 that a varint stands for."""
+    value &= 2**bits - 1
+    return value - 2**bits if value >> (bits - 1) else value
+
+
 def _demand(wire, allowed, what, position):
     allowed = allowed if isinstance(allowed, tuple) else (allowed,)
     if wire not in allowed:
@@ -266,10 +337,15 @@ def _is_batch_norm(kind, blobs):
     return len(blobs) == 4 and len({blob.size for blob in blobs}) == 1
 
 
-def _variance(name, inverse):
-    if not (inverse > 0).all():
-        raise _Damaged(
-            0, f"{name}[3] has values that are no inverse deviation: not above 0"
-        )
+def _variance(name, inverse, position):
     wide = inverse.astype(np.float64)
-    return (wide**-2 - _EPSILON).astype(np.float32)
+    if (wide > 0).all():
+        with np.errstate(over="ignore"):
+            variance = (wide**-2 - _EPSILON).astype(np.float32)
+        if np.isfinite(variance).all():
+            return variance
+    raise _Damaged(
+        position,
+        f"blob 3 of layer {_shown(name)} has values that are no inverse deviation: "
+        "not above 0, or too near it",
+    )
