@@ -227,7 +227,8 @@ def _row(figures):
         f"{figures['videos']} of {figures['of']}",
         f"{accuracy:.2f}",
         "" if published is None else f"{published:.2f}",
-        "" if published is None else f"{accuracy - published:+.2f}",
+        # Plus 0, so that a rounding error below it does not read -0.00.
+        "" if published is None else f"{round(accuracy - published, 2) + 0.0:+.2f}",
         f"{figures['top1']:.2f}",
         f"{figures['top5']:.2f}",
     )
