@@ -26,9 +26,18 @@ ALLOWED = {
     "data.annotations": ("", "config"),
     "data.frames": ("", "config"),
     "data.sampling": ("", ""),
-    "data.flow": ("numpy", ""),
+    "data.flow": ("cv2 numpy", ""),
+    "data.images": ("cv2 numpy", ""),
+    "data.containers": ("", ""),
+    "data.videos": ("", "config"),
+    "data.video": ("av cv2", "config data.containers"),
+    "data.camera": ("cv2 numpy", ""),
+    "data.extractor": (
+        "cv2",
+        "config data.camera data.flow data.frames data.images data.video",
+    ),
     "data.datasets": ("", "config data.annotations data.frames"),
-    "data.demo": ("cv2 numpy", "data.annotations data.flow"),
+    "data.demo": ("numpy", "data.annotations data.flow data.images"),
     "checkpoints.caffemodel": ("numpy", "config"),
     "models.presets": ("", "config"),
     # 1. One framework each.
@@ -70,7 +79,15 @@ ALLOWED = {
         "checkpoints.folders checkpoints.keras_file checkpoints.loading engine.console",
     ),
     "engine.score_conversion": ("", "engine.console engine.npz engine.scores"),
+    "engine.extraction_record": ("av cv2", "config data.flow data.images"),
+    "engine.extraction_job": ("", "config data.extractor engine.extraction_record"),
+    "engine.extraction": (
+        "distributed joblib tqdm",
+        "data.extractor data.frames data.videos engine.console engine.extraction_job "
+        "engine.extraction_record",
+    ),
     # 4. Commands.
+    "extract": ("", "data.extractor engine.console engine.extraction"),
     "eval": ("", "data.frames engine.console engine.evaluation"),
     "fuse": ("", "engine.console engine.fusion"),
     "convert": (
@@ -78,7 +95,7 @@ ALLOWED = {
         "engine.console engine.score_conversion engine.weight_conversion",
     ),
 }
-COMMANDS = ("eval", "fuse", "convert")
+COMMANDS = ("extract", "eval", "fuse", "convert")
 
 
 def imports(path):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tsn_keras.data import demo, frames
+from tsn_keras.data import demo, frames, images
 from tsn_keras.data.flow import quantise
 
 
@@ -57,7 +57,7 @@ def test_files_are_the_original_tools_and_the_same_every_time(tmp_path):
 
 def test_half_made_videos_are_made_again(tmp_path, monkeypatch):
     video = demo.split().test[0]
-    write = demo._write
+    write = images.write
     calls = itertools.count()
 
     def fail(path, image):
@@ -65,7 +65,7 @@ def test_half_made_videos_are_made_again(tmp_path, monkeypatch):
             raise OSError("disk full")
         write(path, image)
 
-    monkeypatch.setattr(demo, "_write", fail)
+    monkeypatch.setattr(images, "write", fail)
     with pytest.raises(OSError, match="disk full"):
         demo.prepare(tmp_path, [video])
     assert list(tmp_path.iterdir()) == []
@@ -75,7 +75,7 @@ def test_half_made_videos_are_made_again(tmp_path, monkeypatch):
 
 def test_two_runs_may_make_the_same_video(tmp_path, monkeypatch):
     video = demo.split().test[0]
-    write = demo._write
+    write = images.write
     calls = itertools.count()
 
     def overtake(path, image):
@@ -83,17 +83,19 @@ def test_two_runs_may_make_the_same_video(tmp_path, monkeypatch):
             demo.prepare(tmp_path, [video])
         write(path, image)
 
-    monkeypatch.setattr(demo, "_write", overtake)
+    monkeypatch.setattr(images, "write", overtake)
     demo.prepare(tmp_path, [video])
     assert [path.name for path in tmp_path.iterdir()] == [video.folder]
 
 
 @pytest.mark.parametrize("motion", demo.MOTIONS)
 def test_flow_moves_one_frame_onto_the_next(motion):
-    images, flows = (list(x) for x in demo.render(f"noise_{motion}_test01"))
+    pictures, flows = (list(x) for x in demo.render(f"noise_{motion}_test01"))
     y, x = np.mgrid[:256, :340].astype(np.float32)
     errors = []
-    for first, second, flow in zip(images[:5], images[1:6], flows[1:6], strict=True):
+    for first, second, flow in zip(
+        pictures[:5], pictures[1:6], flows[1:6], strict=True
+    ):
         u, v = flow[..., 0].astype("f4"), flow[..., 1].astype("f4")
         moved = cv2.remap(second, x + u, y + v, cv2.INTER_CUBIC)
         inner = np.s_[12:-12, 12:-12]
@@ -119,6 +121,6 @@ def test_flow_tells_nothing_of_the_texture_and_a_look_nothing_of_the_motion():
     # through, clips of every motion show it at its own scale.
     middles = []
     for motion in ("in", "out"):
-        images = list(demo.render(f"dots_{motion}_test01")[0])
-        middles.append(images[len(images) // 2].astype(int))
+        pictures = list(demo.render(f"dots_{motion}_test01")[0])
+        middles.append(pictures[len(pictures) // 2].astype(int))
     assert np.abs(middles[0] - middles[1]).mean() < 8

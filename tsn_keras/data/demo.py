@@ -16,10 +16,9 @@ import shutil
 import uuid
 import zlib
 
-import cv2
 import numpy as np
 
-from tsn_keras.data import annotations
+from tsn_keras.data import annotations, images
 from tsn_keras.data.flow import quantise
 
 # Raised whenever the generated pixels change, so that no old copy is used.
@@ -78,9 +77,9 @@ def _make(root, video):
     try:
         frames, flow = render(video.id)
         for number, (frame, motion) in enumerate(zip(frames, flow, strict=True), 1):
-            _write(aside / f"img_{number:05d}.jpg", frame)
-            _write(aside / f"flow_x_{number:05d}.jpg", quantise(motion[..., 0]))
-            _write(aside / f"flow_y_{number:05d}.jpg", quantise(motion[..., 1]))
+            images.write(aside / f"img_{number:05d}.jpg", frame)
+            images.write(aside / f"flow_x_{number:05d}.jpg", quantise(motion[..., 0]))
+            images.write(aside / f"flow_y_{number:05d}.jpg", quantise(motion[..., 1]))
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             aside.rename(folder)
@@ -90,12 +89,6 @@ def _make(root, video):
                 raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _write(path, image):
-    # Encoded here and written by Python, which says why a file cannot be
-    # written; cv2.imwrite only says no.
-    path.write_bytes(cv2.imencode(".jpg", image)[1].tobytes())
 
 
 def render(video_id):

@@ -1,8 +1,85 @@
-"""Optical flow as the original stores it."""
+"""Optical flow: OpenCV's TV-L1 with named parameters, and how it is stored.
 
+Zach, Pock, Bischof: "A Duality Based Approach for Realtime TV-L1 Optical Flow",
+DAGM 2007, as implemented by OpenCV's `cv2.optflow.DualTVL1OpticalFlow`.
+"""
+
+import dataclasses
+
+import cv2
 import numpy as np
 
 BOUND = 20  # pixels; tools/build_of.py:52
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """Parameters of TV-L1, by OpenCV's names.
+
+    Attributes:
+        tau: time step.
+        lambda_: weight of the data term; smaller is smoother.
+        theta: tightness of the coupling of data term and smoothness.
+        scales: images in the pyramid.
+        scale_step: size of each over that of the one below.
+        warps: linearisations at each scale.
+        epsilon: mean squared change of the flow at which iteration stops.
+        inner_iterations: iterations between two median filters.
+        outer_iterations: median filters of a warp, and their iterations.
+        median: side of the median filter; 1 is none.
+    """
+
+    tau: float = 0.25
+    lambda_: float = 0.15
+    theta: float = 0.3
+    scales: int = 5
+    scale_step: float = 0.5
+    warps: int = 5
+    epsilon: float = 0.01
+    inner_iterations: int = 300
+    outer_iterations: int = 1
+    median: int = 1
+
+
+PARAMETERS = {
+    # The class of OpenCV 2.4 that the original runs, on GPUs
+    # (dense_flow src/dense_flow_gpu.cpp:28): up to 300 iterations at one
+    # stretch, a pyramid by halves, no median filter. It also smooths before it
+    # halves, which this class does not.
+    "original": Parameters(),
+    # The defaults of OpenCV 3 and 4, which most later tools use.
+    "opencv4": Parameters(
+        scale_step=0.8, inner_iterations=30, outer_iterations=10, median=5
+    ),
+}
+
+
+def tvl1(parameters):
+    """Makes a function that computes TV-L1 flow; not to be shared by threads.
+
+    Args:
+        parameters: Parameters.
+
+    Returns:
+        Function of two grey images, uint8 [H, W], to the motion from the first
+        to the second: float32 [H, W, 2], x and y in pixels.
+    """
+    algorithm = cv2.optflow.DualTVL1OpticalFlow_create(
+        tau=parameters.tau,
+        lambda_=parameters.lambda_,
+        theta=parameters.theta,
+        nscales=parameters.scales,
+        warps=parameters.warps,
+        epsilon=parameters.epsilon,
+        # OpenCV's own spelling.
+        innnerIterations=parameters.inner_iterations,
+        outerIterations=parameters.outer_iterations,
+        scaleStep=parameters.scale_step,
+        gamma=0.0,
+        medianFiltering=parameters.median,
+        useInitialFlow=False,
+    )
+    return lambda previous, following: algorithm.calc(previous, following, None)
 
 
 def quantise(flow, bound=BOUND):

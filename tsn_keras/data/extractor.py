@@ -1,0 +1,183 @@
+"""One video to the frame and flow files that the original's tools make of it.
+
+Image k is decoded frame k + 1 and flow k the motion from decoded frame k to
+k + 1, both numbered from 1: the first frame is never written (dense_flow
+src/dense_flow_gpu.cpp:38-59,100-112).
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import pathlib
+import threading
+
+import cv2
+
+from tsn_keras import config
+from tsn_keras.data import camera, images, video
+from tsn_keras.data.flow import BOUND, PARAMETERS, quantise, tvl1
+from tsn_keras.data.frames import Prefixes
+
+FLOWS = ("tvl1", "warped", "none")
+WARPED = ("warped_x_", "warped_y_")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What to make of a video.
+
+    Attributes:
+        flow: "tvl1": images and flow; "warped": also flow without the camera's
+            motion; "none": images only.
+        parameters: name of the TV-L1 parameters, in flow.PARAMETERS.
+        size: (width, height) of the files, in pixels.
+        bound: pixels of motion that become grey levels 0 and 255.
+        damaged: "fail", or "keep" for the frames before the damage.
+    """
+
+    flow: str = "tvl1"
+    parameters: str = "original"
+    size: tuple[int, int] = (340, 256)
+    bound: float = BOUND
+    damaged: str = "fail"
+
+    @property
+    def prefixes(self):
+        """What stands before the number in the names of the files."""
+        names = Prefixes()
+        flow_files = (names.flow_x, names.flow_y)
+        return (
+            names.rgb,
+            *(flow_files if self.flow != "none" else ()),
+            *(WARPED if self.flow == "warped" else ()),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What was made of a video.
+
+    Attributes:
+        decoded: number of decoded frames.
+        files: number of files with each prefix, one less.
+        damage: what is wrong with the video, after these frames; or None.
+    """
+
+    decoded: int
+    files: int
+    damage: str | None
+
+
+def extract(source, folder, settings, threads=1):
+    """Writes the files of a video.
+
+    Args:
+        source: the video file.
+        folder: folder to write into, which must be there.
+        settings: Settings.
+        threads: pairs of frames whose flow is computed at once.
+
+    Returns:
+        Made.
+
+    Raises:
+        video.VideoError: the video cannot be used, or has fewer than 2 frames.
+        OSError: the video cannot be read, or a file not be written.
+    """
+    folder = pathlib.Path(folder)
+    damage = []
+    on_damage = damage.append if settings.damaged == "keep" else None
+    decoded = (
+        cv2.resize(frame, settings.size)
+        for frame in video.frames(source, on_damage=on_damage, threads=threads)
+    )
+    number = 0
+    for number, (image, flows) in enumerate(with_flow(decoded, settings, threads), 1):
+        planes = [
+            quantise(field[..., axis], settings.bound)
+            for field in flows
+            for axis in (0, 1)
+        ]
+        for prefix, plane in zip(settings.prefixes, (image, *planes), strict=True):
+            images.write(folder / f"{prefix}{number:05d}.jpg", plane)
+    if number == 0:
+        why = f" before its damage: {damage[0]}" if damage else ""
+        raise video.VideoError(f"{source} has no two frames{why}")
+    return Made(number + 1, number, damage[0] if damage else None)
+
+
+def with_flow(frames, settings, threads=1):
+    """Computes the flow to each frame from the one before.
+
+    Args:
+        frames: iterable of uint8 [H, W, 3], B, G, R; taken as needed.
+        settings: Settings; `flow` and `parameters` are used.
+        threads: pairs that are computed at once.
+
+    Yields:
+        (frame, fields) for every frame but the first; fields are float32
+        [H, W, 2], pixels: none, flow, or flow and warped flow.
+    """
+    # A core a worker: TV-L1's own threads gain less than pairs at once do.
+    cv2.setNumThreads(1)
+    pairs = _pairs(frames)
+    if settings.flow == "none":
+        yield from ((frame, ()) for frame, _, _ in pairs)
+        return
+    local = threading.local()  # The algorithms keep their pyramids in memory.
+
+    def compute(frame, previous, following):
+        if not hasattr(local, "flow"):
+            local.flow = _algorithm(settings)
+        return frame, local.flow(previous, following)
+
+    if threads == 1:
+        yield from (compute(*pair) for pair in pairs)
+        return
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        waiting = collections.deque()
+        try:
+            for pair in pairs:
+                waiting.append(pool.submit(compute, *pair))
+                # As many waiting as computing, so that no thread runs dry.
+                if len(waiting) >= 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _pairs(frames):
+    """Yields (frame, grey frame before, grey frame) for all but the first."""
+    previous = None
+    for frame in frames:
+        grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        if previous is not None:
+            yield frame, previous, grey
+        previous = grey
+
+
+def _algorithm(settings):
+    """Makes a function of two grey images to the tuple of flow fields."""
+    compute = tvl1(PARAMETERS[settings.parameters])
+    if settings.flow == "warped":
+        return camera.Compensator(compute)
+    return lambda previous, following: (compute(previous, following),)
+
+
+def check(settings):
+    """Refuses settings out of range; the text names the value.
+
+    Raises:
+        config.InputError.
+    """
+    width, height = settings.size
+    if not (16 <= width <= 8192 and 16 <= height <= 8192):
+        raise config.InputError(
+            f"--size {width}x{height}: sides must be from 16 to 8192 pixels"
+        )
+    if not 0 < settings.bound <= 1000:
+        raise config.InputError(
+            f"--bound {settings.bound}: must be above 0 and at most 1000 pixels"
+        )

@@ -1,0 +1,270 @@
+"""Videos to frame and flow folders: what is left to do, in parallel, and a report."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import socket
+import sys
+import time
+
+import joblib
+import tqdm
+
+from tsn_keras.data import extractor, frames, videos
+from tsn_keras.engine import console, extraction_job, extraction_record
+
+# Unfinished work lies in here, in a folder for each run.
+ASIDE = ".extract"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to extract; see `python -m tsn_keras.extract --help`."""
+
+    videos: str
+    out: str
+    settings: extractor.Settings
+    flat: bool = False
+    workers: int | None = None
+    scheduler: str | None = None
+
+
+def extract(request):
+    """Makes the folders of all videos that are not there yet.
+
+    Args:
+        request: Request.
+
+    Returns:
+        (dict for the last line of output, exit status).
+
+    Raises:
+        config.InputError: nothing to do, folders that were made otherwise, a
+            full disk; the text gives the next step.
+        KeyboardInterrupt: with a text that says what is done.
+    """
+    extractor.check(request.settings)
+    sources = videos.find(request.videos, request.flat)
+    out = pathlib.Path(request.out)
+    out.mkdir(parents=True, exist_ok=True)
+    failed = {}
+    todo = _left(sources, out, request.settings, failed)
+    already = len(sources) - len(todo) - len(failed)
+    tally = _Tally(len(sources), already, out, failed)
+    if already:
+        console.say(f"{already} of {len(sources)} videos are in {out} already")
+    for name, reason in failed.items():
+        console.say(f"{name} failed: {reason}")
+    start = time.monotonic()
+    if todo:
+        with (
+            _aside(out) as aside,
+            contextlib.closing(_run(request, todo, aside)) as results,
+        ):
+            _consume(results, tally, pathlib.Path(request.videos).name)
+    return _report(tally, time.monotonic() - start)
+
+
+@dataclasses.dataclass
+class _Tally:
+    """What has become of the videos so far."""
+
+    total: int
+    already: int
+    out: pathlib.Path
+    failed: dict[str, str]  # {id: reason}
+    damaged: dict[str, str] = dataclasses.field(default_factory=dict)
+    made: int = 0
+    decoded: int = 0  # frames
+    files: int = 0  # of each kind
+
+    def add(self, result):
+        """Counts a result; returns a line to tell at once, or None."""
+        if result.error:
+            self.failed[result.id] = result.error
+            return f"{result.id} failed: {result.error}"
+        self.made += 1
+        self.decoded += result.made.decoded
+        self.files += result.made.files
+        if result.made.damage:
+            self.damaged[result.id] = result.made.damage
+            return f"{result.id} is damaged: {result.made.damage}"
+        return None
+
+    def so_far(self):
+        return f"{self.already + self.made} of {self.total} videos are in {self.out}"
+
+
+def _consume(results, tally, name):
+    """Counts results as they come, with a progress bar."""
+    start = time.monotonic()
+    bar = tqdm.tqdm(
+        total=tally.total,
+        initial=tally.already + len(tally.failed),
+        desc=f"extract {name}",
+        unit="video",
+        # A log file is not a terminal: a line now and then is enough.
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+        dynamic_ncols=True,
+    )
+    try:
+        with bar:
+            for result in results:
+                if result.fatal:
+                    raise console.UsageError(
+                        f"stopped at {result.error}: {tally.so_far()}; mend that, and "
+                        f"the same command goes on from there"
+                    )
+                if line := tally.add(result):
+                    bar.write(line, file=sys.stderr)
+                rate = tally.decoded / (time.monotonic() - start)
+                bar.set_postfix_str(f"{rate:.1f} frames/s", refresh=False)
+                bar.update()
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"{stop or 'stopped'}: {tally.so_far()}; the same command goes on from "
+            f"there"
+        ) from None
+
+
+def _report(tally, seconds):
+    """Prints what was done; returns (result, exit status)."""
+    print(
+        f"{tally.so_far()}: {tally.already} were there, {tally.made} made now from "
+        f"{tally.decoded} frames in {seconds:.0f} s"
+        + (f", {len(tally.damaged)} of them damaged" if tally.damaged else "")
+        + (f"; {len(tally.failed)} failed" if tally.failed else "")
+    )
+    for name, reason in tally.failed.items():
+        console.say(f"  {name}: {reason}")
+    result = {
+        "videos": tally.total,
+        "already_there": tally.already,
+        "made": tally.made,
+        "frames_decoded": tally.decoded,
+        "files_of_a_kind": tally.files,
+        "seconds": round(seconds, 3),
+        "damaged": tally.damaged,
+        "failed": tally.failed,
+    }
+    return result, console.EXIT_SOME_FAILED if tally.failed else console.EXIT_OK
+
+
+def _left(sources, out, settings, failed):
+    """Returns the sources that have no folder yet; fills in what is wrong.
+
+    A folder that was made otherwise stops everything: half a data set of one
+    kind and half of another is worse than none.
+    """
+    left = []
+    for source in sources:
+        folder = out / source.id
+        if not folder.exists():
+            left.append(source)
+            continue
+        record = extraction_record.read(folder)
+        if record is None:
+            raise console.UsageError(
+                f"{folder} is there, but this command did not make it: name another "
+                f"folder to write to, or delete that one"
+            )
+        try:
+            difference = extraction_record.difference(record, source.path, settings)
+            counts = {frames.count(folder, (p,)) for p in settings.prefixes}
+        except (OSError, frames.FrameError) as error:
+            failed[source.id] = f"{error}: delete {folder}, and it is made again"
+            continue
+        if difference:
+            raise console.UsageError(
+                f"{folder} was made otherwise: {difference}. Name another folder to "
+                f"write to, or delete that one"
+            )
+        if counts != {record["files"]}:
+            failed[source.id] = (
+                f"{folder} has lost files: its record says {record['files']} of each "
+                f"kind, there are {sorted(counts)}: delete it, and it is made again"
+            )
+    taken = set(failed)
+    return [source for source in left if source.id not in taken]
+
+
+@contextlib.contextmanager
+def _aside(out):
+    """Yields this run's folder for unfinished work, which goes with the run."""
+    host = socket.gethostname()
+    root = out / ASIDE
+    if root.is_dir():
+        # What runs that were killed on this machine have left.
+        for old in root.iterdir():
+            name, _, process = old.name.rpartition("-")
+            if name == host and process.isdecimal() and not _alive(int(process)):
+                shutil.rmtree(old, ignore_errors=True)
+    folder = root / f"{host}-{os.getpid()}"
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            root.rmdir()  # Only if no other run works in it.
+
+
+def _alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
+def _run(request, sources, aside):
+    """Yields the extraction_job.Result of each source as it is ready."""
+    with contextlib.ExitStack() as stack:
+        if request.scheduler:
+            client = _cluster(request.scheduler, stack)
+            stack.enter_context(joblib.parallel_config("dask", client=client))
+            workers = processes = sum(client.nthreads().values())
+        else:
+            workers = request.workers or len(os.sched_getaffinity(0))
+            processes = min(workers, len(sources))
+        # Cores that have no video of their own help with another's pairs.
+        threads = max(1, workers // processes)
+        child = processes > 1 or bool(request.scheduler)
+        job = joblib.delayed(extraction_job.run)
+        # One video a task: they take seconds, and each is reported when done.
+        parallel = joblib.Parallel(
+            processes, return_as="generator_unordered", batch_size=1
+        )
+        # Workers of a cluster have other working folders.
+        out, aside = pathlib.Path(request.out).absolute(), aside.absolute()
+        results = parallel(
+            job(
+                dataclasses.replace(source, path=source.path.absolute()),
+                *(out, aside, request.settings, threads, child),
+            )
+            for source in sources
+        )
+        # Closed before the cluster is, which stops the workers.
+        yield from stack.enter_context(contextlib.closing(results))
+
+
+def _cluster(address, stack):
+    """Connects to a Dask scheduler; the stack will close the connection."""
+    try:
+        import distributed
+    except ImportError:
+        raise console.UsageError(
+            "--backend dask needs Dask: pip install 'tsn-keras[cluster]'"
+        ) from None
+    try:
+        client = stack.enter_context(distributed.Client(address, timeout="10s"))
+    except (OSError, ValueError) as error:
+        raise console.UsageError(
+            f"no Dask scheduler answers at {address}: {error}"
+        ) from None
+    if not client.nthreads():
+        raise console.UsageError(f"the Dask cluster at {address} has no workers")
+    return client

@@ -1,0 +1,74 @@
+"""The work on one video, as it is sent to a process here or on a cluster."""
+
+import contextlib
+import dataclasses
+import errno
+import pathlib
+import shutil
+import signal
+import threading
+import uuid
+
+from tsn_keras import config
+from tsn_keras.data import extractor
+from tsn_keras.engine import extraction_record
+
+# Faults of the place that is written to, not of a video: the next video would
+# meet them too.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What became of a video.
+
+    Attributes:
+        id: the video's.
+        made: extractor.Made, or None if it failed.
+        error: why it failed, or None.
+        fatal: whether every other video would fail as well.
+    """
+
+    id: str
+    made: extractor.Made | None = None
+    error: str | None = None
+    fatal: bool = False
+
+
+def run(source, out, aside, settings, threads, child):
+    """Makes a video's folder: written aside, then renamed into place.
+
+    Args:
+        source: videos.Source.
+        out: folder for the frame folders.
+        aside: folder for unfinished work, on the same file system.
+        settings: extractor.Settings.
+        threads: pairs of frames whose flow is computed at once.
+        child: whether this is another process than the one that was asked.
+
+    Returns:
+        Result; nothing that concerns one video is raised.
+    """
+    if child and threading.current_thread() is threading.main_thread():
+        # Ctrl-C reaches every process of a terminal; the one that was asked
+        # stops the others.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    out, aside = pathlib.Path(out), pathlib.Path(aside)
+    folder = aside / uuid.uuid4().hex
+    try:
+        folder.mkdir(parents=True)
+        try:
+            made = extractor.extract(source.path, folder, settings, threads)
+            extraction_record.write(folder, source.path, settings, made)
+            target = out / source.id
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folder.rename(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        fatal = error.errno in _FULL or not aside.parent.is_dir()
+        return Result(source.id, error=f"{source.path}: {error}", fatal=fatal)
+    except config.InputError as error:
+        return Result(source.id, error=str(error))
+    return Result(source.id, made)

@@ -1,0 +1,121 @@
+"""The record beside a video's files: how they were made, and that they are whole.
+
+`extract.json` in the frame folder. Nothing in it tells the time or the
+machine: the same video gives the same bytes.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+import av
+import cv2
+
+import tsn_keras
+from tsn_keras import config
+from tsn_keras.data import flow, images
+
+NAME = "extract.json"
+_MAX_BYTES = 64 * 1024
+
+
+class RecordError(config.InputError):
+    """A folder's record cannot be used; the text names it and the way out."""
+
+
+def parameters(settings):
+    """What decides the bytes of the files, as a dict of JSON values.
+
+    Not among them is what to do with damaged videos: of the others it makes
+    the same files.
+    """
+    values = {
+        "flow": settings.flow,
+        "size": list(settings.size),
+        "jpeg_quality": images.QUALITY,
+    }
+    if settings.flow != "none":
+        named = flow.PARAMETERS[settings.parameters]
+        values["flow_parameters"] = settings.parameters
+        values["tvl1"] = dataclasses.asdict(named)
+        values["bound"] = settings.bound
+    return values
+
+
+def versions():
+    """Versions of what makes the files."""
+    return {
+        "tsn_keras": tsn_keras.__version__,
+        "opencv": cv2.__version__,
+        "pyav": av.__version__,
+    }
+
+
+def write(folder, source, settings, made):
+    """Writes a folder's record.
+
+    Args:
+        folder: the video's frame folder.
+        source: path of the video.
+        settings: data.extractor.Settings.
+        made: data.extractor.Made.
+    """
+    record = {
+        "source": {"name": source.name, "bytes": source.stat().st_size},
+        "parameters": parameters(settings),
+        "versions": versions(),
+        "decoded_frames": made.decoded,
+        "files": made.files,
+        "damage": made.damage,
+    }
+    text = json.dumps(record, indent=1, sort_keys=True)
+    pathlib.Path(folder, NAME).write_text(f"{text}\n", encoding="utf-8")
+
+
+def read(folder):
+    """Reads a folder's record.
+
+    Returns:
+        dict, or None if the folder has none.
+
+    Raises:
+        RecordError: it is no such record.
+    """
+    path = pathlib.Path(folder, NAME)
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    try:
+        record = json.loads(text[:_MAX_BYTES])
+        for key, kind in (("source", dict), ("parameters", dict), ("files", int)):
+            if not isinstance(record[key], kind):
+                raise TypeError(f"{key} is {record[key]!r}")
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordError(
+            f"{path} is no record of extracted frames ({error!r}): delete the folder, "
+            f"and it is made again"
+        ) from None
+    return record
+
+
+def difference(record, source, settings):
+    """Says in what a record differs from what would be made now.
+
+    Returns:
+        str "what: there ..., now ...", or None.
+    """
+    now = json.loads(json.dumps(parameters(settings)))
+    there = record["parameters"]
+    for key in dict.fromkeys((*now, *there)):
+        if now.get(key) != there.get(key):
+            return f"{key}: there {there.get(key)}, now {now.get(key)}"
+    name, size = source.name, source.stat().st_size
+    if record["source"] != {"name": name, "bytes": size}:
+        old = record["source"]
+        return (
+            f"video: there {old.get('name')} of {old.get('bytes')} bytes, now {name} "
+            f"of {size}"
+        )
+    return None

@@ -1,0 +1,134 @@
+"""Extracts frames and optical flow from videos, as the original's tools do.
+
+python -m tsn_keras.extract VIDEOS OUT
+python -m tsn_keras.extract clip.avi frames --flow none
+python -m tsn_keras.extract hmdb51_org frames/hmdb51 --workers 16
+
+VIDEOS is a video file, a folder (with all below it), or a list (.txt) of paths.
+Each video becomes a folder with img_00001.jpg, flow_x_00001.jpg,
+flow_y_00001.jpg, ... (--flow warped: also warped_x_, warped_y_), which
+tsn_keras.eval takes as it is. The same command goes on where it stopped. Exit
+status: 0, or 1 if videos failed, 2 if something is missing or wrong, 130 if
+interrupted.
+"""
+
+import argparse
+
+from tsn_keras.engine import console
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m tsn_keras.extract",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("videos", metavar="VIDEOS", help="video file, folder, or list of paths")
+    add("out", metavar="OUT", help="folder for the frame folders")
+    add(
+        "--flow",
+        choices=("tvl1", "warped", "none"),
+        default="tvl1",
+        help="tvl1: images and TV-L1 flow; warped: also flow without the camera's "
+        "motion; none: images only (default: tvl1)",
+    )
+    add(
+        "--flow-parameters",
+        choices=("original", "opencv4"),
+        default="original",
+        help="TV-L1 as the original runs it, or with the defaults of OpenCV 3 and 4, "
+        "which is another flow (default: original)",
+    )
+    add(
+        "--size",
+        type=_size,
+        default=(340, 256),
+        metavar="WxH",
+        help="size of the files in pixels; flow is in pixels of it "
+        "(default: 340x256, the original's)",
+    )
+    add(
+        "--bound",
+        type=float,
+        default=20,
+        metavar="PIXELS",
+        help="motion that becomes grey level 255, and 0 if negative (default: 20)",
+    )
+    add(
+        "--flat",
+        action="store_true",
+        help="leave out the class folders of VIDEOS, as the original does",
+    )
+    add(
+        "--damaged",
+        choices=("fail", "keep"),
+        default="fail",
+        help="what to do with a damaged video: count it as failed, or keep its frames "
+        "before the damage (default: fail)",
+    )
+    add(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="cores to use (default: all)",
+    )
+    add(
+        "--backend",
+        choices=("processes", "dask"),
+        default="processes",
+        help="processes of this machine, or a Dask cluster whose workers see VIDEOS "
+        "and OUT at the same paths (default: processes)",
+    )
+    add(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="address of the cluster's scheduler, such as tcp://host:8786",
+    )
+    return parser.parse_args(argv)
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+def _size(text):
+    width, x, height = text.lower().partition("x")
+    if not (x and width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"must be like 340x256, not {text!r}")
+    return int(width), int(height)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    # Imported after parsing, so that --help answers at once.
+    from tsn_keras.data import extractor
+    from tsn_keras.engine import extraction
+
+    if (args.backend == "dask") != (args.scheduler is not None):
+        raise console.UsageError("--backend dask and --scheduler go together")
+    if args.backend == "dask" and args.workers is not None:
+        raise console.UsageError("--workers is not for --backend dask: it has its own")
+    settings = extractor.Settings(
+        flow=args.flow,
+        parameters=args.flow_parameters,
+        size=args.size,
+        bound=args.bound,
+        damaged=args.damaged,
+    )
+    request = extraction.Request(
+        videos=args.videos,
+        out=args.out,
+        settings=settings,
+        flat=args.flat,
+        workers=args.workers,
+        scheduler=args.scheduler,
+    )
+    return extraction.extract(request)
+
+
+if __name__ == "__main__":
+    console.run(main)
