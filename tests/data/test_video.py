@@ -150,10 +150,12 @@ def test_what_is_no_video_is_named(tmp_path):
     (tmp_path / "empty.avi").touch()
     (tmp_path / "text.avi").write_text("this is no video\n" * 100)
     (tmp_path / "folder.avi").mkdir()
+    os.mkfifo(tmp_path / "pipe.avi")
     for name, error, text in (
         ("empty.avi", video.VideoError, "is empty"),
         ("text.avi", video.VideoError, "no video that can be read"),
-        ("folder.avi", IsADirectoryError, "folder.avi"),
+        ("folder.avi", video.VideoError, "is a folder"),
+        ("pipe.avi", video.VideoError, "no regular file"),
         ("missing.avi", FileNotFoundError, "missing.avi"),
     ):
         with pytest.raises(error, match=text):

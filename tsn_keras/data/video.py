@@ -5,6 +5,7 @@ PyAV says when a file is damaged.
 """
 
 import os
+import stat
 
 import av
 import cv2
@@ -112,7 +113,13 @@ def _converter():
 
 def _decode(path, on_damage, threads):
     """Yields av.VideoFrame up to the end, or to the first damage."""
-    if os.path.getsize(path) == 0:
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise VideoError(f"{path} is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        # A pipe would be waited for.
+        raise VideoError(f"{path} is no regular file")
+    if status.st_size == 0:
         raise VideoError(f"{path} is empty")
     truncated = containers.truncation(path)
     try:

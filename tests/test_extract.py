@@ -1,0 +1,421 @@
+"""The command `extract`: what it makes, faults, interruption, clusters."""
+
+import errno
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import videofiles
+
+from tsn_keras import extract
+from tsn_keras.data import extractor, frames
+from tsn_keras.engine import console, extraction, extraction_job, extraction_record
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMALL = ("--size", "96x64")
+IMAGES = (*SMALL, "--flow", "none")
+
+
+def command(*argv):
+    argv = [sys.executable, "-m", "tsn_keras.extract", *map(str, argv)]
+    return {"args": argv, "cwd": ROOT, "text": True}
+
+
+def run(*argv, **options):
+    done = subprocess.run(
+        **command(*argv), capture_output=True, check=False, timeout=300, **options
+    )
+    return done, json.loads(done.stdout.splitlines()[-1])
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return videofiles.make(tmp_path_factory.mktemp("clip") / "a.avi", 6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Eight videos of different lengths in two classes."""
+    root = tmp_path_factory.mktemp("folder")
+    for number in range(8):
+        path = root / ("wave", "jump")[number % 2] / f"v{number}.avi"
+        path.parent.mkdir(exist_ok=True)
+        pictures = [videofiles.picture(k + 50 * number) for k in range(6 + number)]
+        videofiles.make(path, pictures)
+    return root
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    done, result = run(folder, out, *SMALL, "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    assert result["made"] == 8
+    return contents(out)
+
+
+def test_layout_and_last_line(folder, undisturbed, tmp_path):
+    """With two workers: the bytes that one makes, and nothing beside them."""
+    out = tmp_path / "new" / "out"
+    done, result = run(folder, out, *SMALL, "--workers", 2)
+    assert done.returncode == 0
+    assert contents(out) == undisturbed
+    seconds = result.pop("seconds")
+    assert 0 < seconds < 300
+    assert result == {
+        "videos": 8,
+        "already_there": 0,
+        "made": 8,
+        "frames_decoded": sum(range(6, 14)),
+        "files_of_a_kind": sum(range(5, 13)),
+        "damaged": {},
+        "failed": {},
+    }
+    assert "frames/s" in done.stderr
+    assert sorted(p.name for p in out.iterdir()) == ["jump", "wave"]
+    for number in range(8):
+        place = out / ("wave", "jump")[number % 2] / f"v{number}"
+        for prefixes in (("img_",), ("flow_x_", "flow_y_")):
+            assert frames.count(place, prefixes) == 5 + number
+    done, result = run(folder, out, *SMALL)
+    assert (done.returncode, result["already_there"], result["made"]) == (0, 8, 0)
+    assert contents(out) == undisturbed
+
+
+def test_record(clip, tmp_path):
+    run(clip, tmp_path, *SMALL, "--bound", 15)
+    record = json.loads((tmp_path / "a" / "extract.json").read_text())
+    assert record["decoded_frames"] == 6
+    assert record["files"] == 5
+    assert record["damage"] is None
+    assert record["source"] == {"name": "a.avi", "bytes": clip.stat().st_size}
+    assert set(record["versions"]) == {"tsn_keras", "opencv", "pyav"}
+    parameters = record["parameters"]
+    tvl1 = parameters.pop("tvl1")
+    assert (tvl1["scale_step"], tvl1["inner_iterations"]) == (0.5, 300)
+    assert parameters == {
+        "flow": "tvl1",
+        "flow_parameters": "original",
+        "size": [96, 64],
+        "bound": 15.0,
+        "jpeg_quality": 95,
+    }
+
+
+def start(*argv):
+    """A run in a process group of its own, as a terminal starts it."""
+    return subprocess.Popen(
+        **command(*argv),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def wait_for(count, out, process):
+    """Waits until so many videos are there."""
+    end = time.monotonic() + 120
+    while len(list(out.rglob("extract.json"))) < count:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def finished(out):
+    """Videos whose folders are in place; the others lie in .extract."""
+    return [p for p in out.glob("*/*/extract.json") if ".extract" not in p.parts]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_and_restarted(folder, undisturbed, tmp_path, workers):
+    out = tmp_path / "out"
+    argv = (folder, out, *SMALL, "--workers", workers)
+    process = start(*argv)
+    wait_for(2, out, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    there = len(finished(out))
+    assert 2 <= there < 8
+    done, result = run(*argv)
+    assert done.returncode == 0
+    assert result["already_there"] == there
+    assert result["made"] == 8 - there
+    assert contents(out) == undisturbed
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(folder, undisturbed, tmp_path, workers, number):
+    out = tmp_path / "out"
+    argv = (folder, out, *SMALL, "--workers", workers)
+    process = start(*argv)
+    wait_for(1, out, process)
+    # A terminal tells the whole group, a scheduler the process that it started.
+    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == console.EXIT_INTERRUPTED
+    assert "Traceback" not in stderr
+    assert "the same command goes on from there" in stderr
+    assert "interrupted" in json.loads(stdout.splitlines()[-1])
+    assert not (out / ".extract").exists()
+    found = contents(out)
+    assert found == {name: undisturbed[name] for name in found}
+    # No worker goes on in the background.
+    time.sleep(1)
+    assert contents(out) == found
+    done, _ = run(*argv)
+    assert done.returncode == 0
+    assert contents(out) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        (("--bound", 15), "bound: there 20, now 15"),
+        (("--size", "64x48"), "size: there [96, 64], now [64, 48]"),
+        (("--flow", "none"), "flow: there tvl1, now none"),
+        (("--flow-parameters", "opencv4"), "flow_parameters: there original"),
+    ],
+)
+def test_other_parameters_than_those_there(clip, tmp_path, option, text):
+    run(clip, tmp_path, *SMALL)
+    before = contents(tmp_path)
+    done, _ = run(clip, tmp_path, *SMALL, *option)
+    assert done.returncode == console.EXIT_USAGE
+    assert text in done.stderr
+    assert "Name another folder" in done.stderr
+    assert contents(tmp_path) == before
+
+
+def test_another_video_of_the_same_name(clip, tmp_path):
+    run(clip, tmp_path / "out", *IMAGES)
+    other = videofiles.make(tmp_path / "a.avi", 9)
+    done, _ = run(other, tmp_path / "out", *IMAGES)
+    assert done.returncode == console.EXIT_USAGE
+    assert f"now a.avi of {other.stat().st_size}" in done.stderr
+
+
+def test_a_folder_that_something_else_made(clip, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "img_00001.jpg").touch()
+    done, _ = run(clip, tmp_path, *IMAGES)
+    assert done.returncode == console.EXIT_USAGE
+    assert "did not make it" in done.stderr
+    (tmp_path / "a" / "extract.json").write_text('{"source": 3}')
+    done, _ = run(clip, tmp_path, *IMAGES)
+    assert done.returncode == console.EXIT_USAGE
+    assert "no record of extracted frames" in done.stderr
+
+
+def test_files_that_were_lost(clip, tmp_path):
+    run(clip, tmp_path, *IMAGES)
+    (tmp_path / "a" / "img_00005.jpg").unlink()
+    done, result = run(clip, tmp_path, *IMAGES)
+    assert done.returncode == console.EXIT_SOME_FAILED
+    assert "has lost files" in result["failed"]["a"]
+    (tmp_path / "a" / "img_00002.jpg").unlink()
+    _, result = run(clip, tmp_path, *IMAGES)
+    assert "img_00002.jpg is missing" in result["failed"]["a"]
+
+
+@pytest.fixture
+def faulty(clip, tmp_path):
+    """A folder with every fault, among good videos with awkward names."""
+    root = tmp_path / "faulty"
+    root.mkdir()
+    for name in ("good.avi", "with space.avi", "hash#[1](2)&+!;@~.avi", "ünï-視頻.avi"):
+        os.link(clip, root / name)
+    whole = videofiles.make(tmp_path / "whole.avi", 30)
+    videofiles.cut(whole, 0.75, root / "truncated.avi")
+    (root / "empty.avi").touch()
+    (root / "text.avi").write_text("no video\n" * 500)
+    (root / "folder.avi").mkdir()
+    (root / "loop.avi").symlink_to(root / "loop.avi")
+    os.mkfifo(root / "pipe.avi")
+    videofiles.make(root / "single.avi", 1)
+    (root / "notes.txt").write_text("left out")
+    return root
+
+
+FAULTS = {
+    "truncated": "is damaged",
+    "empty": "is empty",
+    "text": "no video that can be read",
+    "folder": "is a folder",
+    "loop": "Too many levels of symbolic links",
+    "pipe": "no regular file",
+    "single": "no two frames",
+}
+GOOD = {"good", "with space", "hash#[1](2)&+!;@~", "ünï-視頻"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_faults_are_named_and_counted(faulty, tmp_path, workers):
+    out = tmp_path / "out"
+    done, result = run(faulty, out, *IMAGES, "--workers", workers)
+    assert done.returncode == console.EXIT_SOME_FAILED
+    assert result["failed"].keys() == FAULTS.keys()
+    for name, text in FAULTS.items():
+        assert text in result["failed"][name]
+        assert f"{faulty / name}.avi" in result["failed"][name]
+        assert f"{name} failed: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (result["made"], result["videos"]) == (4, 11)
+    assert {path.name for path in out.iterdir()} == GOOD
+    assert "4 of 11 videos are in" in done.stdout
+    # Again: the good are kept, the others tried again.
+    done, result = run(faulty, out, *IMAGES)
+    assert done.returncode == console.EXIT_SOME_FAILED
+    assert (result["already_there"], len(result["failed"])) == (4, 7)
+
+
+def test_good_frames_of_a_truncated_video_can_be_kept(faulty, tmp_path):
+    out = tmp_path / "out"
+    run(faulty, out, *IMAGES)
+    done, result = run(faulty, out, *IMAGES, "--damaged", "keep")
+    assert done.returncode == console.EXIT_SOME_FAILED
+    assert result["failed"].keys() == FAULTS.keys() - {"truncated"}
+    assert "cut off" in result["damaged"]["truncated"]
+    assert "truncated is damaged" in done.stderr
+    record = extraction_record.read(out / "truncated")
+    assert record["damage"] == result["damaged"]["truncated"]
+    assert frames.count(out / "truncated", ("img_",)) == record["files"] < 29
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(clip, tmp_path):
+    path = tmp_path / "locked.avi"
+    path.write_bytes(clip.read_bytes())
+    path.chmod(0)
+    done, result = run(path, tmp_path / "out", *IMAGES)
+    assert done.returncode == console.EXIT_SOME_FAILED
+    assert "Permission denied" in result["failed"]["locked"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty"])
+def test_wrong_path(tmp_path, kind):
+    (tmp_path / "empty").mkdir()
+    done, result = run(tmp_path / kind, tmp_path / "out", *IMAGES)
+    assert done.returncode == console.EXIT_USAGE
+    assert str(tmp_path / kind) in result["error"]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 200 kB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(place)]
+    try:
+        done = subprocess.run(mount, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs the command mount")
+    if done.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_full_disk(folder, small_disk, workers):
+    out = small_disk / "out"
+    done, result = run(folder, out, *IMAGES, "--workers", workers)
+    assert done.returncode == console.EXIT_USAGE
+    assert "No space left on device" in result["error"]
+    assert "the same command goes on" in result["error"]
+    there = finished(out)
+    assert 0 < len(there) < 8
+    assert f"{len(there)} of 8 videos are in" in result["error"]
+    assert not (out / ".extract").exists()
+    for record in there:
+        whole = extraction_record.read(record.parent)
+        assert frames.count(record.parent, ("img_",)) == whole["files"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_faults_of_the_disk_are_not_blamed_on_the_video(
+    clip, tmp_path, monkeypatch, number
+):
+    def fail(*_):
+        raise OSError(number, os.strerror(number), "x")
+
+    monkeypatch.setattr(extractor.images, "write", fail)
+    settings = extractor.Settings("none", size=(96, 64))
+    request = extraction.Request(str(clip), str(tmp_path / "out"), settings, workers=1)
+    with pytest.raises(console.UsageError, match="stopped at .*a.avi.*0 of 1"):
+        extraction.extract(request)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_dask_cluster(folder, undisturbed, tmp_path):
+    """A scheduler and two worker processes, each with its own working folder."""
+    distributed = pytest.importorskip("distributed")
+    out = tmp_path / "out"
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        address = ("--backend", "dask", "--scheduler", cluster.scheduler_address)
+        done, result = run(folder, out, *SMALL, *address)
+        assert done.returncode == 0, done.stderr
+        assert result["made"] == 8
+        assert contents(out) == undisturbed
+        bad = folder.parent / "bad.avi"
+        bad.write_text("no video")
+        done, result = run(bad, tmp_path / "bad", *IMAGES, *address)
+        assert done.returncode == console.EXIT_SOME_FAILED
+        assert "no video that can be read" in result["failed"]["bad"]
+
+
+def test_no_cluster_there(clip, tmp_path):
+    argv = (clip, tmp_path / "out", *IMAGES)
+    address = "tcp://127.0.0.1:9"
+    done, _ = run(*argv, "--backend", "dask", "--scheduler", address)
+    assert done.returncode == console.EXIT_USAGE
+    assert f"no Dask scheduler answers at {address}" in done.stderr
+    for options in (("--backend", "dask"), ("--scheduler", address)):
+        done, _ = run(*argv, *options)
+        assert done.returncode == console.EXIT_USAGE
+        assert "go together" in done.stderr
+
+
+def test_leftovers_of_others_stay(clip, tmp_path):
+    """Another machine's run on the same disk may be at work."""
+    other = tmp_path / ".extract" / "elsewhere-1"
+    other.mkdir(parents=True)
+    mine = tmp_path / ".extract" / f"{extraction.socket.gethostname()}-999999999"
+    mine.mkdir()
+    done, _ = run(clip, tmp_path, *IMAGES)
+    assert done.returncode == 0
+    assert other.is_dir()
+    assert not mine.exists()
+
+
+def test_job_survives_no_folder_to_write_to(clip, tmp_path):
+    (tmp_path / "file").touch()
+    source = extraction.videos.Source(clip, "a")
+    settings = extractor.Settings("none", size=(96, 64))
+    place = tmp_path / "file" / "x"
+    result = extraction_job.run(source, tmp_path, place, settings, 1, False)
+    assert result.fatal
+    assert str(clip) in result.error
+
+
+@pytest.mark.parametrize("size", ["340", "x", "340x", "3.4x5", "axb"])
+def test_malformed_size(size, capsys):
+    with pytest.raises(SystemExit):
+        extract.parse_args(["a", "b", "--size", size])
+    assert "must be like 340x256" in capsys.readouterr().err
