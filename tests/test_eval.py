@@ -17,7 +17,8 @@ import pytest
 
 import tsn_keras
 from tsn_keras import config, eval
-from tsn_keras.engine import metrics, scores
+from tsn_keras.data import datasets
+from tsn_keras.engine import console, metrics, scores
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -64,14 +65,14 @@ def read(path):
 
 def plain_scores(root, name, count, modality):
     """The original's procedure in NumPy and OpenCV, one snippet at a time."""
-    depth = {"rgb": 1, "flow": 5}[modality]
+    depth = {"rgb": 1, "flow": 5, "rgbdiff": 6}[modality]
     step = (count - depth) // 24
     model = tsn_keras.load(root / f"{modality}.weights.h5")
     out = []
     for tick in [1 + i * step for i in range(25)] if step > 0 else [1] * 25:
         planes = []
         for number in range(tick, tick + depth):
-            for prefix in {"rgb": ("img_",), "flow": ("flow_x_", "flow_y_")}[modality]:
+            for prefix in ("flow_x_", "flow_y_") if modality == "flow" else ("img_",):
                 path = root / "data" / name / f"{prefix}{min(count, number):05d}.jpg"
                 flag = cv2.IMREAD_COLOR if prefix == "img_" else cv2.IMREAD_GRAYSCALE
                 planes.append(cv2.resize(cv2.imread(str(path), flag), (340, 256)))
@@ -82,8 +83,19 @@ def plain_scores(root, name, count, modality):
         if modality == "flow":
             for crop in mirrored:
                 crop[..., ::2] = 255 - crop[..., ::2]
-        mean = (104, 117, 123) if modality == "rgb" else 128
-        images = np.stack(crops + mirrored).astype("f4") - np.array(mean, "f4")
+        images = np.stack(crops + mirrored).astype("f4")
+        if modality == "rgbdiff":
+            # Five differences of B, G, R, each frame less the one before.
+            images = np.concatenate(
+                [
+                    images[..., 3 * k : 3 * k + 3] - images[..., 3 * k - 3 : 3 * k]
+                    for k in range(1, 6)
+                ],
+                axis=-1,
+            )
+        else:
+            mean = (104, 117, 123) if modality == "rgb" else 128
+            images -= np.array(mean, "f4")
         out.append(images)
     # Distinct snippets only; in pieces that fit into memory.
     distinct = out if step > 0 else out[:1]
@@ -118,6 +130,37 @@ def test_scores_and_figures(case, capsys):
         "stream",
         "videos",
     ]
+
+
+def test_rgb_difference(case):
+    """The third modality, and its fusion with the first."""
+    root, argv = case
+    clips.make_weights(root / "rgbdiff.weights.h5", 15, seed=2)
+    argv = [*argv[:-2], str(root / "rgb.weights.h5"), str(root / "rgbdiff.weights.h5")]
+    result, status = eval.main([*argv, "--modality", "rgbdiff", "rgb"])
+    assert status == 0
+    found = read(root / "s_rgbdiff.h5")
+    for name, count in (("a", 27), ("b", 30)):  # too short for 25, and just long enough
+        expected = plain_scores(root, name, count, "rgbdiff")
+        assert np.abs(found[name] - expected).max() <= 2e-4 * np.abs(expected).max()
+        assert (expected.std(axis=0).max() > 1) == (count == 30)
+    figures = {r["stream"]: r for r in result["results"]}
+    assert figures["fusion"]["weights"] == [1.0, 1.0]
+    both = [read(root / f"s_{m}.h5") for m in ("rgb", "rgbdiff")]
+    fused = sum(np.stack([v.mean((0, 1)) for v in b.values()]) for b in both)
+    accuracy = metrics.mean_class_accuracy(fused.argmax(1), np.arange(4), 6)
+    assert figures["fusion"]["mean_class_accuracy"] == pytest.approx(100 * accuracy)
+
+
+def test_no_published_weights_for_rgb_difference(tmp_path, monkeypatch):
+    argv = ["--dataset", "demo", "--data", str(tmp_path), "--modality", "rgbdiff"]
+    monkeypatch.setattr("tsn_keras.data.demo.prepare", lambda *_, **__: None)
+    monkeypatch.setattr(
+        "tsn_keras.data.datasets.select",
+        lambda *_: datasets.Selection((), (), (), (), {}),
+    )
+    with pytest.raises(console.UsageError, match="no weights for rgbdiff"):
+        eval.main(argv)
 
 
 def test_score_file_says_what_it_is_of(case):

@@ -32,10 +32,17 @@ ALLOWED = {
     "data.videos": ("", "config"),
     "data.video": ("av cv2", "config data.containers"),
     "data.camera": ("cv2 numpy", ""),
+    "data.flow_pairs": ("cv2", ""),
     "data.extractor": (
         "cv2",
-        "config data.camera data.flow data.frames data.images data.video",
+        "config data.camera data.flow data.flow_pairs data.frames data.images "
+        "data.video",
     ),
+    "data.clip": (
+        "cv2 numpy",
+        "data.extractor data.flow data.flow_pairs data.images data.sampling data.video",
+    ),
+    "data.webcam": ("cv2", "data.video"),
     "data.datasets": ("", "config data.annotations data.frames"),
     "data.demo": ("numpy", "data.annotations data.flow data.images"),
     "checkpoints.caffemodel": ("numpy", "config"),
@@ -86,16 +93,36 @@ ALLOWED = {
         "data.extractor data.frames data.videos engine.console engine.extraction_job "
         "engine.extraction_record",
     ),
+    "engine.class_names": ("", "config data.annotations data.demo models.presets"),
+    "engine.predictor": (
+        "numpy",
+        "config checkpoints.loading data.clip data.sampling engine.class_names "
+        "engine.console engine.inference engine.metrics engine.scores models.presets",
+    ),
+    "engine.picture": (
+        "jinja2 matplotlib numpy",
+        "data.images engine.files",
+    ),
+    "engine.live": (
+        "numpy",
+        "data.clip engine.console engine.predictor",
+    ),
+    "engine.prediction": (
+        "tqdm",
+        "config data.extractor data.videos data.webcam engine.console engine.live "
+        "engine.picture engine.predictor engine.report",
+    ),
     # 4. Commands.
     "extract": ("", "data.extractor engine.console engine.extraction"),
     "eval": ("", "data.frames engine.console engine.evaluation"),
+    "predict": ("", "data.extractor engine.console engine.prediction"),
     "fuse": ("", "engine.console engine.fusion"),
     "convert": (
         "",
         "engine.console engine.score_conversion engine.weight_conversion",
     ),
 }
-COMMANDS = ("extract", "eval", "fuse", "convert")
+COMMANDS = ("extract", "eval", "predict", "fuse", "convert")
 
 
 def imports(path):

@@ -6,10 +6,10 @@ python -m tsn_keras.eval --dataset ucf101 --split 1 2 3 --data DIR --weights DIR
 python -m tsn_keras.eval --dataset list --annotations LIST --weights FILE \\
     --modality rgb
 
-Prints, for each stream and their fusion (RGB : flow = 1 : 1.5), this run's
-accuracy beside the published one. The same command goes on where it stopped.
-Exit status: 0, or 1 if videos failed, 2 if something is missing or wrong, 130
-if interrupted.
+Prints, for each stream and their fusion (RGB : flow : RGB difference weigh
+1 : 1.5 : 1), this run's accuracy beside the published one. The same command
+goes on where it stopped. Exit status: 0, or 1 if videos failed, 2 if something
+is missing or wrong, 130 if interrupted.
 """
 
 import argparse
@@ -40,9 +40,10 @@ def parse_args(argv=None):
     add(
         "--modality",
         nargs="+",
-        choices=("rgb", "flow"),
+        choices=("rgb", "flow", "rgbdiff"),
         default=["rgb", "flow"],
-        help="streams to score; both are fused (default: rgb flow)",
+        help="streams to score; several are fused. rgbdiff: differences of RGB frames, "
+        "for weights of your own (default: rgb flow)",
     )
     add(
         "--data",

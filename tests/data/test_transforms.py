@@ -121,3 +121,17 @@ def test_mean_is_subtracted_plane_by_plane():
     np.testing.assert_array_equal(found, [[0, 0, 0], [-104, 138, 5]])
     flow = transforms.subtract_mean(np.full((1, 10), 127, np.uint8), (128.0,))
     np.testing.assert_array_equal(flow, np.full((1, 10), -1))
+
+
+def test_centre_crop_is_crop_4_of_the_ten():
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 256, (2, 256, 340, 3), np.uint8)
+    ten = transforms.ten_crop(tf.constant(frames), 224, False).numpy()
+    found = transforms.centre_crop(tf.constant(frames), 224).numpy()
+    np.testing.assert_array_equal(found, ten[:, 4])
+
+
+def test_differences():
+    frames = np.array([[10, 20, 30, 13, 19, 30, 255, 0, 1]], np.float32)
+    found = transforms.differences(tf.constant(frames), 3).numpy()
+    np.testing.assert_array_equal(found, [[3, -1, 0, 242, -19, -29]])

@@ -9,7 +9,8 @@ from tsn_keras.checkpoints import caffemodel, folders, keras_file
 from tsn_keras.checkpoints.port import port
 from tsn_keras.models import bn_inception, presets
 
-MODALITIES = {3: "rgb", 10: "flow"}  # by the channels that conv1 reads
+# By the channels that conv1 reads.
+MODALITIES = {rule.channels: name for name, rule in config.PREPROCESS.items()}
 CLASSIFIER = "fc-action"
 _FIRST = "conv1/7x7_s2"
 
@@ -30,7 +31,7 @@ class Architecture:
 
     @property
     def modality(self):
-        """ "rgb" or "flow", or None for another number of channels."""
+        """A key of config.PREPROCESS, or None for another number of channels."""
         return MODALITIES.get(self.channels)
 
     @property

@@ -20,8 +20,27 @@ HMDB51_CLASSES = tuple(
     "swing_baseball sword_exercise sword talk throw turn walk wave".split()
 )
 
+# classInd.txt, by class index less 1.
+UCF101_CLASSES = tuple(
+    "ApplyEyeMakeup ApplyLipstick Archery BabyCrawling BalanceBeam BandMarching "
+    "BaseballPitch Basketball BasketballDunk BenchPress Biking Billiards BlowDryHair "
+    "BlowingCandles BodyWeightSquats Bowling BoxingPunchingBag BoxingSpeedBag "
+    "BreastStroke BrushingTeeth CleanAndJerk CliffDiving CricketBowling CricketShot "
+    "CuttingInKitchen Diving Drumming Fencing FieldHockeyPenalty FloorGymnastics "
+    "FrisbeeCatch FrontCrawl GolfSwing Haircut Hammering HammerThrow HandstandPushups "
+    "HandstandWalking HeadMassage HighJump HorseRace HorseRiding HulaHoop IceDancing "
+    "JavelinThrow JugglingBalls JumpingJack JumpRope Kayaking Knitting LongJump Lunges "
+    "MilitaryParade Mixing MoppingFloor Nunchucks ParallelBars PizzaTossing "
+    "PlayingCello PlayingDaf PlayingDhol PlayingFlute PlayingGuitar PlayingPiano "
+    "PlayingSitar PlayingTabla PlayingViolin PoleVault PommelHorse PullUps Punch "
+    "PushUps Rafting RockClimbingIndoor RopeClimbing Rowing SalsaSpin ShavingBeard "
+    "Shotput SkateBoarding Skiing Skijet SkyDiving SoccerJuggling SoccerPenalty "
+    "StillRings SumoWrestling Surfing Swing TableTennisShot TaiChi TennisSwing "
+    "ThrowDiscus TrampolineJumping Typing UnevenBars VolleyballSpiking WalkingWithDog "
+    "WallPushups WritingOnBoard YoYo".split()
+)
+
 SPLITS = (1, 2, 3)
-UCF101_CLASSES = 101
 UCF101_VIDEOS = {  # split: (train, test)
     1: (9537, 3783),
     2: (9586, 3734),
@@ -105,7 +124,7 @@ def _read_ucf101(folder, split):
         if len(fields) != 2 or fields[0] != str(len(classes) + 1):
             raise _malformed(folder / "classInd.txt", number, line, "<index> <class>")
         classes.append(fields[1])
-    _expect(folder / "classInd.txt", len(classes), UCF101_CLASSES, "classes")
+    _expect(folder / "classInd.txt", len(classes), len(UCF101_CLASSES), "classes")
     labels = {name: label for label, name in enumerate(classes)}
     lists = []
     for part, expected in zip(("train", "test"), UCF101_VIDEOS[split], strict=True):

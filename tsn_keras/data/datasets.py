@@ -107,7 +107,7 @@ def select(test, modality, prefixes, allow_missing=False):
 
     Args:
         test: TestSet.
-        modality: "rgb" or "flow".
+        modality: "rgb", "flow" or "rgbdiff".
         prefixes: frames.Prefixes.
         allow_missing: whether videos without a folder may be left out.
 

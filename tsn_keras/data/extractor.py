@@ -5,16 +5,13 @@ k + 1, both numbered from 1: the first frame is never written (dense_flow
 src/dense_flow_gpu.cpp:38-59,100-112).
 """
 
-import collections
-import concurrent.futures
 import dataclasses
 import pathlib
-import threading
 
 import cv2
 
 from tsn_keras import config
-from tsn_keras.data import camera, images, video
+from tsn_keras.data import camera, flow_pairs, images, video
 from tsn_keras.data.flow import BOUND, PARAMETERS, quantise, tvl1
 from tsn_keras.data.frames import Prefixes
 
@@ -92,7 +89,7 @@ def extract(source, folder, settings, threads=1):
         for frame in video.frames(source, on_damage=on_damage, threads=threads)
     )
     number = 0
-    for number, (image, flows) in enumerate(with_flow(decoded, settings, threads), 1):
+    for number, (image, flows) in enumerate(_with_flow(decoded, settings, threads), 1):
         planes = [
             quantise(field[..., axis], settings.bound)
             for field in flows
@@ -106,46 +103,13 @@ def extract(source, folder, settings, threads=1):
     return Made(number + 1, number, damage[0] if damage else None)
 
 
-def with_flow(frames, settings, threads=1):
-    """Computes the flow to each frame from the one before.
-
-    Args:
-        frames: iterable of uint8 [H, W, 3], B, G, R; taken as needed.
-        settings: Settings; `flow` and `parameters` are used.
-        threads: pairs that are computed at once.
-
-    Yields:
-        (frame, fields) for every frame but the first; fields are float32
-        [H, W, 2], pixels: none, flow, or flow and warped flow.
-    """
-    # A core a worker: TV-L1's own threads gain less than pairs at once do.
-    cv2.setNumThreads(1)
+def _with_flow(frames, settings, threads):
+    """Yields (frame, flow fields to it from the one before) of all but the first."""
     pairs = _pairs(frames)
     if settings.flow == "none":
         yield from ((frame, ()) for frame, _, _ in pairs)
-        return
-    local = threading.local()  # The algorithms keep their pyramids in memory.
-
-    def compute(frame, previous, following):
-        if not hasattr(local, "flow"):
-            local.flow = _algorithm(settings)
-        return frame, local.flow(previous, following)
-
-    if threads == 1:
-        yield from (compute(*pair) for pair in pairs)
-        return
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        waiting = collections.deque()
-        try:
-            for pair in pairs:
-                waiting.append(pool.submit(compute, *pair))
-                # As many waiting as computing, so that no thread runs dry.
-                if len(waiting) >= 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    else:
+        yield from flow_pairs.compute(pairs, lambda: algorithm(settings), threads)
 
 
 def _pairs(frames):
@@ -158,8 +122,18 @@ def _pairs(frames):
         previous = grey
 
 
-def _algorithm(settings):
-    """Makes a function of two grey images to the tuple of flow fields."""
+def algorithm(settings):
+    """Makes a function of two grey images to a tuple of flow fields.
+
+    Not to be shared by threads: it keeps its pyramids in memory.
+
+    Args:
+        settings: Settings; `flow` and `parameters` are used.
+
+    Returns:
+        Function of uint8 [H, W] twice to (flow,) or (flow, warped flow), each
+        float32 [H, W, 2], pixels.
+    """
     compute = tvl1(PARAMETERS[settings.parameters])
     if settings.flow == "warped":
         return camera.Compensator(compute)

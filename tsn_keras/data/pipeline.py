@@ -74,10 +74,10 @@ def read_snippet(folder, numbers, preprocess, prefixes):
         prefixes: those of the modality's files.
 
     Returns:
-        uint8 [height, width, channels]: B, G, R, or x1, y1, x2, y2, ...
-        (eval_net.py:95-106).
+        uint8 [height, width, planes]: B, G, R of each file, or x1, y1, x2, y2,
+        ... (eval_net.py:95-106).
     """
-    channels = preprocess.channels // (preprocess.snippet_length * len(prefixes))
+    channels = preprocess.planes_per_file // len(prefixes)
     planes = [
         transforms.resize(transforms.decode(path, channels), *preprocess.frame_size)
         for step in range(preprocess.snippet_length)
@@ -98,7 +98,7 @@ def for_test(folders, snippets, preprocess, prefixes, batch):
 
     Returns:
         tf.data.Dataset of (video int32 [batch], tick int32 [batch], uint8
-        [batch, height, width, channels]), in order. The last batch is filled
+        [batch, height, width, planes]), in order. The last batch is filled
         up with video -1. A snippet with a file that cannot be read is left
         out: the consumer knows which it expects and must ask why.
     """
@@ -114,7 +114,7 @@ def for_test(folders, snippets, preprocess, prefixes, batch):
         video = tf.pad(video, [(0, missing)], constant_values=-1)
         tick = tf.pad(tick, [(0, missing)])
         frames = tf.pad(frames, [(0, missing), (0, 0), (0, 0), (0, 0)])
-        shape = (batch, *preprocess.frame_size, preprocess.channels)
+        shape = (batch, *preprocess.frame_size, preprocess.planes)
         return video, tick, tf.ensure_shape(frames, shape)
 
     dataset = tf.data.Dataset.from_tensor_slices(

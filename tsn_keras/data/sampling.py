@@ -29,6 +29,32 @@ def eval_ticks(files, depth, snippets=25):
     return [1 + i * step for i in range(snippets)]
 
 
+def validation_ticks(files, depth, segments=3):
+    """First file of each segment's snippet when no chance is wanted.
+
+    The original's rule while it trains (caffe video_data_layer.cpp:123-142,
+    phase TEST): the middle of each segment; the first file of all if segments
+    are too short for a snippet.
+
+    Args:
+        files: number of files of the modality, at least 1.
+        depth: files in a snippet.
+        segments: K.
+
+    Returns:
+        list of `segments` ints, in [1, files].
+    """
+    if files < 1 or depth < 1 or segments < 1:
+        raise ValueError(
+            "`files`, `depth` and `segments` must be at least 1. Received: "
+            f"files={files}, depth={depth}, segments={segments}"
+        )
+    length = files // segments
+    if length < depth:
+        return [1] * segments
+    return [1 + (length - depth + 1) // 2 + i * length for i in range(segments)]
+
+
 def snippet_files(tick, files, depth):
     """Numbers of the files of the snippet at `tick` (eval_net.py:102-106).
 

@@ -128,6 +128,33 @@ def ten_crop(frames, size, is_flow):
     )
 
 
+def centre_crop(frames, size):
+    """Cuts out the middle, which is crop 4 of the ten.
+
+    Args:
+        frames: uint8 [N, H, W, C].
+        size: side of the crop in pixels.
+
+    Returns:
+        uint8 [N, size, size, C].
+    """
+    y, x = ((side - size) // 2 for side in frames.shape[1:3])
+    return frames[:, y : y + size, x : x + size]
+
+
+def differences(pixels, planes):
+    """What changes from each file of a snippet to the next (models.py:193-224).
+
+    Args:
+        pixels: float32 [..., L * planes], file by file.
+        planes: planes of a file, 3 for B, G, R.
+
+    Returns:
+        float32 [..., (L - 1) * planes], each file less the one before.
+    """
+    return pixels[..., planes:] - pixels[..., :-planes]
+
+
 def subtract_mean(pixels, mean):
     """Casts to float32 and subtracts the mean of each plane.
 

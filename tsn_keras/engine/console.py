@@ -68,20 +68,28 @@ def run(command, argv=None):
     signal.signal(signal.SIGTERM, _interrupt)
     warnings.showwarning = _show_warning
     try:
-        result, status = command(argv)
-    except KeyboardInterrupt as stop:
-        message = str(stop) or "stopped"
-        say(f"\n{message}")
-        result, status = {"interrupted": message}, EXIT_INTERRUPTED
+        result, status = _outcome(command, argv)
+        print(json.dumps(result, ensure_ascii=False), flush=True)
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_SOME_FAILED)
+    sys.exit(status)
+
+
+def _outcome(command, argv):
+    """Runs a command; returns (result, exit status) whatever it raises."""
+    try:
+        return command(argv)
+    except KeyboardInterrupt as stop:
+        message = str(stop) or "stopped"
+        say(f"\n{message}")
+        return {"interrupted": message}, EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise
     except (config.InputError, OSError) as error:
         say(f"error: {error}")
-        result, status = {"error": str(error)}, EXIT_USAGE
-    print(json.dumps(result, ensure_ascii=False), flush=True)
-    sys.exit(status)
+        return {"error": str(error)}, EXIT_USAGE
 
 
 def _interrupt(signum, frame):

@@ -124,7 +124,13 @@ def _name_weights(request):
 
 def _preset(request, modality, split):
     suffix = "" if request.dataset == "demo" else f"_split{split}"
-    return presets.PRESETS[f"{request.dataset}_{modality}{suffix}"]
+    name = f"{request.dataset}_{modality}{suffix}"
+    if name not in presets.PRESETS:
+        raise console.UsageError(
+            f"no weights for {modality} were published for {request.dataset}: name "
+            f"files of your own with --weights, one for each modality"
+        )
+    return presets.PRESETS[name]
 
 
 def _score_path(request, split, modality):
@@ -163,7 +169,11 @@ def _report(request, outcomes):
     results += _averages(request, results)
     for figures in results:
         name = figures["stream"], figures["split"]
-        figures["published"] = presets.published(request.dataset, *name)
+        # Published are the streams, and the fusion of those two.
+        two = name[0] != "fusion" or set(request.modality) == {"rgb", "flow"}
+        figures["published"] = (
+            presets.published(request.dataset, *name) if two else None
+        )
         rows.append(_row(figures))
     headers = ("split", "stream", "videos", "mean class acc.", "published")
     print(report.table(rows, (*headers, "difference", "top-1", "top-5")))

@@ -19,8 +19,8 @@ def strategy():
     return tf.distribute.get_strategy()
 
 
-def scorer(build, preprocess, precision="float32"):
-    """Makes the function that scores a batch of snippets with ten crops.
+def scorer(build, preprocess, precision="float32", crops=CROPS):
+    """Makes the function that scores a batch of snippets in crops.
 
     To be called in the scope of the strategy that will run it.
 
@@ -28,19 +28,26 @@ def scorer(build, preprocess, precision="float32"):
         build: function that returns the model, [N, S, S, C] to [N, classes].
         preprocess: config.Preprocess.
         precision: "float32" or "bfloat16".
+        crops: 10, or 1 for the centre.
 
     Returns:
-        Function from uint8 [N, height, width, C] to float32 [N, 10, classes].
+        Function from uint8 [N, height, width, planes] to float32 [N, crops,
+        classes].
     """
     model = network(build, precision)
     side, is_flow = preprocess.crop_size, preprocess.modality == "flow"
 
     def score(frames):
-        crops = transforms.ten_crop(frames, side, is_flow)
-        inputs = transforms.subtract_mean(crops, preprocess.mean)
+        if crops == 1:
+            windows = transforms.centre_crop(frames, side)
+        else:
+            windows = transforms.ten_crop(frames, side, is_flow)
+        inputs = transforms.subtract_mean(windows, preprocess.mean)
+        if preprocess.modality == "rgbdiff":
+            inputs = transforms.differences(inputs, preprocess.planes_per_file)
         inputs = tf.reshape(inputs, (-1, side, side, preprocess.channels))
         scores = model(inputs)
-        return tf.reshape(scores, (-1, CROPS, scores.shape[-1]))
+        return tf.reshape(scores, (-1, crops, scores.shape[-1]))
 
     return score
 
@@ -82,6 +89,16 @@ def _cast(model, precision):
     copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights(model.get_weights())
     return copy
+
+
+def compiled(score):
+    """Compiles the function that `scorer` made, for batches of arrays.
+
+    Returns:
+        Function from uint8 [N, height, width, planes] to float32 arrays.
+    """
+    function = tf.function(score)
+    return lambda frames: function(tf.constant(frames)).numpy()
 
 
 def stepper(score, distribution):

@@ -1,0 +1,60 @@
+"""Names of the classes that weights tell apart."""
+
+import pathlib
+
+from tsn_keras import config
+from tsn_keras.data import annotations, demo
+from tsn_keras.models import presets
+
+_OF_DATASETS = {
+    "hmdb51": annotations.HMDB51_CLASSES,
+    "ucf101": annotations.UCF101_CLASSES,
+    "demo": demo.CLASSES,
+}
+
+
+def of(weights, named=None):
+    """Finds the names of the classes.
+
+    Args:
+        weights: checkpoints.loading.Weights.
+        named: name of a data set, file with a name a line, or None.
+
+    Returns:
+        tuple of str: those named, else those of the published weights of this
+        name, else "class 0", "class 1", ...
+
+    Raises:
+        config.InputError: there are another number of names than classes.
+        OSError: there is no such file.
+    """
+    count = weights.architecture.classes
+    if named is not None:
+        names = _OF_DATASETS.get(named) or _read(named)
+        if len(names) != count:
+            raise config.InputError(
+                f"{named} has {len(names)} names of classes, {weights.path} has "
+                f"{count} classes"
+            )
+        return names
+    preset = weights.preset or _published_as(weights.path.name)
+    names = _OF_DATASETS.get(preset.dataset, ()) if preset else ()
+    if len(names) == count:
+        return names
+    return tuple(f"class {label}" for label in range(count))
+
+
+def _published_as(file):
+    """The preset whose file has this name, original or converted; or None."""
+    for preset in presets.PRESETS.values():
+        if file in (preset.file, f"{preset.file}.v5", f"{preset.name}.weights.h5"):
+            return preset
+    return None
+
+
+def _read(path):
+    try:
+        lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise config.InputError(f"{path} is not a text file: {error}") from None
+    return tuple(line.strip() for line in lines if line.strip())
