@@ -48,3 +48,27 @@ def test_steps_are_even_and_in_range(depth):
 def test_impossible_values_are_named(values):
     with pytest.raises(ValueError, match=f"files={values[0]}, depth={values[1]}"):
         sampling.eval_ticks(*values)
+
+
+@pytest.mark.parametrize(
+    ("files", "depth", "expected"),
+    [
+        (100, 1, [17, 50, 83]),
+        (100, 5, [15, 48, 81]),
+        (17, 5, [1, 6, 11]),
+        (15, 5, [1, 6, 11]),
+        (14, 5, [1, 1, 1]),
+        (7, 5, [1, 1, 1]),
+        (1, 1, [1, 1, 1]),
+    ],
+)
+def test_validation_ticks(files, depth, expected):
+    """Section 6.1's rule, phase TEST, K = 3."""
+    assert sampling.validation_ticks(files, depth) == expected
+
+
+def test_validation_ticks_of_one_segment_are_the_middle():
+    assert sampling.validation_ticks(100, 1, 1) == [51]
+    for arguments in ((0, 1, 3), (5, 0, 3), (5, 1, 0)):
+        with pytest.raises(ValueError, match="at least 1"):
+            sampling.validation_ticks(*arguments)

@@ -1,0 +1,112 @@
+"""Snippets straight from a video: those of the extracted files, in little memory."""
+
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+import videofiles
+
+from tsn_keras import config
+from tsn_keras.data import clip, extractor, sampling, video
+
+SETTINGS = extractor.Settings()
+PREFIXES = {"rgb": ("img_",), "rgbdiff": ("img_",), "flow": ("flow_x_", "flow_y_")}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return videofiles.make(tmp_path_factory.mktemp("clip") / "a.avi", 10)
+
+
+@pytest.fixture(scope="module")
+def extracted(source, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    extractor.extract(source, folder, SETTINGS)
+    return folder
+
+
+def from_files(folder, numbers, modality):
+    flag = cv2.IMREAD_GRAYSCALE if modality == "flow" else cv2.IMREAD_COLOR
+    return np.dstack(
+        [
+            cv2.imread(str(folder / f"{prefix}{number:05d}.jpg"), flag)
+            for number in numbers
+            for prefix in PREFIXES[modality]
+        ]
+    )
+
+
+@pytest.mark.parametrize("modality", config.PREPROCESS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_snippets_are_those_of_the_files(source, extracted, modality, threads):
+    rule = config.PREPROCESS[modality]
+    files = clip.count_files(source)
+    assert files == 9
+    # Overlapping, apart, and beyond the end, where the last file repeats.
+    ticks = [1, 2, 6, 9]
+    found = dict(clip.snippets(source, ticks, files, rule, SETTINGS, threads))
+    assert list(found) == ticks
+    for tick in ticks:
+        numbers = sampling.snippet_files(tick, files, rule.snippet_length)
+        assert found[tick].shape == (256, 340, rule.planes)
+        expected = from_files(extracted, numbers, modality)
+        np.testing.assert_array_equal(found[tick], expected)
+
+
+@pytest.mark.parametrize("modality", config.PREPROCESS)
+def test_snippet_of_frames_is_that_of_the_files(source, extracted, modality):
+    """The last of the video, from its last six frames."""
+    rule = config.PREPROCESS[modality]
+    frames = list(video.frames(source))[-6:]
+    found = clip.snippet_of_frames(frames, rule, SETTINGS, threads=2)
+    numbers = range(10 - rule.snippet_length, 10)
+    np.testing.assert_array_equal(found, from_files(extracted, numbers, modality))
+
+
+def test_memory_does_not_grow_with_the_video(tmp_path):
+    path = videofiles.make(tmp_path / "long.avi", 1500, size=(64, 48))
+    rule = config.PREPROCESS["rgbdiff"]
+    files = clip.count_files(path)
+    ticks = sampling.eval_ticks(files, rule.snippet_length)
+    tracemalloc.start()
+    for count, (_, snippet) in enumerate(  # noqa: B007
+        clip.snippets(path, ticks, files, rule, SETTINGS), 1
+    ):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 25
+    # A snippet and the files that it is made of, and those of the next; all 25
+    # snippets would be 39 MB.
+    assert peak < 4 * snippet.nbytes
+
+
+def test_key_frames(source, extracted):
+    found = clip.key_frames(source, [1, 5], (170, 128), SETTINGS)
+    for number, image in zip((1, 5), found, strict=True):
+        whole = cv2.imread(str(extracted / f"img_{number:05d}.jpg"))[..., ::-1]
+        small = cv2.resize(whole, (170, 128), interpolation=cv2.INTER_AREA)
+        # One was made smaller twice, and stored as JPEG: means differ little.
+        assert np.abs(image.astype(int) - small).mean() < 6
+        assert image.shape == (128, 170, 3)
+
+
+def test_a_video_of_one_frame(tmp_path):
+    path = videofiles.make(tmp_path / "one.avi", 1)
+    with pytest.raises(video.VideoError, match="no two frames"):
+        clip.count_files(path)
+
+
+def test_damage(tmp_path):
+    whole = videofiles.make(tmp_path / "whole.avi", 30)
+    path = videofiles.cut(whole, 0.8, tmp_path / "cut.avi")
+    with pytest.raises(video.VideoError, match="is damaged"):
+        clip.count_files(path)
+    told = []
+    files = clip.count_files(path, on_damage=told.append)
+    assert 1 < files < 29
+    assert len(told) == 1
+    settings = extractor.Settings(damaged="keep")
+    rule = config.PREPROCESS["rgb"]
+    assert len(list(clip.snippets(path, [1, files], files, rule, settings))) == 2
