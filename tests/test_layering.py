@@ -23,8 +23,10 @@ ALLOWED = {
     "engine.npz": ("numpy", "config engine.files"),
     "engine.journal": ("numpy", "config"),
     "engine.report": ("matplotlib numpy", "engine.files engine.metrics"),
-    "data.annotations": ("", "config"),
-    "data.frames": ("", "config"),
+    # It loads TensorFlow when it is given an address of an object store.
+    "data.storage": ("tensorflow tensorflow_io", "config"),
+    "data.annotations": ("", "config data.storage"),
+    "data.frames": ("", "config data.storage"),
     "data.sampling": ("", ""),
     "data.flow": ("cv2 numpy", ""),
     "data.images": ("cv2 numpy", ""),
@@ -43,7 +45,7 @@ ALLOWED = {
         "data.extractor data.flow data.flow_pairs data.images data.sampling data.video",
     ),
     "data.webcam": ("cv2", "data.video"),
-    "data.datasets": ("", "config data.annotations data.frames"),
+    "data.datasets": ("", "config data.annotations data.frames data.storage"),
     "data.demo": ("numpy", "data.annotations data.flow data.images"),
     "checkpoints.caffemodel": ("numpy", "config"),
     "models.presets": ("", "config"),
@@ -57,11 +59,11 @@ ALLOWED = {
     "data.pipeline": ("numpy tensorflow", "data.sampling data.transforms"),
     "checkpoints.port": ("keras numpy", "config"),
     "checkpoints.keras_file": ("h5py", "config"),
-    "checkpoints.folders": ("keras", "config engine.files"),
+    "checkpoints.folders": ("keras", "config data.storage engine.files"),
     "checkpoints.loading": (
         "",
         "config checkpoints.caffemodel checkpoints.folders checkpoints.keras_file "
-        "checkpoints.port models.bn_inception models.presets",
+        "checkpoints.port data.storage models.bn_inception models.presets",
     ),
     "__init__": ("", "checkpoints.loading"),
     # 3. Where data meets model.
@@ -78,8 +80,8 @@ ALLOWED = {
     "engine.evaluation": (
         "numpy tqdm",
         "config checkpoints.folders data.annotations data.datasets data.demo "
-        "data.frames engine.console engine.fusion engine.report engine.scores "
-        "engine.streams models.presets",
+        "data.frames data.storage engine.console engine.fusion engine.report "
+        "engine.scores engine.streams models.presets",
     ),
     "engine.weight_conversion": (
         "",
@@ -109,8 +111,8 @@ ALLOWED = {
     ),
     "engine.prediction": (
         "tqdm",
-        "config data.extractor data.videos data.webcam engine.console engine.live "
-        "engine.picture engine.predictor engine.report",
+        "config data.extractor data.storage data.videos data.webcam engine.console "
+        "engine.live engine.picture engine.predictor engine.report",
     ),
     # 4. Commands.
     "extract": ("", "data.extractor engine.console engine.extraction"),

@@ -8,9 +8,11 @@ import warnings
 
 import tsn_keras
 from tsn_keras import config
+from tsn_keras.data import storage
 from tsn_keras.engine import files
 
 DIGESTS = "sha256.json"
+VARIABLE = "TSN_KERAS_WEIGHTS"
 
 
 class WeightsNotFound(config.InputError):
@@ -24,16 +26,16 @@ def search_path(folder=None):
         folder: a folder named by the user, or None.
 
     Returns:
-        list of pathlib.Path: that folder, TSN_KERAS_WEIGHTS, weights/ in the
+        list of paths or addresses: that folder, TSN_KERAS_WEIGHTS, weights/ in the
         working folder, that of the checkout or the installed package, the
         user's cache.
     """
     package = pathlib.Path(tsn_keras.__file__).parent
-    named = [folder, os.environ.get("TSN_KERAS_WEIGHTS"), "weights"]
+    named = [folder, os.environ.get(VARIABLE), "weights"]
     if (package.parent / "setup.cfg").is_file():
         named.append(package.parent / "weights")
     named += [package / "weights", config.cache_folder() / "weights"]
-    return [pathlib.Path(name).expanduser() for name in named if name]
+    return [storage.path(name) for name in named if name]
 
 
 def find(preset, folder=None):
@@ -45,8 +47,9 @@ def find(preset, folder=None):
     names = (f"{preset.name}.weights.h5", preset.file, f"{preset.file}.v5")
     for place in search_path(folder):
         for name in names:
-            if (place / name).is_file():
-                return place / name
+            path = place / name
+            if path.is_file():
+                return local_copy(path) if storage.is_remote(path) else path
     return None
 
 
@@ -70,6 +73,29 @@ def obtain(preset, folder=None):
         f"weights {preset.name}: {preset.file} {reason}. Get it from "
         f"{preset.url or preset.origin} and put it into one of: {places}"
     )
+
+
+def local_copy(address):
+    """Copies a file from an object store or web server into the user's cache.
+
+    A copy of the same length is taken for the same file.
+
+    Args:
+        address: data.storage.Address.
+
+    Returns:
+        pathlib.Path.
+
+    Raises:
+        OSError, storage.StorageError: it cannot be read, or not be kept.
+    """
+    key = hashlib.sha256(str(address).encode()).hexdigest()[:16]
+    path = config.cache_folder() / "remote" / key / address.name
+    if not path.is_file() or path.stat().st_size != address.size():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as aside:
+            address.copy_to(aside)
+    return path
 
 
 def _download(preset):

@@ -7,6 +7,7 @@ import pathlib
 from tsn_keras import config
 from tsn_keras.checkpoints import caffemodel, folders, keras_file
 from tsn_keras.checkpoints.port import port
+from tsn_keras.data import storage
 from tsn_keras.models import bn_inception, presets
 
 # By the channels that conv1 reads.
@@ -89,7 +90,8 @@ def load(name_or_path, *, folder=None, inverse_std=False):
 
     Args:
         name_or_path: name of a preset (presets.PRESETS), such as
-            "hmdb51_rgb_split1", or path of a .caffemodel or .weights.h5 file.
+            "hmdb51_rgb_split1", or path or address of a .caffemodel or
+            .weights.h5 file.
         folder: folder to search first for a preset's file.
         inverse_std: the .caffemodel is older than April 2016 and its batch
             norms hold the inverse of the standard deviation.
@@ -112,9 +114,11 @@ def find(name_or_path, *, folder=None, inverse_std=False):
         Weights.
     """
     preset = presets.PRESETS.get(os.fspath(name_or_path))
-    path = pathlib.Path(name_or_path)
+    path = storage.path(name_or_path)
     if preset is not None:
         path = folders.obtain(preset, folder)
+    elif storage.is_remote(path):
+        path = folders.local_copy(path)
     elif not path.exists():
         raise folders.WeightsNotFound(
             f"{name_or_path} is neither a file nor a preset; the presets are "

@@ -6,9 +6,9 @@ is what the data sets' own archives unpack to.
 
 import collections
 import dataclasses
-import pathlib
 
 from tsn_keras import config
+from tsn_keras.data import storage
 
 # data/hmdb51_splits/class_list.txt: the label order of the reference models.
 # It is not sorted (kick_ball before kick, sword_exercise before sword).
@@ -89,8 +89,9 @@ def read(dataset, folder, split):
 
     Args:
         dataset: "ucf101" or "hmdb51".
-        folder: the folder with the files, or one that holds the folder that
-            the official archive unpacks to, or `annotations`.
+        folder: path or address of the folder with the files, or of one that
+            holds the folder that the official archive unpacks to, or
+            `annotations`.
         split: 1, 2 or 3.
 
     Returns:
@@ -106,7 +107,7 @@ def read(dataset, folder, split):
         raise AnnotationError(f"`split` must be 1, 2 or 3. Received: {split!r}")
     reader = {"ucf101": _read_ucf101, "hmdb51": _read_hmdb51}[dataset]
     probe = {"ucf101": "classInd.txt", "hmdb51": "brush_hair_test_split1.txt"}[dataset]
-    folder = pathlib.Path(folder)
+    folder = storage.path(folder)
     for place in (folder, folder / "annotations", folder / ARCHIVE_FOLDERS[dataset]):
         if (place / probe).is_file():
             return reader(place, split)
@@ -175,7 +176,7 @@ def read_list(path):
         AnnotationError: the file is missing, empty or malformed, or lists a
             video twice.
     """
-    path = pathlib.Path(path)
+    path = storage.path(path)
     videos = []
     for number, line in _lines(path):
         fields = line.rsplit(maxsplit=2)
@@ -194,7 +195,9 @@ def _lines(path):
     except UnicodeDecodeError as error:
         raise AnnotationError(f"{path} is not a text file: {error}") from None
     except OSError as error:
-        raise AnnotationError(f"cannot read {path}: {error.strerror}") from None
+        raise AnnotationError(
+            f"cannot read {path}: {error.strerror or error}"
+        ) from None
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             yield number, line.strip()

@@ -1,14 +1,17 @@
 """A data set's name to its test videos and their frame folders."""
 
+import concurrent.futures
 import dataclasses
+import functools
 import os
 import pathlib
 
 from tsn_keras import config
-from tsn_keras.data import annotations, frames
+from tsn_keras.data import annotations, frames, storage
 
 NAMES = ("demo", "hmdb51", "ucf101", "list")
 DATA_VARIABLE = "TSN_KERAS_DATA"
+REQUESTS = 32  # to an object store at a time
 
 
 class DatasetError(config.InputError):
@@ -22,7 +25,7 @@ class TestSet:
     Attributes:
         name: "demo", "hmdb51", "ucf101" or "list".
         split: number of the split, or None for a list.
-        root: folder that holds the frame folders.
+        root: folder that holds the frame folders, a path or an address.
         videos: annotations.Video in the order of the split.
         classes: names of the classes, or None if the list does not name them.
     """
@@ -56,7 +59,7 @@ class Selection:
 def data_folder(name, data):
     """Folder of a data set: the one named, else one in TSN_KERAS_DATA."""
     if data is not None:
-        root = pathlib.Path(data)
+        root = storage.path(data)
     elif name == "list":
         root = pathlib.Path()
     else:
@@ -67,8 +70,14 @@ def data_folder(name, data):
                 f"put it into a folder {name} and set {DATA_VARIABLE} to the folder "
                 f"that holds that one"
             )
-        root = pathlib.Path(home) / name
-    if not root.is_dir():
+        root = storage.path(home) / name
+    if storage.is_remote(root) and root.lists_no_folders:
+        if name != "list":
+            raise DatasetError(
+                f"{root}: a web server does not list its folders. Name the videos and "
+                f"their numbers of files in a list file: --dataset list"
+            )
+    elif not root.is_dir():
         raise DatasetError(
             f"there is no folder {root}: name the folder that holds the frame folders "
             f"of {name} with --data"
@@ -120,25 +129,19 @@ def select(test, modality, prefixes, allow_missing=False):
     """
     kept, missing, failed = [], [], {}
     wanted = prefixes.of(modality)
-    for video in test.videos:
-        folder = frames.locate(test.root, video)
-        if folder is None:
-            missing.append(video.id)
-            continue
-        try:
-            count = frames.count(folder, wanted)
-        except (frames.FrameError, OSError) as error:
-            failed[video.id] = str(error)
-            continue
-        if count == 0:
-            failed[video.id] = f"{folder}: no files {wanted[0]}*.jpg"
-        elif count < (video.listed_frames or 0):
-            failed[video.id] = (
-                f"{folder}: {count} files {wanted[0]}*.jpg, but the list says "
-                f"{video.listed_frames}"
-            )
-        else:
-            kept.append((video, folder, count))
+    look = functools.partial(_look, test.root, wanted)
+    # An object store answers many questions at once as fast as one.
+    at_once = REQUESTS if storage.is_remote(test.root) else 1
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for video, (folder, found) in zip(
+            test.videos, pool.map(look, test.videos), strict=True
+        ):
+            if folder is None:
+                missing.append(video.id)
+            elif isinstance(found, str):
+                failed[video.id] = found
+            else:
+                kept.append((video, folder, found))
     total = len(test.videos)
     if missing and (not allow_missing or len(missing) == total):
         raise DatasetError(
@@ -160,13 +163,38 @@ def select(test, modality, prefixes, allow_missing=False):
     return Selection(videos, folders, counts, tuple(missing), failed)
 
 
+def _look(root, wanted, video):
+    """Returns (folder or None, number of files or what is wrong with them)."""
+    root = storage.path(root)
+    if storage.is_remote(root) and root.lists_no_folders:
+        # The list's word has to do; a file that is not there fails its video.
+        return root / video.id, video.listed_frames
+    try:
+        folder = frames.locate(root, video)
+        if folder is None:
+            return None, None
+        count = frames.count(folder, wanted)
+    except storage.StorageError:
+        raise
+    except (frames.FrameError, OSError) as error:
+        return root, str(error)
+    if count == 0:
+        return folder, f"{folder}: no files {wanted[0]}*.jpg"
+    if count < (video.listed_frames or 0):
+        return folder, (
+            f"{folder}: {count} files {wanted[0]}*.jpg, but the list says "
+            f"{video.listed_frames}"
+        )
+    return folder, count
+
+
 def _named(test, video_id):
     return next(video for video in test.videos if video.id == video_id)
 
 
 def _files_there(folder):
     """Says what a folder holds instead, for a user with other file names."""
-    names = sorted(os.listdir(folder))
+    names = storage.names(folder)
     if not names:
         return "The folder is empty: extract the frames first"
     return (

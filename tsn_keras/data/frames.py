@@ -5,10 +5,9 @@ numbered from 1 (dense_flow src/common.cpp:52-57).
 """
 
 import dataclasses
-import os
-import pathlib
 
 from tsn_keras import config
+from tsn_keras.data import storage
 
 
 class FrameError(config.InputError):
@@ -32,13 +31,13 @@ def locate(root, video):
     """Finds a video's frame folder: flat, in its class folder, in `frames/`.
 
     Args:
-        root: the data folder.
+        root: the data folder, a path or an address (data.storage).
         video: annotations.Video.
 
     Returns:
-        pathlib.Path, or None if there is no such folder.
+        pathlib.Path or storage.Address, or None if there is no such folder.
     """
-    root = pathlib.Path(root)
+    root = storage.path(root)
     # Some copies of UCF101 spell the files of this class as their folder.
     respelled = video.id.replace("v_HandStandPushups", "v_HandstandPushups")
     for base in (root, root / "frames"):
@@ -64,13 +63,12 @@ def count(folder, prefixes):
             between the first and the last is missing.
     """
     numbers = {prefix: set() for prefix in prefixes}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            for prefix in prefixes:
-                stem = entry.name.removesuffix(".jpg")
-                digits = stem.removeprefix(prefix)
-                if stem != entry.name and digits != stem and digits.isdecimal():
-                    numbers[prefix].add(int(digits))
+    for name in storage.names(folder):
+        for prefix in prefixes:
+            stem = name.removesuffix(".jpg")
+            digits = stem.removeprefix(prefix)
+            if stem != name and digits != stem and digits.isdecimal():
+                numbers[prefix].add(int(digits))
     for prefix, found in numbers.items():
         absent = set(range(1, len(found) + 1)) - found
         if absent:

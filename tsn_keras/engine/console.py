@@ -73,7 +73,12 @@ def run(command, argv=None):
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_SOME_FAILED)
+        status = EXIT_SOME_FAILED
+    if "tensorflow_io" in sys.modules:
+        # Its file systems abort the process when Python unloads them, which
+        # would take the exit status along.
+        sys.stderr.flush()
+        os._exit(status)
     sys.exit(status)
 
 

@@ -1,6 +1,7 @@
 """The 25 x 10 test of both streams and their fusion, beside what was published."""
 
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
@@ -8,9 +9,12 @@ import tqdm
 
 from tsn_keras import config
 from tsn_keras.checkpoints import folders
-from tsn_keras.data import annotations, datasets, frames
+from tsn_keras.data import annotations, datasets, frames, storage
 from tsn_keras.engine import console, fusion, report, scores
 from tsn_keras.models import presets
+
+# Environment variables that name folders, here or elsewhere.
+PLACES = (datasets.DATA_VARIABLE, folders.VARIABLE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +46,9 @@ def evaluate(request):
     Raises:
         console.UsageError: something is missing; the text gives the next step.
     """
+    places = (request.data, request.annotations, *request.weights)
+    with console.quiet_frameworks():
+        storage.prepare((*places, *map(os.environ.get, PLACES)))
     jobs = _find_data(request)
     names = _name_weights(request)
     # Imported when all files are in place: TensorFlow takes seconds.
@@ -100,7 +107,7 @@ def _name_weights(request):
     """
     named = list(request.weights)
     folder = None
-    if len(named) == 1 and pathlib.Path(named[0]).is_dir():
+    if len(named) == 1 and storage.path(named[0]).is_dir():
         folder = named.pop()
     if named or request.dataset == "list":
         if len(request.split) > 1:

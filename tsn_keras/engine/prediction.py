@@ -9,7 +9,7 @@ import sys
 import tqdm
 
 from tsn_keras import config
-from tsn_keras.data import extractor, videos
+from tsn_keras.data import extractor, storage, videos
 from tsn_keras.engine import console, report
 
 CAMERA = "camera:"
@@ -64,6 +64,7 @@ def predict(request):
 def _predictor(request):
     # Imported when the videos are found: TensorFlow takes seconds.
     with console.quiet_frameworks():
+        storage.prepare(request.weights)
         from tsn_keras.engine import predictor
     return predictor.Predictor(
         request.weights,
