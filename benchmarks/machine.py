@@ -7,7 +7,10 @@ import os
 import pathlib
 import platform
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "torch", "onnxruntime", "openvino")
+LIBRARIES = (
+    *("tensorflow", "keras", "numpy", "torch", "onnxruntime", "openvino"),
+    *("opencv-contrib-python-headless", "av"),
+)
 
 
 def facts():

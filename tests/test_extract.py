@@ -392,6 +392,52 @@ def test_no_cluster_there(clip, tmp_path):
         assert "go together" in done.stderr
 
 
+def test_flow_options_without_flow(clip, tmp_path):
+    for options in (("--bound", 5), ("--flow-parameters", "opencv4")):
+        done, _ = run(clip, tmp_path / "out", *IMAGES, *options)
+        assert done.returncode == console.EXIT_USAGE
+        assert "--flow none takes no" in done.stderr
+
+
+def test_a_worker_that_dies(folder, undisturbed, tmp_path):
+    """As when memory runs out: the kernel kills it."""
+    out = tmp_path / "out"
+    argv = (folder, out, *SMALL, "--workers", 2)
+    process = start(*argv)
+    wait_for(2, out, process)
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    for child in children.read_text().split():
+        words = pathlib.Path(f"/proc/{child}/cmdline").read_text()
+        if "popen_loky" in words:
+            os.kill(int(child), signal.SIGKILL)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == console.EXIT_USAGE
+    assert "a worker died" in stderr
+    assert "Traceback" not in stderr
+    assert json.loads(stdout.splitlines()[-1])["error"]
+    assert not (out / ".extract").exists()
+    done, _ = run(*argv)
+    assert done.returncode == 0
+    assert contents(out) == undisturbed
+
+
+def test_two_runs_may_make_the_same_video(clip, tmp_path):
+    """The one that comes second takes what the first has made."""
+    settings = extractor.Settings("none", size=(96, 64))
+    source = extraction.videos.Source(clip, "a")
+    out, aside = tmp_path / "out", tmp_path / "aside"
+    results = [
+        extraction_job.run(source, out, aside, settings, 1, False) for _ in range(2)
+    ]
+    assert results[0] == results[1]
+    assert results[0].made.files == 5
+    assert list(aside.iterdir()) == []
+    # But not what something else has made.
+    (out / "a" / "extract.json").unlink()
+    result = extraction_job.run(source, out, aside, settings, 1, False)
+    assert "not empty" in result.error
+
+
 def test_leftovers_of_others_stay(clip, tmp_path):
     """Another machine's run on the same disk may be at work."""
     other = tmp_path / ".extract" / "elsewhere-1"

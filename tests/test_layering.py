@@ -106,11 +106,11 @@ ALLOWED = {
         "data.images engine.files",
     ),
     "engine.live": (
-        "numpy",
+        "joblib numpy",
         "data.clip engine.console engine.predictor",
     ),
     "engine.prediction": (
-        "tqdm",
+        "joblib tqdm",
         "config data.extractor data.storage data.videos data.webcam engine.console "
         "engine.live engine.picture engine.predictor engine.report",
     ),

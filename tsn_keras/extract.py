@@ -36,7 +36,6 @@ def parse_args(argv=None):
     add(
         "--flow-parameters",
         choices=("original", "opencv4"),
-        default="original",
         help="TV-L1 as the original runs it, or with the defaults of OpenCV 3 and 4, "
         "which is another flow (default: original)",
     )
@@ -51,7 +50,6 @@ def parse_args(argv=None):
     add(
         "--bound",
         type=float,
-        default=20,
         metavar="PIXELS",
         help="motion that becomes grey level 255, and 0 if negative (default: 20)",
     )
@@ -112,12 +110,12 @@ def main(argv=None):
         raise console.UsageError("--backend dask and --scheduler go together")
     if args.backend == "dask" and args.workers is not None:
         raise console.UsageError("--workers is not for --backend dask: it has its own")
+    of_flow = {"parameters": args.flow_parameters, "bound": args.bound}
+    of_flow = {name: value for name, value in of_flow.items() if value is not None}
+    if of_flow and args.flow == "none":
+        raise console.UsageError("--flow none takes no --flow-parameters or --bound")
     settings = extractor.Settings(
-        flow=args.flow,
-        parameters=args.flow_parameters,
-        size=args.size,
-        bound=args.bound,
-        damaged=args.damaged,
+        flow=args.flow, size=args.size, damaged=args.damaged, **of_flow
     )
     request = extraction.Request(
         videos=args.videos,

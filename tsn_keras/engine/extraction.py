@@ -11,6 +11,7 @@ import time
 
 import joblib
 import tqdm
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from tsn_keras.data import extractor, frames, videos
 from tsn_keras.engine import console, extraction_job, extraction_record
@@ -122,6 +123,11 @@ def _consume(results, tally, name):
                 rate = tally.decoded / (time.monotonic() - start)
                 bar.set_postfix_str(f"{rate:.1f} frames/s", refresh=False)
                 bar.update()
+    except BrokenProcessPool:
+        raise console.UsageError(
+            f"a worker died: was it killed, or did memory run out? {tally.so_far()}; "
+            f"the same command goes on from there, and fewer --workers take less memory"
+        ) from None
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(
             f"{stop or 'stopped'}: {tally.so_far()}; the same command goes on from "
@@ -228,7 +234,7 @@ def _run(request, sources, aside):
             stack.enter_context(joblib.parallel_config("dask", client=client))
             workers = processes = sum(client.nthreads().values())
         else:
-            workers = request.workers or len(os.sched_getaffinity(0))
+            workers = request.workers or joblib.cpu_count()
             processes = min(workers, len(sources))
         # Cores that have no video of their own help with another's pairs.
         threads = max(1, workers // processes)

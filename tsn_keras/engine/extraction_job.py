@@ -13,6 +13,7 @@ from tsn_keras import config
 from tsn_keras.data import extractor
 from tsn_keras.engine import extraction_record
 
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 # Faults of the place that is written to, not of a video: the next video would
 # meet them too.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -63,7 +64,7 @@ def run(source, out, aside, settings, threads, child):
             extraction_record.write(folder, source.path, settings, made)
             target = out / source.id
             target.parent.mkdir(parents=True, exist_ok=True)
-            folder.rename(target)
+            _put(folder, target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
@@ -72,3 +73,13 @@ def run(source, out, aside, settings, threads, child):
     except config.InputError as error:
         return Result(source.id, error=str(error))
     return Result(source.id, made)
+
+
+def _put(folder, target):
+    """Renames a finished folder into place."""
+    try:
+        folder.rename(target)
+    except OSError as error:
+        # Another run may have made the same video meanwhile.
+        if error.errno not in _TAKEN or extraction_record.read(target) is None:
+            raise

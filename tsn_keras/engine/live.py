@@ -2,8 +2,8 @@
 
 import collections
 import json
-import os
 
+import joblib
 import numpy as np
 
 from tsn_keras.data import clip
@@ -25,7 +25,7 @@ def watch(source, request, window):
     Returns:
         (dict for the last line of output, exit status).
     """
-    threads = request.workers or len(os.sched_getaffinity(0))
+    threads = request.workers or joblib.cpu_count()
     model = predictor.Predictor(
         request.weights,
         request.settings,

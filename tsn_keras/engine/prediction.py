@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import sys
 
+import joblib
 import tqdm
 
 from tsn_keras import config
@@ -72,7 +72,7 @@ def _predictor(request):
         predictor.FAST if request.fast else predictor.TEST,
         classes=request.classes,
         precision=request.precision,
-        threads=request.workers or len(os.sched_getaffinity(0)),
+        threads=request.workers or joblib.cpu_count(),
     )
 
 
