@@ -24,6 +24,7 @@ import machine
 import turns
 
 SIZE = (340, 256)
+WHAT = ("decode", "flow", "workers")
 
 
 def parse_args():
@@ -35,6 +36,7 @@ def parse_args():
     add("--count", type=int, default=6, help="clips of a round (default: 6)")
     add("--frames", type=int, default=8, help="first frames of each (default: 8)")
     add("--rounds", type=int, default=3, help="default: 3")
+    add("--what", nargs="+", default=list(WHAT), choices=WHAT, help="default: all")
     add("--out", default="benchmarks/results/extraction.csv")
     return parser.parse_args()
 
@@ -165,11 +167,13 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(path) for path in prepare(args, pathlib.Path(folder))]
         compared = {
-            "decode, frames/s": ((decode_ours, paths), (decode_opencv, paths)),
-            "flow, pairs/s": ((flow_ours, paths), (flow_opencv, paths)),
-            "2 workers beside 1, pairs/s": ((workers, paths, 2), (workers, paths, 1)),
+            "decode": ("frames/s", (decode_ours, paths), (decode_opencv, paths)),
+            "flow": ("pairs/s", (flow_ours, paths), (flow_opencv, paths)),
+            "workers": ("pairs/s", (workers, paths, 2), (workers, paths, 1)),
         }
-        for what, (ours, other) in compared.items():
+        for what, (unit, ours, other) in compared.items():
+            if what not in args.what:
+                continue
             contenders = {
                 "ours": turns.Contender(*ours),
                 "other": turns.Contender(*other),
@@ -179,6 +183,7 @@ def main():
                 {
                     **machine.facts(),
                     "what": what,
+                    "unit": unit,
                     "videos": "real clips" if args.videos else "demo clips",
                     "clips": len(paths),
                     "frames_each": args.frames,

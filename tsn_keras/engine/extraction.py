@@ -244,6 +244,8 @@ def _run(request, sources, aside):
         parallel = joblib.Parallel(
             processes, return_as="generator_unordered", batch_size=1
         )
+        # The longest first, so that at the end no worker is left alone with one.
+        sources = sorted(sources, key=_bytes, reverse=True)
         # Workers of a cluster have other working folders.
         out, aside = pathlib.Path(request.out).absolute(), aside.absolute()
         results = parallel(
@@ -255,6 +257,13 @@ def _run(request, sources, aside):
         )
         # Closed before the cluster is, which stops the workers.
         yield from stack.enter_context(contextlib.closing(results))
+
+
+def _bytes(source):
+    try:
+        return source.path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _cluster(address, stack):
