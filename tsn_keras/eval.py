@@ -73,7 +73,7 @@ def parse_args(argv=None):
     )
     add(
         "--batch",
-        type=_positive,
+        type=console.positive,
         default=5,
         metavar="N",
         help="snippets in a batch, ten crops each (default: 5)",
@@ -102,13 +102,6 @@ def parse_args(argv=None):
             help=f"what stands before the number in {name} files (default: {default})",
         )
     return parser.parse_args(argv)
-
-
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
-    return value
 
 
 def main(argv=None):

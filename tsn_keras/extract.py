@@ -67,7 +67,7 @@ def parse_args(argv=None):
     )
     add(
         "--workers",
-        type=_positive,
+        type=console.positive,
         metavar="N",
         help="cores to use (default: all)",
     )
@@ -84,13 +84,6 @@ def parse_args(argv=None):
         help="address of the cluster's scheduler, such as tcp://host:8786",
     )
     return parser.parse_args(argv)
-
-
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
-    return value
 
 
 def _size(text):

@@ -36,7 +36,7 @@ def parse_args(argv=None):
     )
     add(
         "--top",
-        type=_positive,
+        type=console.positive,
         default=5,
         metavar="N",
         help="classes to print (default: 5)",
@@ -81,24 +81,17 @@ def parse_args(argv=None):
     )
     add(
         "--window",
-        type=_positive,
+        type=console.positive,
         metavar="N",
         help="camera:N only: looks over which a line is the mean (default: 5)",
     )
     add(
         "--workers",
-        type=_positive,
+        type=console.positive,
         metavar="N",
         help="cores that compute flow (default: all)",
     )
     return parser.parse_args(argv)
-
-
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
-    return value
 
 
 def main(argv=None):

@@ -1,5 +1,6 @@
 """What every command does alike: errors, interruption, the last line."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -48,6 +49,13 @@ def quiet_frameworks():
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def positive(text):
+    """Argument type: an integer of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return int(text)
 
 
 def say(text):
