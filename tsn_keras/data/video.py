@@ -9,7 +9,7 @@ import stat
 
 import av
 import cv2
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from tsn_keras import config
 from tsn_keras.data import containers
@@ -101,9 +101,7 @@ def _converter():
 
     def convert(frame):
         # The filter for half-size chroma that OpenCV asks for.
-        image = reformatter.reformat(
-            frame, format="bgr24", interpolation=Interpolation.BICUBIC
-        )
+        image = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC")
         turn = _TURNS.get(round(frame.rotation) % 360)
         pixels = image.to_ndarray()
         return pixels if turn is None else cv2.rotate(pixels, turn)
