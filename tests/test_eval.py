@@ -13,6 +13,7 @@ import time
 import clips
 import cv2
 import numpy as np
+import processes
 import pytest
 
 import tsn_keras
@@ -247,6 +248,7 @@ def test_stopped_and_run_again_is_as_if_never_stopped(case, stop):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=processes.interruptible,
     )
     journal = root / "s.h5.partial"
     while process.poll() is None and rows(journal) < 30:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import processes
 import pytest
 import videofiles
 
@@ -123,6 +124,7 @@ def start(*argv):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=processes.interruptible,
     )
 
 

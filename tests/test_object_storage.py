@@ -1,5 +1,6 @@
 """Evaluation of data in an object store and on a web server, on loopback."""
 
+import dataclasses
 import functools
 import http.server
 import importlib.util
@@ -12,10 +13,11 @@ import threading
 
 import clips
 import numpy as np
+import processes
 import pytest
 
 from tsn_keras import config
-from tsn_keras.data import storage
+from tsn_keras.data import annotations, storage
 from tsn_keras.engine import console, scores
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -113,27 +115,29 @@ def test_object_store(case, store, tmp_path):
     assert "Unable to register" not in done.stderr
 
 
-def test_weights_are_fetched_once_and_again_when_they_change(
-    case, store, tmp_path, monkeypatch
-):
-    client, variables = store
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("TSN_KERAS_CACHE", str(tmp_path))
+def fetch(address, cache, variables):
+    """Copies a file into a cache; returns its name and contents."""
+    os.environ.update(variables, TSN_KERAS_CACHE=str(cache))
     from tsn_keras.checkpoints import folders
 
-    address = storage.path(f"s3://{BUCKET}/file.bin")
+    path = folders.local_copy(storage.path(address))
+    assert list(path.parent.iterdir()) == [path]
+    return path.name, path.read_bytes()
+
+
+def test_weights_are_those_that_are_there_now(store, tmp_path):
+    """Other weights of the same network are files of the same length."""
+    client, variables = store
+
+    def fetched(name="file.bin"):
+        return processes.apart(fetch, f"s3://{BUCKET}/{name}", tmp_path, variables)
+
     client.put_object(Bucket=BUCKET, Key="file.bin", Body=b"one")
-    path = folders.local_copy(address)
-    assert path.name == "file.bin"
-    assert path.read_bytes() == b"one"
-    before = path.stat().st_mtime_ns
-    assert folders.local_copy(address).stat().st_mtime_ns == before
-    client.put_object(Bucket=BUCKET, Key="file.bin", Body=b"another")
-    assert folders.local_copy(address).read_bytes() == b"another"
-    assert [p.name for p in path.parent.iterdir()] == ["file.bin"]
+    assert fetched() == ("file.bin", b"one")
+    client.put_object(Bucket=BUCKET, Key="file.bin", Body=b"two")
+    assert fetched() == ("file.bin", b"two")
     with pytest.raises(FileNotFoundError, match=f"there is no s3://{BUCKET}/missing"):
-        folders.local_copy(storage.path(f"s3://{BUCKET}/missing"))
+        fetched("missing")
 
 
 def test_what_is_missing_in_the_store_is_named(case, store, tmp_path):
@@ -153,29 +157,31 @@ def test_what_is_missing_in_the_store_is_named(case, store, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_official_layouts_in_the_store(request, store, monkeypatch):
+def official(data, variables):
+    """The test videos of HMDB51's split 1, and what of the first five is there."""
+    os.environ.update(variables)
+    from tsn_keras.data import datasets, frames
+
+    test = datasets.find_test_set("hmdb51", 1, data)
+    # Only two of 1530 have folders; asking for five is enough.
+    few = dataclasses.replace(test, videos=test.videos[:5])
+    return test.videos, datasets.select(few, "rgb", frames.Prefixes(), True)
+
+
+def test_official_layouts_in_the_store(request, store):
     """Split files and frames of HMDB51, by folders of a bucket."""
     clips = request.getfixturevalue("clips")
     client, variables = store
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    from tsn_keras.data import annotations, datasets, frames
-
     for path in (clips / "annotations" / "hmdb51").glob("*_split1.txt"):
         client.upload_file(str(path), BUCKET, f"hmdb51/annotations/{path.name}")
     local = annotations.read("hmdb51", clips / "annotations" / "hmdb51", 1)
-    videos = local.test[:2]
-    for number, video in enumerate(videos):
+    for number, video in enumerate(local.test[:2]):
         for k in range(1, 3 + number):
             key = f"hmdb51/{video.folder}/{video.id}/img_{k:05d}.jpg"
             client.put_object(Bucket=BUCKET, Key=key, Body=b"x")
-    data = f"s3://{BUCKET}/hmdb51"
-    test = datasets.find_test_set("hmdb51", 1, data)
-    assert test.videos == local.test
-    # Of 1530 only two have folders: that is 6,000 questions, so ask for those.
-    few = datasets.TestSet("hmdb51", 1, test.root, local.test[:5], test.classes)
-    found = datasets.select(few, "rgb", frames.Prefixes(), allow_missing=True)
-    assert found.videos == videos
+    videos, found = processes.apart(official, f"s3://{BUCKET}/hmdb51", variables)
+    assert videos == local.test
+    assert found.videos == local.test[:2]
     assert found.counts == (2, 3)
     assert len(found.missing) == 3
 

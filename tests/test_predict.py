@@ -12,6 +12,7 @@ import time
 import clips
 import cv2
 import numpy as np
+import processes
 import pytest
 import videofiles
 
@@ -287,6 +288,7 @@ def test_interrupted(weights, tmp_path):
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=processes.interruptible,
     )
     while "0snippet" not in process.stderr.readline(40):  # the bar is there
         assert process.poll() is None

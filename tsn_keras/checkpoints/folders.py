@@ -78,7 +78,7 @@ def obtain(preset, folder=None):
 def local_copy(address):
     """Copies a file from an object store or web server into the user's cache.
 
-    A copy of the same length is taken for the same file.
+    Anew each time: other weights of the same network are as long.
 
     Args:
         address: data.storage.Address.
@@ -91,10 +91,9 @@ def local_copy(address):
     """
     key = hashlib.sha256(str(address).encode()).hexdigest()[:16]
     path = config.cache_folder() / "remote" / key / address.name
-    if not path.is_file() or path.stat().st_size != address.size():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as aside:
-            address.copy_to(aside)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(path) as aside:
+        address.copy_to(aside)
     return path
 
 

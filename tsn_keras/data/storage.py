@@ -117,10 +117,6 @@ class Address:
     def read_text(self, encoding="utf-8"):
         return self.read_bytes().decode(encoding)
 
-    def size(self):
-        """Length of the file in bytes."""
-        return self._ask(lambda io: io.gfile.stat(self._text).length, "look for")
-
     def copy_to(self, local):
         """Copies the file to a path of this machine."""
         if self.lists_no_folders:
