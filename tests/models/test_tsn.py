@@ -31,6 +31,22 @@ def test_score_is_the_mean_of_the_segments_raw_scores(backbone, videos):
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
+def test_a_live_batch_norm_sees_all_segments_at_once(videos):
+    """Its statistics are over B * K images, as in the original."""
+    inputs = keras.Input((224, 224, 3))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    norm = keras.layers.BatchNormalization(momentum=0.0, epsilon=1e-5)
+    outputs = norm(x)
+    model = TSN(keras.Model(inputs, outputs), segments=3)
+    scores = model(videos, training=True)
+    pooled = videos.mean(axis=(2, 3))  # [B, K, 3]
+    mean, deviation = pooled.mean((0, 1)), np.sqrt(pooled.var((0, 1)) + 1e-5)
+    expected = ((pooled - mean) / deviation).mean(axis=1)
+    # Means of 50,000 float32 pixels.
+    np.testing.assert_allclose(scores, expected, atol=1e-3)
+    np.testing.assert_allclose(norm.moving_mean, mean, atol=1e-4)
+
+
 def test_saves_and_loads(backbone, videos, tmp_path):
     model = TSN(backbone, segments=3, consensus="average")
     model.save(tmp_path / "tsn.keras")

@@ -1,9 +1,8 @@
 """Temporal Segment Network: a backbone over segments, and their consensus."""
 
 import keras
-from keras import layers
 
-from tsn_keras.models.layers import SegmentConsensus
+from tsn_keras.models.layers import SegmentConsensus, TimeDistributed
 
 
 def TSN(backbone, segments=3, consensus="average", name="tsn"):
@@ -28,6 +27,6 @@ def TSN(backbone, segments=3, consensus="average", name="tsn"):
 
     # === Functional Model ===
     inputs = keras.Input((segments, *backbone.input_shape[1:]), name="snippets")
-    x = layers.TimeDistributed(backbone, name="segments")(inputs)  # [B, K, classes]
+    x = TimeDistributed(backbone, name="segments")(inputs)  # [B, K, classes]
     x = SegmentConsensus(consensus, name="segment_consensus")(x)
     return keras.Model(inputs, x, name=name)

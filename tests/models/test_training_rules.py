@@ -1,0 +1,53 @@
+"""What is trained and how fast: the rules of the train_val files."""
+
+import keras
+import pytest
+
+from tsn_keras.models import training_rules
+from tsn_keras.models.bn_inception import BNInception
+
+NORMS = 69
+
+
+@pytest.fixture
+def model():
+    return BNInception((224, 224, 10), classes=3, width=0.05)
+
+
+@pytest.mark.parametrize(
+    ("live", "names"),
+    [("first", ["conv1_7x7_s2_bn"]), ("none", []), ("all", None)],
+)
+def test_live_batch_norms(model, live, names):
+    training_rules.set_batch_norm(model, "all")
+    training_rules.set_batch_norm(model, live)
+    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    assert len(norms) == NORMS
+    found = [layer.name for layer in norms if layer.trainable]
+    assert found == (names if names is not None else [x.name for x in norms])
+    # Convolutions, with their biases, learn all the same.
+    kernels = [v for v in model.trainable_variables if v.name == "kernel"]
+    assert len(kernels) == NORMS + 1
+
+
+def test_unknown_choice(model):
+    with pytest.raises(ValueError, match="'some'"):
+        training_rules.set_batch_norm(model, "some")
+
+
+@pytest.mark.parametrize()
+def test_multipliers(model, modality, first):
+    training_rules.set_batch_norm(model, "first")
+    found = training_rules.multipliers(model, modality)
+    assert found.keys() == {v.path for v in model.trainable_variables}
+    expected = {
+        "conv1_7x7_s2/kernel": (first, 1),
+        "conv1_7x7_s2/bias": (2 * first, 0),
+        "conv1_7x7_s2_bn/gamma": (1, 0),
+        "conv1_7x7_s2_bn/beta": (1, 0),
+        "conv2_3x3/kernel": (1, 1),
+        "conv2_3x3/bias": (2, 0),
+        "fc-action/kernel": (1, 1),
+        "fc-action/bias": (2, 0),
+    }
+    assert {name: found[name] for name in expected} == expected
