@@ -28,6 +28,7 @@ ALLOWED = {
     "data.annotations": ("", "config data.storage"),
     "data.frames": ("", "config data.storage"),
     "data.sampling": ("", ""),
+    "data.augmentation": ("numpy", ""),
     "data.flow": ("cv2 numpy", ""),
     "data.images": ("cv2 numpy", ""),
     "data.containers": ("", ""),
@@ -51,12 +52,17 @@ ALLOWED = {
     "models.presets": ("", "config"),
     # 1. One framework each.
     "models.layers": ("keras numpy", ""),
-    "data.transforms": ("tensorflow", ""),
+    "data.transforms": ("tensorflow", "data.augmentation"),
+    "engine.optimizer": ("keras", ""),
     # 2. Models and pipelines, which never meet here.
     "models.bn_inception": ("keras", "models.layers"),
     "models.tsn": ("keras", "models.layers"),
     "models.fold": ("keras numpy", ""),
-    "data.pipeline": ("numpy tensorflow", "data.sampling data.transforms"),
+    "data.pipeline": (
+        "numpy tensorflow",
+        "data.augmentation data.sampling data.transforms",
+    ),
+    "models.training_rules": ("keras", ""),
     "checkpoints.port": ("keras numpy", "config"),
     "checkpoints.keras_file": ("h5py", "config"),
     "checkpoints.folders": ("keras", "config data.storage engine.files"),

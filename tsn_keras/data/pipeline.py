@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.data import sampling, transforms
+from tsn_keras.data import augmentation, sampling, transforms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,13 +77,35 @@ def read_snippet(folder, numbers, preprocess, prefixes):
         uint8 [height, width, planes]: B, G, R of each file, or x1, y1, x2, y2,
         ... (eval_net.py:95-106).
     """
+    planes = _decoded(folder, numbers, preprocess, prefixes)
+    size = preprocess.frame_size
+    return tf.concat([transforms.resize(p, *size) for p in planes], axis=-1)
+
+
+def read_files(folder, numbers, preprocess, prefixes):
+    """Reads and stacks the files of a snippet as they are.
+
+    The original resizes for the test only; it trains on the size of the files.
+
+    Args:
+        folder, numbers, preprocess, prefixes: see `read_snippet`.
+
+    Returns:
+        uint8 [h, w, planes].
+    """
+    planes = _decoded(folder, numbers, preprocess, prefixes)
+    stacked = tf.concat(planes, axis=-1)
+    return tf.ensure_shape(stacked, (None, None, preprocess.planes))
+
+
+def _decoded(folder, numbers, preprocess, prefixes):
+    """The images of a snippet, uint8 [h, w, planes of the file] each."""
     channels = preprocess.planes_per_file // len(prefixes)
-    planes = [
-        transforms.resize(transforms.decode(path, channels), *preprocess.frame_size)
+    return [
+        transforms.decode(path, channels)
         for step in range(preprocess.snippet_length)
         for path in file_names(folder, prefixes, numbers[step])
     ]
-    return tf.concat(planes, axis=-1)
 
 
 def for_test(folders, snippets, preprocess, prefixes, batch):
@@ -127,6 +149,103 @@ def for_test(folders, snippets, preprocess, prefixes, batch):
     dataset = dataset.batch(batch).map(fill_up)
     # Two batches are enough to keep a device busy; more would hold memory.
     return dataset.prefetch(2)
+
+
+def for_training(videos, preprocess, prefixes, *, segments, batch, seed, first=0):
+    """Pipeline of training batches, without end.
+
+    Each pass over the videos is in an order of its own. What is drawn for the
+    n-th video of all passes depends on `seed` and n alone: a run that goes on
+    at n draws what an undisturbed one draws. Of each segment one snippet, at
+    random inside it (video_data_layer.cpp:123-142); for all of a video one
+    crop size, place and mirroring (data_transformer.cpp:148-326).
+
+    Args:
+        videos: list of (frame folder, number of files, label).
+        preprocess: config.Preprocess.
+        prefixes: those of the modality's files.
+        segments: K.
+        batch: videos in a batch.
+        seed: int.
+        first: number of videos that were seen before.
+
+    Returns:
+        tf.data.Dataset of (uint8 [batch, K, S, S, planes], int32 [batch]). A
+        file that cannot be read is an error when its batch is taken.
+    """
+    paths, counts, labels = zip(*videos, strict=True)
+    paths = tf.constant([str(path) for path in paths])
+    counts, labels = tf.constant(counts, tf.int32), tf.constant(labels, tf.int32)
+    total, size = len(videos), preprocess.crop_size
+    ratios = augmentation.RATIOS[preprocess.modality]
+
+    def one_pass(epoch):
+        # Its seed is none of a video's, whose second number is not negative.
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(total), tf.stack([tf.cast(seed, tf.int64), -1 - epoch])
+        )
+        numbers = epoch * total + tf.range(total, dtype=tf.int64)
+        return tf.data.Dataset.from_tensor_slices((order, numbers))
+
+    def read(index, number):
+        draws = draw(seed, number, segments + 3)
+        ticks = train_ticks(
+            counts[index], preprocess.snippet_length, segments, draws[3:]
+        )
+        snippets = _read_segments(
+            tf.gather(paths, index), ticks, preprocess, prefixes, segments
+        )
+        window = transforms.draw_window(
+            tf.shape(snippets)[1:3], ratios, size, draws[1:3]
+        )
+        crops = transforms.resized_crop(snippets, window, size)
+        mirrored = transforms.mirror(crops, preprocess.modality == "flow")
+        return tf.where(draws[0] % 2 == 1, mirrored, crops), labels[index]
+
+    start = first // total
+    dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    dataset = dataset.flat_map(one_pass).skip(first - start * total)
+    dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
+    return dataset.batch(batch, drop_remainder=True).prefetch(2)
+
+
+def draw(seed, number, count):
+    """Draws for a video: int32 [count], not negative, the same on every machine."""
+    key = tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)])
+    drawn = tf.random.stateless_uniform(
+        (count,), key, minval=None, maxval=None, dtype=tf.int32
+    )
+    return tf.bitwise.bitwise_and(drawn, np.iinfo(np.int32).max)
+
+
+def train_ticks(files, depth, segments, draws):
+    """First file of each segment's snippet (video_data_layer.cpp:123-134).
+
+    Args:
+        files: int32, number of files.
+        depth: files in a snippet.
+        segments: K.
+        draws: int32 [K], not negative.
+
+    Returns:
+        int32 [K]: somewhere in each segment, so that the snippet does not leave
+        it; 1 if segments are too short for a snippet.
+    """
+    length = files // segments
+    room = tf.maximum(length - depth + 1, 1)
+    ticks = 1 + tf.range(segments) * length + draws % room
+    return tf.where(length < depth, tf.ones_like(ticks), ticks)
+
+
+def _read_segments(path, ticks, preprocess, prefixes, segments):
+    """Reads the snippets of a video as its files are, uint8 [K, h, w, planes]."""
+    steps = tf.range(preprocess.snippet_length)
+    return tf.stack(
+        [
+            read_files(path, ticks[k] + steps, preprocess, prefixes)
+            for k in range(segments)
+        ]
+    )
 
 
 def explain(folder, numbers, preprocess, prefixes):

@@ -5,6 +5,8 @@ All work on uint8 until the mean is subtracted, as the original does.
 
 import tensorflow as tf
 
+from tsn_keras.data import augmentation
+
 # No frame is larger; a JPEG header that says more is damaged or hostile, and
 # would ask for gigabytes before its data is looked at.
 MAX_PIXELS = 2**26
@@ -97,6 +99,76 @@ def _linear_taps(source, target, clamp_weights):
     return tf.clip_by_value(first, 0, source - 1), second, *weights
 
 
+def mirror(frames, is_flow):
+    """Mirrors images left to right.
+
+    In mirrored flow the x planes (the even ones) become 255 - v, so that no
+    motion, 128, becomes 127 (pyActionRecog/utils/io.py:41,
+    data_transformer.cpp:281-302).
+
+    Args:
+        frames: uint8 [N, H, W, C].
+        is_flow: whether the planes are x, y, x, y, ...
+
+    Returns:
+        uint8 [N, H, W, C].
+    """
+    mirrored = tf.reverse(frames, axis=[2])
+    if is_flow:
+        # 255 - v is v with every bit turned.
+        x_planes = tf.constant([255, 0] * (frames.shape[-1] // 2), tf.uint8)
+        mirrored = tf.bitwise.bitwise_xor(mirrored, x_planes)
+    return mirrored
+
+
+def draw_window(shape, ratios, size, draws):
+    """Chooses the window of a training crop; see data.augmentation.
+
+    Args:
+        shape: int32 [2], height and width of the frames.
+        ratios: sides of crops over the shorter side of the frames.
+        size: side of the input in pixels.
+        draws: int32 [2], not negative: they choose the size and the place.
+
+    Returns:
+        int32 [4]: top, left, height, width.
+    """
+    shorter = tf.cast(tf.reduce_min(shape), tf.float32)
+    sides = tf.cast(shorter * tf.constant(ratios, tf.float32), tf.int32)
+    sides = tf.where(tf.abs(sides - size) < 3, size, sides)
+    count = len(ratios)
+    pairs = [(a, b) for a in range(count) for b in range(count) if abs(a - b) <= 1]
+    window = tf.gather(sides, tf.constant(pairs)[draws[0] % len(pairs)])
+    quarter = tf.constant(augmentation.QUARTERS)[draws[1] % len(augmentation.QUARTERS)]
+    return tf.concat([quarter * ((shape - window) // 4), window], axis=0)
+
+
+def resized_crop(frames, window, size):
+    """Cuts a window out of every image and resizes it, on uint8.
+
+    As the original trains (data_transformer.cpp:252-271): plane by plane with
+    OpenCV's bilinear interpolation, before the mean is subtracted.
+
+    Args:
+        frames: uint8 [N, H, W, C].
+        window: int32 [4]: top, left, height, width.
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 [N, size, size, C].
+    """
+    count, channels = frames.shape[0], frames.shape[-1]
+    top, left, rows, columns = tf.unstack(window)
+    cut = frames[:, top : top + rows, left : left + columns]
+    # All images in one go, as planes of one.
+    planes = tf.reshape(
+        tf.transpose(cut, [1, 2, 0, 3]), (rows, columns, count * channels)
+    )
+    planes = tf.ensure_shape(planes, (None, None, count * channels))
+    planes = tf.reshape(resize(planes, size, size), (size, size, count, channels))
+    return tf.transpose(planes, [2, 0, 1, 3])
+
+
 def ten_crop(frames, size, is_flow):
     """Corners and centre, then the same five mirrored.
 
@@ -112,14 +184,10 @@ def ten_crop(frames, size, is_flow):
     Returns:
         uint8 [N, 10, size, size, C].
     """
-    height, width, channels = frames.shape[1:]
+    height, width = frames.shape[1:3]
     down, right = height - size, width - size
     # Mirrored once as a whole, then cut where the mirrored windows are.
-    mirrored = tf.reverse(frames, axis=[2])
-    if is_flow:
-        # 255 - v is v with every bit turned.
-        x_planes = tf.constant([255, 0] * (channels // 2), tf.uint8)
-        mirrored = tf.bitwise.bitwise_xor(mirrored, x_planes)
+    mirrored = mirror(frames, is_flow)
     corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
     windows = [(frames, y, x) for y, x in corners]
     windows += [(mirrored, y, right - x) for y, x in corners]

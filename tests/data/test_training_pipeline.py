@@ -1,0 +1,179 @@
+"""Training batches: draws by the formulas, the same after a resume."""
+
+import collections
+
+import cv2
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+from tsn_keras import config
+from tsn_keras.data import augmentation, frames, pipeline, sampling, transforms
+
+# Of a right generator one test in ten thousand falls below; the seeds are fixed.
+LEAST = 1e-4
+
+
+def chi_square(counts, shares=None):
+    """Probability of counts at least as uneven as these."""
+    counts = np.asarray(counts)
+    expected = counts.sum() * np.asarray(shares) if shares is not None else None
+    return scipy.stats.chisquare(counts, expected).pvalue
+
+
+@pytest.mark.parametrize(
+    ("files", "depth", "segments"), [(100, 1, 3), (100, 5, 3), (20, 5, 3), (64, 6, 7)]
+)
+def test_ticks_are_uniform_inside_their_segments(files, depth, segments):
+    number = 4000
+    draws = np.stack([pipeline.draw(7, n, segments) for n in range(number)])
+    ticks = np.stack(
+        [pipeline.train_ticks(files, depth, segments, row) for row in draws]
+    )
+    length = files // segments
+    for k in range(segments):
+        offsets = ticks[:, k] - 1 - k * length
+        counts = np.bincount(offsets, minlength=length - depth + 1)
+        assert len(counts) == length - depth + 1
+        assert chi_square(counts) > LEAST
+    # Segments are drawn apart from one another.
+    both = ticks[:, 0] * 1000 + ticks[:, 1]
+    assert len(set(both)) > 0.5 * min(number, (length - depth + 1) ** 2)
+
+
+@pytest.mark.parametrize(("files", "depth"), [(14, 5), (7, 5), (2, 1), (1, 1)])
+def test_ticks_of_short_videos_are_the_first(files, depth):
+    for n in range(20):
+        ticks = pipeline.train_ticks(files, depth, 3, pipeline.draw(0, n, 3))
+        assert list(ticks.numpy()) == [1, 1, 1]
+    assert sampling.validation_ticks(files, depth) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("modality", augmentation.RATIOS)
+@pytest.mark.parametrize("shape", [(256, 340), (240, 320), (300, 257), (224, 224)])
+def test_windows_are_all_those_of_the_rules(modality, shape):
+    """As often as one another: sizes, and places of each size."""
+    ratios = augmentation.RATIOS[modality]
+    sizes = augmentation.crop_sizes(*shape, ratios, 224)
+    found = collections.Counter()
+    for a in range(len(sizes)):
+        for b in range(13):
+            window = transforms.draw_window(
+                tf.constant(shape), ratios, 224, tf.constant([a, b])
+            )
+            found[tuple(window.numpy())] += 1
+    expected = collections.Counter(
+        (*place, *size)
+        for size in sizes
+        for place in augmentation.crop_offsets(*shape, *size)
+    )
+    assert found == expected
+
+
+def test_draws_choose_sizes_places_and_mirroring_evenly():
+    """The three are independent of one another, and of the ticks."""
+    draws = np.stack([pipeline.draw(3, n, 4) for n in range(8000)])
+    mirror, size, place, tick = (draws % (2, 10, 13, 33)).T
+    for values, count in ((mirror, 2), (size, 10), (place, 13), (tick, 33)):
+        assert chi_square(np.bincount(values, minlength=count)) > LEAST
+    for one, a in ((mirror, 2), (size, 10)):
+        for other, b in ((place, 13), (tick, 33)):
+            table = np.bincount(one * b + other, minlength=a * b).reshape(a, b)
+            assert scipy.stats.chi2_contingency(table).pvalue > LEAST
+    assert draws.min() >= 0
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Seven videos of 340 x 256 and one of 320 x 240."""
+    root = tmp_path_factory.mktemp("videos")
+    random = np.random.default_rng(0)
+    found = []
+    for label in range(8):
+        folder = root / f"v{label}"
+        folder.mkdir()
+        size = (320, 240) if label == 3 else (340, 256)
+        for number in range(1, 21):
+            for prefix, channels in (("img_", 3), ("flow_x_", 1), ("flow_y_", 1)):
+                small = random.integers(0, 256, (8, 10, channels), np.uint8)
+                path = str(folder / f"{prefix}{number:05d}.jpg")
+                cv2.imwrite(path, cv2.resize(small, size))
+        found.append((folder, 20, label))
+    return found
+
+
+def batches(videos, count, modality="rgb", **options):
+    rule = config.PREPROCESS[modality]
+    options = {"segments": 3, "batch": 3, "seed": 5, **options}
+    prefixes = frames.Prefixes().of(modality)
+    dataset = pipeline.for_training(videos, rule, prefixes, **options)
+    return [tuple(map(np.asarray, batch)) for batch in dataset.take(count)]
+
+
+def test_every_pass_has_every_video_once_in_an_order_of_its_own(videos):
+    labels = np.concatenate([labels for _, labels in batches(videos, 8)])
+    passes = labels.reshape(3, 8)
+    for one in passes:
+        assert sorted(one) == list(range(8))
+    assert len({tuple(one) for one in passes}) == 3
+
+
+@pytest.mark.parametrize("modality", config.PREPROCESS)
+def test_batches_are_what_the_draws_say(videos, modality):
+    """Of each video, step by step, in NumPy and OpenCV."""
+    rule = config.PREPROCESS[modality]
+    prefixes = frames.Prefixes().of(modality)
+    number = 0
+    for images, labels in batches(videos, 3, modality):
+        assert images.shape == (3, 3, 224, 224, rule.planes)
+        assert images.dtype == np.uint8
+        for snippets, label in zip(images, labels, strict=True):
+            folder, files, _ = videos[label]
+            mirror, size, place, *ticks = pipeline.draw(5, number, 6).numpy()
+            number += 1
+            first = cv2.imread(str(folder / "img_00001.jpg"))
+            sizes = augmentation.crop_sizes(
+                *first.shape[:2], augmentation.RATIOS[modality], 224
+            )
+            rows, columns = sizes[size % len(sizes)]
+            y, x = augmentation.crop_offsets(*first.shape[:2], rows, columns)[
+                place % 13
+            ]
+            length = files // 3
+            for k, found in enumerate(snippets):
+                tick = 1 + k * length + ticks[k] % (length - rule.snippet_length + 1)
+                planes = []
+                for step in range(rule.snippet_length):
+                    for prefix in prefixes:
+                        path = folder / f"{prefix}{tick + step:05d}.jpg"
+                        flag = prefix == "img_"
+                        image = cv2.imread(str(path), int(flag))
+                        cut = image[y : y + rows, x : x + columns]
+                        plane = cv2.resize(cut, (224, 224))
+                        if mirror % 2:
+                            plane = plane[:, ::-1]
+                            plane = 255 - plane if prefix == "flow_x_" else plane
+                        planes.append(plane)
+                np.testing.assert_array_equal(found, np.dstack(planes))
+
+
+def test_going_on_gives_the_batches_of_an_undisturbed_run(videos):
+    """Also in the middle of a pass, which a batch crosses."""
+    whole = batches(videos, 7)
+    for done in (1, 2, 4):
+        rest = batches(videos, 7 - done, first=3 * done)
+        for (images, labels), (again, same) in zip(whole[done:], rest, strict=True):
+            np.testing.assert_array_equal(images, again)
+            np.testing.assert_array_equal(labels, same)
+
+
+def test_other_seeds_give_other_batches(videos):
+    one, other = (batches(videos, 2, seed=seed) for seed in (1, 2))
+    assert any((a[1] != b[1]).any() for a, b in zip(one, other, strict=True))
+
+
+def test_a_file_that_cannot_be_read_is_an_error(videos, tmp_path):
+    bad = (tmp_path, 20, 0)
+    with pytest.raises(tf.errors.NotFoundError, match="img_000"):
+        batches([bad], 1)
