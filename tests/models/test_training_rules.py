@@ -35,7 +35,9 @@ def test_unknown_choice(model):
         training_rules.set_batch_norm(model, "some")
 
 
-@pytest.mark.parametrize()
+@pytest.mark.parametrize(
+    ("modality", "first"), [("rgb", 1), ("rgbdiff", 1), ("flow", 5)]
+)
 def test_multipliers(model, modality, first):
     training_rules.set_batch_norm(model, "first")
     found = training_rules.multipliers(model, modality)
