@@ -63,6 +63,7 @@ ALLOWED = {
         "data.augmentation data.sampling data.transforms",
     ),
     "models.training_rules": ("keras", ""),
+    "models.cross_modality": ("numpy", ""),
     "checkpoints.port": ("keras numpy", "config"),
     "checkpoints.keras_file": ("h5py", "config"),
     "checkpoints.folders": ("keras", "config data.storage engine.files"),

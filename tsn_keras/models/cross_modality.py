@@ -1,0 +1,58 @@
+"""First convolutions for flow and RGB difference, made from RGB's.
+
+TSN section 3.3, "cross modality pre-training", as tsn-pytorch does it
+(models.py:227-285): the mean over the three input channels, for each channel of
+the new input. It is not rescaled by 3 / channels.
+"""
+
+import numpy as np
+
+FIRST = "conv1_7x7_s2"
+
+
+def initialise(target, source):
+    """Copies weights from one backbone to another of other channels or classes.
+
+    Everything but the first kernel is copied as it is, the classifier only if
+    the numbers of classes are the same: otherwise `target` keeps its own.
+
+    Args:
+        target: keras.Model, a BN-Inception.
+        source: keras.Model, a BN-Inception of the same width.
+
+    Returns:
+        list of str, names of the layers whose weights were not copied.
+
+    Raises:
+        ValueError: a layer differs in anything else.
+    """
+    kept = []
+    for layer in target.layers:
+        values = source.get_layer(layer.name).get_weights() if layer.weights else []
+        shapes = [tuple(variable.shape) for variable in layer.weights]
+        if layer.name == FIRST and values[0].shape[2] != shapes[0][2]:
+            values[0] = widened(values[0], shapes[0][2])
+        if [value.shape for value in values] != shapes:
+            if layer.name != "fc-action":
+                raise ValueError(
+                    f"{layer.name} has weights of {shapes}, the source of "
+                    f"{[value.shape for value in values]}: is it of another width?"
+                )
+            kept.append(layer.name)
+        elif values:
+            layer.set_weights(values)
+    return kept
+
+
+def widened(kernel, channels):
+    """Mean over the input channels, repeated.
+
+    Args:
+        kernel: [height, width, 3, outputs].
+        channels: input channels of the result.
+
+    Returns:
+        array [height, width, channels, outputs].
+    """
+    mean = kernel.mean(axis=2, keepdims=True)
+    return np.repeat(mean, channels, axis=2)
