@@ -15,7 +15,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tsn_keras"
 # the layers: a module may only list what stands above it.
 ALLOWED = {
     # 0. No TensorFlow, no Keras.
-    "config": ("", ""),
+    "config": ("tomli", ""),
     "engine.console": ("", "config"),
     "engine.files": ("", ""),
     "engine.metrics": ("numpy", ""),
@@ -75,6 +75,11 @@ ALLOWED = {
     "__init__": ("", "checkpoints.loading"),
     # 3. Where data meets model.
     "engine.inference": ("keras numpy tensorflow", "data.transforms models.fold"),
+    "engine.training": (
+        "h5py keras numpy tensorflow",
+        "config engine.files engine.inference engine.optimizer models.training_rules "
+        "models.tsn",
+    ),
     "engine.streams": (
         "tqdm",
         "checkpoints.loading data.frames data.pipeline engine.console "

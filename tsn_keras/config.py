@@ -1,8 +1,15 @@
 """Settings that more than one layer needs, as frozen records."""
 
 import dataclasses
+import difflib
 import os
 import pathlib
+import sys
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 class InputError(ValueError):
@@ -80,3 +87,154 @@ def cache_folder():
         return pathlib.Path(named).expanduser()
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return pathlib.Path(home).expanduser() / "tsn_keras"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+    """Section [data] of a training file: what is trained on.
+
+    Attributes:
+        dataset: "hmdb51", "ucf101", "demo", or "list" for list files.
+        split: official split.
+        modality: a key of PREPROCESS.
+        root: path or address of the frame folders; empty for the data set's
+            folder in TSN_KERAS_DATA.
+        annotations: folder of the split files, or the list file to train on.
+        validation: list file to validate on, for list files.
+    """
+
+    dataset: str = "list"
+    split: int = 1
+    modality: str = "rgb"
+    root: str = ""
+    annotations: str = ""
+    validation: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSettings:
+    """Section [model]: the network and what it begins with.
+
+    Attributes:
+        initial: preset or file; empty for random weights.
+        segments: K.
+        dropout: fraction of the pooled features that is dropped.
+        batch_norm: the live ones, "first", "none" or "all".
+        width: factor on the channels of a network with random weights.
+    """
+
+    initial: str = ""
+    segments: int = 3
+    dropout: float = 0.8
+    batch_norm: str = "first"
+    width: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings:
+    """Section [train]: the solver, by the terms of Caffe's.
+
+    Attributes:
+        batch: videos of an update, over all devices and sub-batches.
+        iterations: updates.
+        base_lr: learning rate of the first iteration.
+        drops: iterations at which the learning rate is multiplied by gamma.
+        gamma: that factor.
+        momentum: of the velocity.
+        weight_decay: L2, of kernels.
+        clip: greatest norm of the gradient; 0 for none.
+        seed: of everything that is drawn.
+        validate_every: iterations.
+        save_every: iterations.
+    """
+
+    batch: int = 128
+    iterations: int = 3500
+    base_lr: float = 0.001
+    drops: tuple[int, ...] = (1500, 3000)
+    gamma: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 0.0005
+    clip: float = 40.0
+    seed: int = 0
+    validate_every: int = 500
+    save_every: int = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A training run."""
+
+    data: DataSettings = dataclasses.field(default_factory=DataSettings)
+    model: ModelSettings = dataclasses.field(default_factory=ModelSettings)
+    train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
+
+
+def read_training(path, overrides=()):
+    """Reads a training file (TOML) and what overrides it.
+
+    Args:
+        path: the file. What it leaves out has the values of Training.
+        overrides: iterable of "section.key=value", the value as in TOML; a bare
+            word is a string.
+
+    Returns:
+        Training.
+
+    Raises:
+        InputError: not TOML, an unknown key, or a value of a wrong type; the
+            text names it and the nearest key.
+        OSError: the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            values = tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not TOML: {error}") from None
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not (equals and dot):
+            raise InputError(f"{override!r}: must be like train.base_lr=0.002")
+        part = values.setdefault(section, {})
+        if isinstance(part, dict):
+            part[name] = _toml_value(text.strip())
+    return _record(Training, values, f"{path}")
+
+
+def _toml_value(text):
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _record(kind, values, where):
+    """Makes a record of a dict, checking names and types."""
+    if not isinstance(values, dict):
+        raise InputError(f"{where}: expected keys and values. Received: {values!r}")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    made = {}
+    for name, value in values.items():
+        if name not in fields:
+            nearest = difflib.get_close_matches(name, fields, n=1, cutoff=0)
+            raise InputError(
+                f"{where}: there is no {name!r}; did you mean {nearest[0]!r}?"
+            )
+        made[name] = _typed(fields[name].type, value, f"{where}: {name}")
+    return kind(**made)
+
+
+def _typed(kind, value, where):
+    """Checks a value against the type of its field."""
+    if dataclasses.is_dataclass(kind):
+        return _record(kind, value, where)
+    exact = type(value)  # A bool is an int, but no number here.
+    if kind is float and exact in (int, float):
+        return float(value)
+    if kind == tuple[int, ...] and exact is list and all(type(v) is int for v in value):
+        return tuple(value)
+    if exact is not kind:
+        name = "list of int" if kind == tuple[int, ...] else kind.__name__
+        raise InputError(f"{where} must be {name}. Received: {value!r}")
+    return value

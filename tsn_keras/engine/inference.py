@@ -42,14 +42,28 @@ def scorer(build, preprocess, precision="float32", crops=CROPS):
             windows = transforms.centre_crop(frames, side)
         else:
             windows = transforms.ten_crop(frames, side, is_flow)
-        inputs = transforms.subtract_mean(windows, preprocess.mean)
-        if preprocess.modality == "rgbdiff":
-            inputs = transforms.differences(inputs, preprocess.planes_per_file)
+        inputs = network_input(windows, preprocess)
         inputs = tf.reshape(inputs, (-1, side, side, preprocess.channels))
         scores = model(inputs)
         return tf.reshape(scores, (-1, crops, scores.shape[-1]))
 
     return score
+
+
+def network_input(images, preprocess):
+    """Pixels to what the network sees.
+
+    Args:
+        images: uint8 [..., planes].
+        preprocess: config.Preprocess.
+
+    Returns:
+        float32 [..., channels].
+    """
+    inputs = transforms.subtract_mean(images, preprocess.mean)
+    if preprocess.modality == "rgbdiff":
+        inputs = transforms.differences(inputs, preprocess.planes_per_file)
+    return inputs
 
 
 def network(build, precision="float32"):

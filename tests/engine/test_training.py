@@ -1,0 +1,199 @@
+"""Training steps: sub-batches, replicas, and going on from a checkpoint."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tsn_keras import config
+from tsn_keras.engine import training
+from tsn_keras.models.bn_inception import BNInception
+
+CLASSES = 4
+
+
+def make(batch_norm="first", iter_size=1, modality="rgb", **train):
+    """A trainer of a small network, and random batches for it."""
+    import keras
+
+    rule = config.PREPROCESS[modality]
+    keras.utils.set_random_seed(1)
+    settings = {"base_lr": 0.01, "drops": (2, 4), "clip": 5.0, **train}
+    distribution = tf.distribute.get_strategy()
+    backbone = BNInception((224, 224, rule.channels), CLASSES, 0.5, width=0.05)
+    return training.Trainer(
+        backbone,
+        rule,
+        config.ModelSettings(batch_norm=batch_norm),
+        config.TrainSettings(**settings),
+        iter_size,
+        distribution,
+    )
+
+
+def batch(seed, videos=4, modality="rgb"):
+    random = np.random.default_rng(seed)
+    planes = config.PREPROCESS[modality].planes
+    # Smooth, as images are.
+    small = random.integers(0, 256, (videos * 3, 8, 8, planes))
+    images = tf.image.resize(small, (224, 224)).numpy().astype(np.uint8)
+    images = images.reshape(videos, 3, 224, 224, planes)
+    return images, random.integers(0, CLASSES, videos).astype(np.int32)
+
+
+def weights(trainer):
+    return [np.asarray(v) for v in trainer.backbone.variables]
+
+
+@pytest.mark.parametrize("modality", config.PREPROCESS)
+def test_it_learns(modality):
+    """A batch is known by heart after a few updates."""
+    trainer = make(modality=modality, drops=(100,), clip=0.0)
+    trainer.backbone.get_layer("dropout").rate = 0.0
+    known = batch(0, modality=modality)
+    losses = [trainer.step([known]) for _ in range(12)]
+    assert losses[0] == pytest.approx(np.log(CLASSES), rel=0.05)
+    assert losses[-1] < 0.8 * losses[0]
+    assert trainer.iteration == 12
+
+
+def test_sub_batches_are_one_batch(tmp_path):
+    """Where no batch norm is live and nothing is dropped."""
+    results = []
+    for size in (1, 2):
+        trainer = make("none", size)
+        trainer.backbone.get_layer("dropout").rate = 0.0
+        losses = []
+        for seed in range(3):
+            images, labels = batch(seed)
+            parts = np.split(images, size), np.split(labels, size)
+            losses.append(trainer.step(list(zip(*parts, strict=True))))
+        results.append((losses, weights(trainer)))
+    (losses, whole), (other_losses, parts) = results
+    assert losses == pytest.approx(other_losses, rel=1e-5)
+    for one, other in zip(whole, parts, strict=True):
+        # Sums in another order, float32; clipping is active.
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_going_on_is_bit_for_bit_an_undisturbed_run(tmp_path):
+    """Dropout, the live batch norm's statistics and velocities included."""
+    batches = [batch(seed) for seed in range(5)]
+    whole = make()
+    losses = [whole.step([b]) for b in batches]
+    first = make()
+    for b in batches[:3]:
+        first.step([b])
+    first.save(tmp_path / "c.h5", {"seed": 1})
+    second = make()
+    second.step([batches[4]])  # Anything; it is replaced.
+    second.restore(tmp_path / "c.h5", {"seed": 1})
+    assert second.iteration == 3
+    assert [second.step([b]) for b in batches[3:]] == losses[3:]
+    for one, other in zip(weights(whole), weights(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_other_checkpoints_are_refused(tmp_path):
+    trainer = make()
+    trainer.save(tmp_path / "c.h5", {"seed": 1, "drops": (1, 2)})
+    trainer.restore(tmp_path / "c.h5", {"seed": 1, "drops": (1, 2)})
+    with pytest.raises(training.CheckpointError, match="its seed is 1, now it is 2"):
+        trainer.restore(tmp_path / "c.h5", {"seed": 2, "drops": (1, 2)})
+    (tmp_path / "text.h5").write_text("no checkpoint")
+    with pytest.raises(training.CheckpointError, match="no usable checkpoint"):
+        trainer.restore(tmp_path / "text.h5", {})
+    flow = make(modality="flow")
+    with pytest.raises(training.CheckpointError, match="has shape"):
+        flow.restore(tmp_path / "c.h5", {"seed": 1, "drops": (1, 2)})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.h5", "text.h5"]
+
+
+@pytest.mark.parametrize(
+    ("batch", "replicas", "most", "expected"),
+    [
+        (128, 4, 32, (1, 128)),
+        (128, 1, 32, (4, 32)),
+        (128, 2, 32, (2, 64)),
+        (128, 1, 50, (4, 32)),
+        (6, 1, 4, (2, 3)),
+        (7, 1, 4, (7, 1)),
+    ],
+)
+def test_division_into_sub_batches(batch, replicas, most, expected):
+    assert training.sub_batches(batch, replicas, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"), [(127, "take 124 or 128"), (3, "take 4 or 4")]
+)
+def test_batches_that_cannot_be_divided(batch, words):
+    with pytest.raises(config.InputError, match=words):
+        training.sub_batches(batch, 4, 32)
+
+
+REPLICAS = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+sys.path[:0] = sys.argv[1:3]
+count, batch_norm = int(sys.argv[3]), sys.argv[4]
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+)
+import test_training
+strategy = tf.distribute.get_strategy()
+if count > 1:
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(count)])
+with strategy.scope():
+    trainer = test_training.make(batch_norm)
+    trainer.backbone.get_layer("dropout").rate = 0.0
+losses = []
+for seed in range(3):
+    images, labels = test_training.batch(seed)
+    if count > 1:
+        def share(context):
+            k = context.replica_id_in_sync_group
+            n = len(labels) // count
+            return images[k * n : k * n + n], labels[k * n : k * n + n]
+        parts = strategy.experimental_distribute_values_from_function(share)
+    else:
+        parts = images, labels
+    losses.append(trainer.step([parts]))
+np.savez(sys.argv[5], *map(np.asarray, trainer.backbone.weights))
+print(json.dumps(losses))
+"""
+
+
+def replicas(count, batch_norm, tmp_path):
+    import pathlib
+
+    here = pathlib.Path(__file__)
+    out = tmp_path / f"{count}.npz"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", REPLICAS, str(here.parent), str(here.parents[2])),
+            *(str(count), batch_norm, str(out)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(out) as file:
+        values = [file[name] for name in file.files]
+    return json.loads(done.stdout.splitlines()[-1]), values
+
+
+def test_replicas_are_one_device_with_the_live_norm_frozen(tmp_path):
+    losses, one = replicas(1, "none", tmp_path)
+    for count in (2, 4):
+        other_losses, other = replicas(count, "none", tmp_path)
+        assert losses == pytest.approx(other_losses, rel=1e-5)
+        for a, b in zip(one, other, strict=True):
+            # Float32 sums in another order.
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-6 + 1e-5 * np.abs(a).max())
