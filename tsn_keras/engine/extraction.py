@@ -272,7 +272,7 @@ def _cluster(address, stack):
         import distributed
     except ImportError:
         raise console.UsageError(
-            "--backend dask needs Dask: pip install 'tsn-keras[cluster]'"
+            "--backend dask needs Dask: pip install 'dask[distributed]'"
         ) from None
     try:
         client = stack.enter_context(distributed.Client(address, timeout="10s"))
