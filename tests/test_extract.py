@@ -296,6 +296,11 @@ def test_good_frames_of_a_truncated_video_can_be_kept(faulty, tmp_path):
     record = extraction_record.read(out / "truncated")
     assert record["damage"] == result["damaged"]["truncated"]
     assert frames.count(out / "truncated", ("img_",)) == record["files"] < 29
+    # It stays known as damaged, and is not passed where damage must fail.
+    _, again = run(faulty, out, *IMAGES, "--damaged", "keep")
+    assert again["damaged"] == result["damaged"]
+    _, again = run(faulty, out, *IMAGES)
+    assert "add --damaged keep" in again["failed"]["truncated"]
 
 
 def test_no_permission(clip, tmp_path):
@@ -442,6 +447,7 @@ def test_two_runs_may_make_the_same_video(clip, tmp_path):
     settings = extractor.Settings("none", size=(96, 64))
     source = extraction.videos.Source(clip, "a")
     out, aside = tmp_path / "out", tmp_path / "aside"
+    aside.mkdir()
     results = [
         extraction_job.run(source, out, aside, settings, 1, False) for _ in range(2)
     ]
@@ -452,6 +458,28 @@ def test_two_runs_may_make_the_same_video(clip, tmp_path):
     (out / "a" / "extract.json").unlink()
     result = extraction_job.run(source, out, aside, settings, 1, False)
     assert "not empty" in result.error
+
+
+def test_a_video_that_went_away_is_not_blamed_on_its_frames(clip, tmp_path):
+    (tmp_path / "a.avi").write_bytes(clip.read_bytes())
+    (tmp_path / "list.txt").write_text("a.avi\n")
+    run(tmp_path / "list.txt", tmp_path / "out", *IMAGES)
+    (tmp_path / "a.avi").unlink()
+    _, result = run(tmp_path / "list.txt", tmp_path / "out", *IMAGES)
+    assert "cannot be read any more" in result["failed"]["a"]
+    assert "delete" not in result["failed"]["a"]
+
+
+def test_a_worker_that_sees_another_disk(clip, tmp_path):
+    """It must not write where nobody looks, and call that done."""
+    source = extraction.videos.Source(clip, "a")
+    settings = extractor.Settings("none", size=(96, 64))
+    place = tmp_path / "elsewhere" / "out"
+    aside = place / ".extract" / "host-1"
+    result = extraction_job.run(source, place, aside, settings, 1, False)
+    assert result.fatal
+    assert f"cannot write to {aside}" in result.error
+    assert not place.exists()
 
 
 def test_leftovers_of_others_stay(clip, tmp_path):
@@ -473,7 +501,7 @@ def test_job_survives_no_folder_to_write_to(clip, tmp_path):
     place = tmp_path / "file" / "x"
     result = extraction_job.run(source, tmp_path, place, settings, 1, False)
     assert result.fatal
-    assert str(clip) in result.error
+    assert str(place) in result.error
 
 
 @pytest.mark.parametrize("size", ["340", "x", "340x", "3.4x5", "axb"])

@@ -101,7 +101,7 @@ ALLOWED = {
     ),
     "engine.score_conversion": ("", "engine.console engine.npz engine.scores"),
     "engine.extraction_record": ("av cv2", "config data.flow data.images"),
-    "engine.extraction_job": ("", "config data.extractor engine.extraction_record"),
+    "engine.extraction_job": ("cv2", "config data.extractor engine.extraction_record"),
     "engine.extraction": (
         "distributed joblib tqdm",
         "data.extractor data.frames data.videos engine.console engine.extraction_job "
@@ -122,7 +122,7 @@ ALLOWED = {
         "data.clip engine.console engine.predictor",
     ),
     "engine.prediction": (
-        "joblib tqdm",
+        "cv2 joblib tqdm",
         "config data.extractor data.storage data.videos data.webcam engine.console "
         "engine.live engine.picture engine.predictor engine.report",
     ),

@@ -43,7 +43,7 @@ def videos(tmp_path_factory):
 
 def names_file(folder, count=clips.CLASSES):
     path = folder / "names.txt"
-    path.write_text("\n".join(f"<b>act {k}</b> & co" for k in range(count)))
+    path.write_text("\n".join(f"<b>act {k}</b> $5_of_$ co" for k in range(count)))
     return str(path)
 
 
@@ -146,7 +146,7 @@ def test_table_and_last_line(videos, weights, tmp_path):
 @pytest.mark.parametrize("kind", ["png", "html"])
 def test_pictures(videos, weights, tmp_path, kind):
     names = names_file(tmp_path)
-    source = videos.parent / "<img src=x> & [1].avi"
+    source = videos.parent / "<img src=x> & $5_of_$6 [1].avi"
     if not source.exists():
         os.link(videos / "short.avi", source)
     path = tmp_path / f"out.{kind}"
@@ -164,7 +164,7 @@ def test_pictures(videos, weights, tmp_path, kind):
     # It needs no other file, and names of videos and classes are text.
     assert set(re.findall(r'(?:src|href)="([^:"]*):', text)) == {"data"}
     assert "<img src=x>" not in text
-    assert "&lt;img src=x&gt; &amp; [1].avi" in text
+    assert "&lt;img src=x&gt; &amp; $5_of_$6 [1].avi" in text
     assert "<b>act" not in text
     assert text.count("<figure>") == 3
     for row in result["top"]:
@@ -236,6 +236,14 @@ def test_webcam_gives_the_newest_frames(camera):
         assert source.newest() is None
     assert number == 28
     assert len(frames) == 6
+
+
+def test_camera_without_frames(monkeypatch, tmp_path, weights):
+    path = str(videofiles.make(tmp_path / "few.avi", 3))
+    capture = cv2.VideoCapture
+    monkeypatch.setattr(webcam.cv2, "VideoCapture", lambda number: capture(path))
+    with pytest.raises(config.InputError, match="camera 0 gives no 6 frames"):
+        predict.main(["camera:0", "--weights", weights["rgb"]])
 
 
 def test_no_camera(camera, weights):

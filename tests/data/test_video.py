@@ -146,6 +146,29 @@ def test_damage_in_the_middle(folder, tmp_path):
     assert told
 
 
+@pytest.mark.parametrize("name", ["xvid.avi", "h264.mkv"])
+@pytest.mark.parametrize("place", [15, FRAMES - 2])
+def test_damage_is_the_same_for_any_number_of_threads(folder, tmp_path, name, place):
+    """A packet of zeros; a decoder of whole frames tells of it late or never."""
+    import av
+
+    with av.open(str(folder / name)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+        packet = sorted(packets, key=lambda p: p.pos)[place]
+        start, size = packet.pos, packet.size
+    data = bytearray((folder / name).read_bytes())
+    data[start + 12 : start + size] = bytes(size - 12)
+    path = tmp_path / name
+    path.write_bytes(data)
+    found = []
+    for threads in (1, 2, 8):
+        told = []
+        count = video.count(path, on_damage=told.append, threads=threads)
+        found.append((count, told))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][1]) == 1
+
+
 def test_what_is_no_video_is_named(tmp_path):
     (tmp_path / "empty.avi").touch()
     (tmp_path / "text.avi").write_text("this is no video\n" * 100)

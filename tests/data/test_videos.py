@@ -89,6 +89,24 @@ def test_no_name_leads_out_of_the_folder(tmp_path):
             assert name not in ("", ".")
 
 
+def test_a_folder_inside_anothers(tmp_path):
+    touch(tmp_path, "run.avi", "run/x.avi")
+    with pytest.raises(videos.VideosError, match=r"run/x.avi would get a folder insi"):
+        videos.find(tmp_path)
+
+
+@pytest.mark.parametrize("line", [".", "..", "/", "a/.."])
+def test_lists_of_what_is_no_file(tmp_path, line):
+    (tmp_path / "list.txt").write_text(line)
+    with pytest.raises(videos.VideosError, match="which is no file"):
+        videos.find(tmp_path / "list.txt")
+
+
+def test_lists_from_windows(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.avi\r\nb.avi\r\n")
+    assert ids(tmp_path / "list.txt") == ["a", "b"]
+
+
 def test_nothing_to_find(tmp_path):
     with pytest.raises(videos.VideosError, match=r"no video in .*\.avi"):
         videos.find(tmp_path)

@@ -21,9 +21,16 @@ def count_files(path, on_damage=None, threads=1):
     Raises:
         video.VideoError: the video cannot be used, or has fewer than 2 frames.
     """
-    files = video.count(path, on_damage=on_damage, threads=threads) - 1
+    damage = []
+
+    def told(text):
+        damage.append(f" before its damage: {text}")
+        on_damage(text)
+
+    listener = told if on_damage else None
+    files = video.count(path, on_damage=listener, threads=threads) - 1
     if files < 1:
-        raise video.VideoError(f"{path} has no two frames")
+        raise video.VideoError(f"{path} has no two frames{''.join(damage)}")
     return files
 
 

@@ -26,7 +26,10 @@ def path(named):
         return named
     scheme, separator, _ = os.fspath(named).partition("://")
     if not separator:
-        return pathlib.Path(named).expanduser()
+        try:
+            return pathlib.Path(named).expanduser()
+        except RuntimeError as error:
+            raise StorageError(f"{named}: {error}") from None
     if scheme not in SCHEMES:
         raise StorageError(
             f"{named}: {scheme}:// is none of {', '.join(f'{s}://' for s in SCHEMES)}"

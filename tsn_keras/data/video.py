@@ -56,7 +56,7 @@ def frames(path, *, on_damage=None, threads=1):
         VideoError: not a video, damaged, or too large.
         OSError: the file cannot be read.
     """
-    convert = _converter()
+    convert = _converter(path)
     for frame in _decode(path, on_damage, threads):
         yield convert(frame)
 
@@ -81,7 +81,7 @@ def pick(path, numbers, *, on_damage=None, threads=1):
     Raises:
         VideoError: also if the video has fewer frames.
     """
-    convert = _converter()
+    convert = _converter(path)
     wanted = iter(numbers)
     number = next(wanted, None)
     if number is None:
@@ -95,13 +95,18 @@ def pick(path, numbers, *, on_damage=None, threads=1):
     raise VideoError(f"{path} has no frame {number + 1}: did it change meanwhile?")
 
 
-def _converter():
+def _converter(path):
     """Makes a function from av.VideoFrame to an array."""
     reformatter = VideoReformatter()  # keeps its tables from frame to frame
 
     def convert(frame):
         # The filter for half-size chroma that OpenCV asks for.
-        image = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC")
+        try:
+            image = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC")
+        except av.error.FFmpegError as error:
+            raise VideoError(
+                f"{path} has frames that cannot be converted: {error.strerror}"
+            ) from None
         turn = _TURNS.get(round(frame.rotation) % 360)
         pixels = image.to_ndarray()
         return pixels if turn is None else cv2.rotate(pixels, turn)
@@ -131,8 +136,8 @@ def _decode(path, on_damage, threads):
     damage = damage or truncated
     if damage and on_damage is None:
         raise VideoError(
-            f"{path} is damaged: {damage}. Its frames up to there can be used with "
-            f"--damaged keep"
+            f"{path} is damaged: {damage}. If frames are left before that, they can "
+            f"be used with --damaged keep"
         )
     if damage:
         on_damage(damage)
@@ -151,7 +156,9 @@ def _video_stream(container, path, threads):
             f"than {MAX_PIXELS} pixels"
         )
     context.options = {"max_pixels": str(MAX_PIXELS)}
-    context.thread_type = "AUTO"
+    # Not whole frames at once: the decoder would tell of damage some frames
+    # late, and what it still holds then comes from behind the damage.
+    context.thread_type = "SLICE"
     context.thread_count = threads
     return stream
 

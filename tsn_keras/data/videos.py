@@ -102,12 +102,15 @@ def _fail(error):
 
 def _read_list(path, flat):
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise VideosError(f"{path} is not a text file: {error}") from None
     named = [pathlib.Path(line.strip()) for line in lines if line.strip()]
     if not named:
         raise VideosError(f"{path} lists no video")
+    for line in named:
+        if line.name in ("", ".."):
+            raise VideosError(f"{path} lists {str(line)!r}, which is no file")
     # The folder that a video lies in is its class. No more of the path: it may
     # be absolute, or lead upwards.
     return [
@@ -129,3 +132,10 @@ def _check_distinct(sources):
             f"and {paths[1]} (names end at their first dot, as the original's do): "
             f"rename them, or keep class folders apart"
         )
+    for name, paths in groups.items():
+        for above in map(str, pathlib.PurePosixPath(name).parents):
+            if above in groups:
+                raise VideosError(
+                    f"{paths[0]} would get a folder inside that of {groups[above][0]}: "
+                    f"rename one of them"
+                )

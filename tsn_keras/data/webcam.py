@@ -28,7 +28,7 @@ class Webcam:
             raise video.VideoError(
                 f"there is no camera {number}, or something else uses it"
             )
-        self._depth = depth
+        self._number, self._depth = number, depth
         self._frames = collections.deque(maxlen=depth)
         self._seen = 0
         self._taken = 0
@@ -68,12 +68,20 @@ class Webcam:
             (number of the last one from 1, list of uint8 [H, W, 3], B, G, R, the
             newest `depth` frames in their order), or None when the camera has
             ended.
+
+        Raises:
+            video.VideoError: it ended before it gave enough frames.
         """
         with self._news:
             while True:
                 if len(self._frames) == self._depth and self._seen > self._taken:
                     self._taken = self._seen
                     return self._seen, list(self._frames)
+                if self._ended and not self._taken:
+                    raise video.VideoError(
+                        f"camera {self._number} gives no {self._depth} frames: does "
+                        f"something else use it? Try another number"
+                    )
                 if self._ended:
                     return None
                 self._news.wait(timeout=1)

@@ -54,7 +54,7 @@ def _published_as(file):
 
 def _read(path):
     try:
-        lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+        lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise config.InputError(f"{path} is not a text file: {error}") from None
     return tuple(line.strip() for line in lines if line.strip())

@@ -74,6 +74,9 @@ def run(command, argv=None):
     # A scheduler that preempts a job sends SIGTERM: stop as for Ctrl-C, so
     # that what was done is kept.
     signal.signal(signal.SIGTERM, _interrupt)
+    # Names of files need not be text.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
     try:
         result, status = _outcome(command, argv)

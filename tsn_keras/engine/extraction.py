@@ -50,10 +50,10 @@ def extract(request):
     sources = videos.find(request.videos, request.flat)
     out = pathlib.Path(request.out)
     out.mkdir(parents=True, exist_ok=True)
-    failed = {}
-    todo = _left(sources, out, request.settings, failed)
+    failed, damaged = {}, {}
+    todo = _left(sources, out, request.settings, failed, damaged)
     already = len(sources) - len(todo) - len(failed)
-    tally = _Tally(len(sources), already, out, failed)
+    tally = _Tally(len(sources), already, out, failed, damaged)
     if already:
         console.say(f"{already} of {len(sources)} videos are in {out} already")
     for name, reason in failed.items():
@@ -76,7 +76,7 @@ class _Tally:
     already: int
     out: pathlib.Path
     failed: dict[str, str]  # {id: reason}
-    damaged: dict[str, str] = dataclasses.field(default_factory=dict)
+    damaged: dict[str, str]
     made: int = 0
     decoded: int = 0  # frames
     files: int = 0  # of each kind
@@ -123,6 +123,10 @@ def _consume(results, tally, name):
                 rate = tally.decoded / (time.monotonic() - start)
                 bar.set_postfix_str(f"{rate:.1f} frames/s", refresh=False)
                 bar.update()
+    except ImportError as error:
+        raise console.UsageError(
+            f"a worker of the cluster lacks a package: {error}; {tally.so_far()}"
+        ) from None
     except BrokenProcessPool:
         raise console.UsageError(
             f"a worker died: was it killed, or did memory run out? {tally.so_far()}; "
@@ -158,7 +162,7 @@ def _report(tally, seconds):
     return result, console.EXIT_SOME_FAILED if tally.failed else console.EXIT_OK
 
 
-def _left(sources, out, settings, failed):
+def _left(sources, out, settings, failed, damaged):
     """Returns the sources that have no folder yet; fills in what is wrong.
 
     A folder that was made otherwise stops everything: half a data set of one
@@ -178,9 +182,25 @@ def _left(sources, out, settings, failed):
             )
         try:
             difference = extraction_record.difference(record, source.path, settings)
+        except OSError as error:
+            failed[source.id] = (
+                f"the video cannot be read any more: {error}; what was made of it is "
+                f"in {folder}"
+            )
+            continue
+        try:
             counts = {frames.count(folder, (p,)) for p in settings.prefixes}
         except (OSError, frames.FrameError) as error:
             failed[source.id] = f"{error}: delete {folder}, and it is made again"
+            continue
+        damage = record.get("damage")
+        if damage and settings.damaged == "keep":
+            damaged[source.id] = str(damage)
+        elif damage and not difference:
+            failed[source.id] = (
+                f"{folder} is of a damaged video ({damage}): to accept it, add "
+                f"--damaged keep"
+            )
             continue
         if difference:
             raise console.UsageError(
@@ -208,6 +228,7 @@ def _aside(out):
             if name == host and process.isdecimal() and not _alive(int(process)):
                 shutil.rmtree(old, ignore_errors=True)
     folder = root / f"{host}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
     finally:
@@ -259,6 +280,15 @@ def _run(request, sources, aside):
         yield from stack.enter_context(contextlib.closing(results))
 
 
+@contextlib.contextmanager
+def _named_as(error):
+    """Turns a cluster's error for a worker that died into joblib's."""
+    try:
+        yield
+    except error as died:
+        raise BrokenProcessPool(str(died)) from None
+
+
 def _bytes(source):
     try:
         return source.path.stat().st_size
@@ -274,6 +304,7 @@ def _cluster(address, stack):
         raise console.UsageError(
             "--backend dask needs Dask: pip install 'dask[distributed]'"
         ) from None
+    stack.enter_context(_named_as(distributed.scheduler.KilledWorker))
     try:
         client = stack.enter_context(distributed.Client(address, timeout="10s"))
     except (OSError, ValueError) as error:

@@ -6,8 +6,11 @@ import errno
 import pathlib
 import shutil
 import signal
+import socket
 import threading
 import uuid
+
+import cv2
 
 from tsn_keras import config
 from tsn_keras.data import extractor
@@ -58,7 +61,9 @@ def run(source, out, aside, settings, threads, child):
     out, aside = pathlib.Path(out), pathlib.Path(aside)
     folder = aside / uuid.uuid4().hex
     try:
-        folder.mkdir(parents=True)
+        # Whoever asked made the folder above it: where it is missing, this
+        # process sees another disk, and nothing that it made would arrive.
+        folder.mkdir()
         try:
             made = extractor.extract(source.path, folder, settings, threads)
             extraction_record.write(folder, source.path, settings, made)
@@ -68,10 +73,15 @@ def run(source, out, aside, settings, threads, child):
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        fatal = error.errno in _FULL or not aside.parent.is_dir()
+        if not aside.is_dir():
+            reason = f"{socket.gethostname()} cannot write to {aside}: {error}"
+            return Result(source.id, error=reason, fatal=True)
+        fatal = error.errno in _FULL
         return Result(source.id, error=f"{source.path}: {error}", fatal=fatal)
     except config.InputError as error:
         return Result(source.id, error=str(error))
+    except (cv2.error, MemoryError) as error:
+        return Result(source.id, error=f"{source.path}: {error!r}")
     return Result(source.id, made)
 
 

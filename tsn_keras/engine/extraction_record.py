@@ -85,7 +85,7 @@ def read(folder):
     try:
         with path.open("rb") as file:
             text = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         record = json.loads(text[:_MAX_BYTES])

@@ -52,6 +52,7 @@ def watch(source, request, window):
             best = model.best(fused["probabilities"], request.top)
             last = {"frame": number, "looks": min(looks, window), "top": best}
             print(json.dumps(last, ensure_ascii=False), flush=True)
+        console.say("the camera has ended")
     except KeyboardInterrupt:
         console.say("")
     return {"video": request.video, "looks": looks, "last": last}, console.EXIT_OK

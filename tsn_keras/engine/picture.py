@@ -5,6 +5,7 @@ import io
 import pathlib
 
 import jinja2
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -31,7 +32,11 @@ def draw(path, name, prediction, predictor, top):
     """
     view = _View(name, prediction, predictor, top)
     make = _html if pathlib.Path(path).suffix.lower() == ".html" else _png
-    with files.replacing(path) as aside:
+    # A "$" in a name is a "$", not the beginning of a formula.
+    with (
+        matplotlib.rc_context({"text.parse_math": False}),
+        files.replacing(path) as aside,
+    ):
         aside.write_bytes(make(view))
 
 
@@ -173,7 +178,7 @@ def _html(view):
         frames=frames,
         charts=charts,
     )
-    return text.encode("utf-8")
+    return text.encode("utf-8", "replace")
 
 
 def _bytes(figure, kind):

@@ -5,6 +5,7 @@ import json
 import pathlib
 import sys
 
+import cv2
 import joblib
 import tqdm
 
@@ -53,7 +54,7 @@ def predict(request):
         raise console.UsageError("--window is for a webcam")
     sources = videos.find(request.video)
     many = len(sources) > 1 or not pathlib.Path(request.video).is_file()
-    many = many or pathlib.Path(request.video).suffix in videos.LIST_SUFFIXES
+    many = many or pathlib.Path(request.video).suffix.lower() in videos.LIST_SUFFIXES
     _check_plot(request.plot, many)
     predictor = _predictor(request)
     if many:
@@ -122,7 +123,7 @@ def _many(sources, predictor, request):
         for source in bar:
             try:
                 found = predictor.predict(source.path)
-            except (config.InputError, OSError) as error:
+            except (config.InputError, OSError, cv2.error, MemoryError) as error:
                 failed[source.id] = str(error)
                 line = {"video": str(source.path), "error": str(error)}
                 bar.write(f"{source.id} failed: {error}", file=sys.stderr)
