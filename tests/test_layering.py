@@ -19,6 +19,7 @@ ALLOWED = {
     "engine.console": ("", "config"),
     "engine.files": ("", ""),
     "engine.metrics": ("numpy", ""),
+    "engine.progress": ("tqdm", ""),
     "engine.scores": ("h5py numpy", "config engine.files"),
     "engine.npz": ("numpy", "config engine.files"),
     "engine.journal": ("numpy", "config"),
@@ -81,9 +82,9 @@ ALLOWED = {
         "models.tsn",
     ),
     "engine.streams": (
-        "tqdm",
+        "",
         "checkpoints.loading data.frames data.pipeline engine.console "
-        "engine.inference engine.journal engine.scores",
+        "engine.inference engine.journal engine.progress engine.scores",
     ),
     "engine.fusion": (
         "",
@@ -103,9 +104,9 @@ ALLOWED = {
     "engine.extraction_record": ("av cv2", "config data.flow data.images"),
     "engine.extraction_job": ("cv2", "config data.extractor engine.extraction_record"),
     "engine.extraction": (
-        "distributed joblib tqdm",
+        "distributed joblib",
         "data.extractor data.frames data.videos engine.console engine.extraction_job "
-        "engine.extraction_record",
+        "engine.extraction_record engine.progress",
     ),
     "engine.class_names": ("", "config data.annotations data.demo models.presets"),
     "engine.predictor": (

@@ -15,7 +15,6 @@ from tsn_keras.data import camera, flow_pairs, images, video
 from tsn_keras.data.flow import BOUND, PARAMETERS, quantise, tvl1
 from tsn_keras.data.frames import Prefixes
 
-FLOWS = ("tvl1", "warped", "none")
 WARPED = ("warped_x_", "warped_y_")
 
 

@@ -10,11 +10,10 @@ import sys
 import time
 
 import joblib
-import tqdm
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from tsn_keras.data import extractor, frames, videos
-from tsn_keras.engine import console, extraction_job, extraction_record
+from tsn_keras.engine import console, extraction_job, extraction_record, progress
 
 # Unfinished work lies in here, in a folder for each run.
 ASIDE = ".extract"
@@ -101,14 +100,8 @@ class _Tally:
 def _consume(results, tally, name):
     """Counts results as they come, with a progress bar."""
     start = time.monotonic()
-    bar = tqdm.tqdm(
-        total=tally.total,
-        initial=tally.already + len(tally.failed),
-        desc=f"extract {name}",
-        unit="video",
-        # A log file is not a terminal: a line now and then is enough.
-        mininterval=0.5 if sys.stderr.isatty() else 30,
-        dynamic_ncols=True,
+    bar = progress.videos(
+        f"extract {name}", tally.total, tally.already + len(tally.failed)
     )
     try:
         with bar:
@@ -212,8 +205,7 @@ def _left(sources, out, settings, failed, damaged):
                 f"{folder} has lost files: its record says {record['files']} of each "
                 f"kind, there are {sorted(counts)}: delete it, and it is made again"
             )
-    taken = set(failed)
-    return [source for source in left if source.id not in taken]
+    return left
 
 
 @contextlib.contextmanager

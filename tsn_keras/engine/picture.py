@@ -44,13 +44,14 @@ class _View:
     """What both kinds of picture show."""
 
     def __init__(self, name, prediction, predictor, top):
-        order = np.argsort(-prediction.probabilities, kind="stable")
-        self.labels = order[: min(top, MAX_CLASSES)]
-        self.names = [predictor.classes[label] for label in self.labels]
+        best = predictor.best(prediction.probabilities, min(top, MAX_CLASSES))
+        self.labels = [row["label"] for row in best]
+        self.names = [row["class"] for row in best]
         self.name = name
         self.prediction = prediction
-        shares = ", ".join(f"{m} {w:.0%}" for m, w in predictor.weights.items())
-        self.about = f"{prediction.files} frames; {predictor.protocol}; {shares}"
+        self.about = (
+            f"{prediction.files} frames; {predictor.protocol}; {predictor.shares}"
+        )
         if prediction.damage:
             self.about += f"; damaged: {prediction.damage}"
         # A short video repeats its snippets.

@@ -101,8 +101,7 @@ def _single(source, predictor, request):
     result = describe(source, found, predictor, request.top)
     rows = [(row["class"], f"{100 * row['probability']:.1f}") for row in result["top"]]
     print(report.table(rows, ("class", "probability, %")))
-    shares = ", ".join(f"{m} {w:.0%}" for m, w in predictor.weights.items())
-    print(f"{predictor.protocol}, {found.files} frames; {shares}")
+    print(f"{predictor.protocol}, {found.files} frames; {predictor.shares}")
     if request.fast:
         print("fast: a rougher look than the published test of 25 snippets x 10 crops")
     if found.damage:

@@ -235,6 +235,11 @@ class Predictor:
             "along": metrics.softmax(along),
         }
 
+    @property
+    def shares(self):
+        """How the streams are added, for people: "rgb 40%, flow 60%"."""
+        return ", ".join(f"{m} {weight:.0%}" for m, weight in self.weights.items())
+
     def best(self, probabilities, top):
         """The classes of the highest probabilities.
 

@@ -2,14 +2,11 @@
 
 import dataclasses
 import pathlib
-import sys
-
-import tqdm
 
 import tsn_keras
 from tsn_keras.checkpoints import loading
 from tsn_keras.data import frames, pipeline
-from tsn_keras.engine import console, inference, scores
+from tsn_keras.engine import console, inference, progress, scores
 from tsn_keras.engine.journal import Journal
 
 SNIPPETS = 25
@@ -213,15 +210,7 @@ def _run(stream, rows, weights, settings, journal):
     dataset = pipeline.for_test(
         [folder for _, folder, _ in rows], snippets, preprocess, prefixes, batch
     )
-    bar = tqdm.tqdm(
-        total=len(rows),
-        initial=len(rows) - len(left),
-        desc=stream,
-        unit="video",
-        # A log file is not a terminal: a line now and then is enough.
-        mininterval=0.5 if sys.stderr.isatty() else 30,
-        dynamic_ncols=True,
-    )
+    bar = progress.videos(stream, len(rows), len(rows) - len(left))
     try:
         with bar:
             for videos, indices, values in inference.run(step, dataset, distribution):

@@ -1,0 +1,27 @@
+"""The progress bar of long work on many videos."""
+
+import sys
+
+import tqdm
+
+
+def videos(name, total, done):
+    """Makes a bar with a rate and the time left, on standard error.
+
+    Args:
+        name: what stands before it.
+        total: number of videos.
+        done: those that need no work any more.
+
+    Returns:
+        tqdm.tqdm.
+    """
+    return tqdm.tqdm(
+        total=total,
+        initial=done,
+        desc=name,
+        unit="video",
+        # A log file is not a terminal: a line now and then is enough.
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+        dynamic_ncols=True,
+    )
