@@ -49,11 +49,16 @@ ALLOWED = {
     "data.webcam": ("cv2", "data.video"),
     "data.datasets": ("", "config data.annotations data.frames data.storage"),
     "data.demo": ("numpy", "data.annotations data.flow data.images"),
+    "data.training_sets": (
+        "",
+        "config data.annotations data.datasets data.demo data.frames data.storage",
+    ),
     "checkpoints.caffemodel": ("numpy", "config"),
     "models.presets": ("", "config"),
     # 1. One framework each.
     "models.layers": ("keras numpy", ""),
-    "data.transforms": ("tensorflow", "data.augmentation"),
+    "data.transforms": ("tensorflow", ""),
+    "data.draws": ("numpy tensorflow", "data.augmentation"),
     "engine.optimizer": ("keras", ""),
     # 2. Models and pipelines, which never meet here.
     "models.bn_inception": ("keras", "models.layers"),
@@ -61,7 +66,7 @@ ALLOWED = {
     "models.fold": ("keras numpy", ""),
     "data.pipeline": (
         "numpy tensorflow",
-        "data.augmentation data.sampling data.transforms",
+        "data.augmentation data.draws data.sampling data.transforms",
     ),
     "models.training_rules": ("keras", ""),
     "models.cross_modality": ("numpy", ""),
@@ -76,10 +81,26 @@ ALLOWED = {
     "__init__": ("", "checkpoints.loading"),
     # 3. Where data meets model.
     "engine.inference": ("keras numpy tensorflow", "data.transforms models.fold"),
+    "engine.loss_scale": ("", ""),
     "engine.training": (
         "h5py keras numpy tensorflow",
-        "config engine.files engine.inference engine.optimizer models.training_rules "
-        "models.tsn",
+        "config engine.files engine.inference engine.loss_scale engine.optimizer "
+        "models.training_rules models.tsn",
+    ),
+    "engine.validation": ("numpy tensorflow", "engine.inference engine.training"),
+    "engine.distribution": (
+        "tensorflow",
+        "config data.pipeline engine.inference",
+    ),
+    "engine.initialisation": (
+        "keras",
+        "config checkpoints.loading models.bn_inception models.cross_modality",
+    ),
+    "engine.training_log": ("tensorflow", ""),
+    "engine.training_session": (
+        "keras tensorflow",
+        "config checkpoints.keras_file data.frames data.pipeline engine.console "
+        "engine.distribution engine.initialisation engine.training engine.validation",
     ),
     "engine.streams": (
         "",
@@ -95,6 +116,14 @@ ALLOWED = {
         "config checkpoints.folders data.annotations data.datasets data.demo "
         "data.frames data.storage engine.console engine.fusion engine.report "
         "engine.scores engine.streams models.presets",
+    ),
+    "engine.stopping": ("", "engine.console"),
+    "engine.training_run": (
+        "tqdm",
+        "config checkpoints.folders data.datasets data.demo data.frames data.storage "
+        "data.training_sets engine.console engine.distribution engine.evaluation "
+        "engine.files engine.progress engine.stopping engine.training_log "
+        "engine.training_session",
     ),
     "engine.weight_conversion": (
         "",
@@ -130,6 +159,7 @@ ALLOWED = {
     # 4. Commands.
     "extract": ("", "data.extractor engine.console engine.extraction"),
     "eval": ("", "data.frames engine.console engine.evaluation"),
+    "train": ("", "config engine.console engine.training_run"),
     "predict": ("", "data.extractor engine.console engine.prediction"),
     "fuse": ("", "engine.console engine.fusion"),
     "convert": (
@@ -137,7 +167,7 @@ ALLOWED = {
         "engine.console engine.score_conversion engine.weight_conversion",
     ),
 }
-COMMANDS = ("extract", "eval", "predict", "fuse", "convert")
+COMMANDS = ("extract", "eval", "train", "predict", "fuse", "convert")
 
 
 def imports(path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import os
 import pathlib
 import sys
@@ -89,18 +90,36 @@ def cache_folder():
     return pathlib.Path(home).expanduser() / "tsn_keras"
 
 
+def _one_of(*values):
+    """A rule for a setting: (words for its error, test)."""
+    return f"one of {', '.join(map(str, values))}", lambda value: value in values
+
+
+_AT_LEAST_1 = ("at least 1", lambda value: value >= 1)
+# Infinity and what is no number are written in TOML as inf and nan.
+_ABOVE_0 = ("a number above 0", lambda value: 0 < value < math.inf)
+_NOT_NEGATIVE = ("at least 0", lambda value: 0 <= value < math.inf)
+
+
 @dataclasses.dataclass(frozen=True)
 class DataSettings:
     """Section [data] of a training file: what is trained on.
 
     Attributes:
-        dataset: "hmdb51", "ucf101", "demo", or "list" for list files.
+        dataset: "hmdb51", "ucf101", "demo", "folders" for class folders of frame
+            folders, or "list" for list files.
         split: official split.
         modality: a key of PREPROCESS.
         root: path or address of the frame folders; empty for the data set's
             folder in TSN_KERAS_DATA.
-        annotations: folder of the split files, or the list file to train on.
+        annotations: folder of the split files (empty: in the data folder), or
+            the list file to train on.
         validation: list file to validate on, for list files.
+        classes: file with a class name a line, for list files.
+        holdout: fraction of each class's videos to validate on, for folders.
+        allow_missing: whether videos of the split may be absent.
+        rgb_prefix, flow_x_prefix, flow_y_prefix: what stands before the number
+            in the names of the files.
     """
 
     dataset: str = "list"
@@ -109,6 +128,12 @@ class DataSettings:
     root: str = ""
     annotations: str = ""
     validation: str = ""
+    classes: str = ""
+    holdout: float = 0.0
+    allow_missing: bool = False
+    rgb_prefix: str = "img_"
+    flow_x_prefix: str = "flow_x_"
+    flow_y_prefix: str = "flow_y_"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +161,11 @@ class TrainSettings:
 
     Attributes:
         batch: videos of an update, over all devices and sub-batches.
+        iter_size: Caffe's sub-batches of an update. They matter to clipping,
+            which sees the sum of their mean gradients. Further sub-batches that
+            memory asks for change nothing but the live batch norms.
+        device_batch: most videos that a device holds at a time, and so the
+            videos over which a live batch norm normalises.
         iterations: updates.
         base_lr: learning rate of the first iteration.
         drops: iterations at which the learning rate is multiplied by gamma.
@@ -143,12 +173,15 @@ class TrainSettings:
         momentum: of the velocity.
         weight_decay: L2, of kernels.
         clip: greatest norm of the gradient; 0 for none.
+        precision: "float32", "bfloat16" or "float16".
         seed: of everything that is drawn.
-        validate_every: iterations.
-        save_every: iterations.
+        validate_every: iterations; 0 for never.
+        save_every: iterations between checkpoints.
     """
 
     batch: int = 128
+    iter_size: int = 1
+    device_batch: int = 32
     iterations: int = 3500
     base_lr: float = 0.001
     drops: tuple[int, ...] = (1500, 3000)
@@ -156,6 +189,7 @@ class TrainSettings:
     momentum: float = 0.9
     weight_decay: float = 0.0005
     clip: float = 40.0
+    precision: str = "float32"
     seed: int = 0
     validate_every: int = 500
     save_every: int = 500
@@ -170,6 +204,36 @@ class Training:
     train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
 
 
+# What a value must be, beyond its type: "section.key": (words, test).
+_RULES = {
+    "data.dataset": _one_of("hmdb51", "ucf101", "demo", "folders", "list"),
+    "data.split": _one_of(1, 2, 3),
+    "data.modality": _one_of(*PREPROCESS),
+    "data.holdout": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
+    "model.segments": _AT_LEAST_1,
+    "model.dropout": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
+    "model.batch_norm": _one_of("first", "none", "all"),
+    "model.width": ("above 0 and at most 4", lambda v: 0 < v <= 4),
+    "train.batch": _AT_LEAST_1,
+    "train.iter_size": _AT_LEAST_1,
+    "train.device_batch": _AT_LEAST_1,
+    "train.iterations": _AT_LEAST_1,
+    "train.base_lr": _ABOVE_0,
+    "train.drops": (
+        "increasing and positive",
+        lambda v: list(v) == sorted(set(v)) and all(drop > 0 for drop in v),
+    ),
+    "train.gamma": _ABOVE_0,
+    "train.momentum": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
+    "train.weight_decay": _NOT_NEGATIVE,
+    "train.clip": _NOT_NEGATIVE,
+    "train.precision": _one_of("float32", "bfloat16", "float16"),
+    "train.seed": ("from 0 to 2147483647", lambda v: 0 <= v < 2**31),
+    "train.validate_every": _NOT_NEGATIVE,
+    "train.save_every": _AT_LEAST_1,
+}
+
+
 def read_training(path, overrides=()):
     """Reads a training file (TOML) and what overrides it.
 
@@ -182,8 +246,8 @@ def read_training(path, overrides=()):
         Training.
 
     Raises:
-        InputError: not TOML, an unknown key, or a value of a wrong type; the
-            text names it and the nearest key.
+        InputError: not TOML, an unknown key, or a value of a wrong type or out
+            of its range; the text names it and the nearest key.
         OSError: the file cannot be read.
     """
     try:
@@ -199,7 +263,24 @@ def read_training(path, overrides=()):
         part = values.setdefault(section, {})
         if isinstance(part, dict):
             part[name] = _toml_value(text.strip())
-    return _record(Training, values, f"{path}")
+    found = _record(Training, values, f"{path}")
+    _check(found, path)
+    return found
+
+
+def _check(training, path):
+    """Checks every value against its rule, and those that bear on one another."""
+    for key, (words, test) in _RULES.items():
+        section, _, name = key.partition(".")
+        value = getattr(getattr(training, section), name)
+        if not test(value):
+            raise InputError(f"{path}: {key} must be {words}. Received: {value!r}")
+    train = training.train
+    if train.batch % train.iter_size:
+        raise InputError(
+            f"{path}: train.batch must be a multiple of train.iter_size. Received: "
+            f"{train.batch} and {train.iter_size}"
+        )
 
 
 def _toml_value(text):

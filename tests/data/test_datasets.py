@@ -17,7 +17,7 @@ def touch(folder, count, prefixes=("img_", "flow_x_", "flow_y_")):
 
 
 def set_of(root, *videos):
-    return datasets.TestSet("hmdb51", 1, pathlib.Path(root), videos, ("a", "b"))
+    return datasets.VideoSet("hmdb51", 1, pathlib.Path(root), videos, ("a", "b"))
 
 
 A, B, C = (annotations.Video(f"{n}_[#1]", i % 2, "cls") for i, n in enumerate("abc"))

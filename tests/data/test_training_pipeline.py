@@ -9,7 +9,7 @@ import scipy.stats
 import tensorflow as tf
 
 from tsn_keras import config
-from tsn_keras.data import augmentation, frames, pipeline, sampling, transforms
+from tsn_keras.data import augmentation, draws, frames, pipeline, sampling
 
 # Of a right generator one test in ten thousand falls below; the seeds are fixed.
 LEAST = 1e-4
@@ -27,10 +27,8 @@ def chi_square(counts, shares=None):
 )
 def test_ticks_are_uniform_inside_their_segments(files, depth, segments):
     number = 4000
-    draws = np.stack([pipeline.draw(7, n, segments) for n in range(number)])
-    ticks = np.stack(
-        [pipeline.train_ticks(files, depth, segments, row) for row in draws]
-    )
+    drawn = np.stack([draws.draw(7, n, segments) for n in range(number)])
+    ticks = np.stack([draws.train_ticks(files, depth, segments, row) for row in drawn])
     length = files // segments
     for k in range(segments):
         offsets = ticks[:, k] - 1 - k * length
@@ -45,7 +43,7 @@ def test_ticks_are_uniform_inside_their_segments(files, depth, segments):
 @pytest.mark.parametrize(("files", "depth"), [(14, 5), (7, 5), (2, 1), (1, 1)])
 def test_ticks_of_short_videos_are_the_first(files, depth):
     for n in range(20):
-        ticks = pipeline.train_ticks(files, depth, 3, pipeline.draw(0, n, 3))
+        ticks = draws.train_ticks(files, depth, 3, draws.draw(0, n, 3))
         assert list(ticks.numpy()) == [1, 1, 1]
     assert sampling.validation_ticks(files, depth) == [1, 1, 1]
 
@@ -59,9 +57,7 @@ def test_windows_are_all_those_of_the_rules(modality, shape):
     found = collections.Counter()
     for a in range(len(sizes)):
         for b in range(13):
-            window = transforms.draw_window(
-                tf.constant(shape), ratios, 224, tf.constant([a, b])
-            )
+            window = draws.window(tf.constant(shape), ratios, 224, tf.constant([a, b]))
             found[tuple(window.numpy())] += 1
     expected = collections.Counter(
         (*place, *size)
@@ -73,15 +69,15 @@ def test_windows_are_all_those_of_the_rules(modality, shape):
 
 def test_draws_choose_sizes_places_and_mirroring_evenly():
     """The three are independent of one another, and of the ticks."""
-    draws = np.stack([pipeline.draw(3, n, 4) for n in range(8000)])
-    mirror, size, place, tick = (draws % (2, 10, 13, 33)).T
+    drawn = np.stack([draws.draw(3, n, 4) for n in range(8000)])
+    mirror, size, place, tick = (drawn % (2, 10, 13, 33)).T
     for values, count in ((mirror, 2), (size, 10), (place, 13), (tick, 33)):
         assert chi_square(np.bincount(values, minlength=count)) > LEAST
     for one, a in ((mirror, 2), (size, 10)):
         for other, b in ((place, 13), (tick, 33)):
             table = np.bincount(one * b + other, minlength=a * b).reshape(a, b)
             assert scipy.stats.chi2_contingency(table).pvalue > LEAST
-    assert draws.min() >= 0
+    assert drawn.min() >= 0
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +126,7 @@ def test_batches_are_what_the_draws_say(videos, modality):
         assert images.dtype == np.uint8
         for snippets, label in zip(images, labels, strict=True):
             folder, files, _ = videos[label]
-            mirror, size, place, *ticks = pipeline.draw(5, number, 6).numpy()
+            mirror, size, place, *ticks = draws.draw(5, number, 6).numpy()
             number += 1
             first = cv2.imread(str(folder / "img_00001.jpg"))
             sizes = augmentation.crop_sizes(

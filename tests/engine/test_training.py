@@ -15,7 +15,7 @@ from tsn_keras.models.bn_inception import BNInception
 CLASSES = 4
 
 
-def make(batch_norm="first", iter_size=1, modality="rgb", **train):
+def make(batch_norm="first", parts=1, modality="rgb", **train):
     """A trainer of a small network, and random batches for it."""
     import keras
 
@@ -29,7 +29,7 @@ def make(batch_norm="first", iter_size=1, modality="rgb", **train):
         rule,
         config.ModelSettings(batch_norm=batch_norm),
         config.TrainSettings(**settings),
-        iter_size,
+        parts,
         distribution,
     )
 

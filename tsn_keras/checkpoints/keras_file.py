@@ -39,6 +39,8 @@ def save(model, path, about):
         with h5py.File(aside, "r+") as file:
             file.attrs[ATTRIBUTE] = json.dumps(about)
         os.replace(aside, path)
+    except RuntimeError as error:  # HDF5's word for a full disk
+        raise WeightFileError(f"cannot write {path}: {error}") from None
     finally:
         aside.unlink(missing_ok=True)
 

@@ -62,6 +62,7 @@ class Weights:
         preset: presets.Preset, or None for a file named by path.
         architecture: Architecture that was read off the file.
         blobs: Caffe blobs, or None for a Keras file.
+        class_names: names of the classes that the file gives, or None.
     """
 
     path: pathlib.Path
@@ -69,6 +70,7 @@ class Weights:
     preset: presets.Preset | None
     architecture: Architecture
     blobs: dict | None = dataclasses.field(repr=False, compare=False)
+    class_names: tuple[str, ...] | None = None
 
     def build(self):
         """Builds the model and fills in the weights."""
@@ -128,8 +130,10 @@ def find(name_or_path, *, folder=None, inverse_std=False):
         raise IsADirectoryError(f"{path} is a folder, not a weight file")
     digest = folders.sha256(path)
     if path.name.endswith(".h5"):
-        blobs, architecture = None, _of_keras_file(path)
+        blobs = None
+        architecture, names = _of_keras_file(path)
     else:
+        names = None
         blobs = caffemodel.read(path, inverse_std=inverse_std)
         architecture = of_blobs(blobs, path)
         blobs = rename_classifier(blobs)
@@ -137,7 +141,7 @@ def find(name_or_path, *, folder=None, inverse_std=False):
         _check_preset(preset, path, architecture)
         if blobs is not None:
             folders.check_digest(preset.file, digest)
-    return Weights(path, digest, preset, architecture, blobs)
+    return Weights(path, digest, preset, architecture, blobs, names)
 
 
 def of_blobs(blobs, path):
@@ -178,7 +182,11 @@ def rename_classifier(blobs):
 
 
 def _of_keras_file(path):
-    """Reads the architecture off a Keras file, by what it says or its shapes."""
+    """Reads off a Keras file what it holds, by what it says or its shapes.
+
+    Returns:
+        (Architecture, names of the classes or None)
+    """
     about, shapes = keras_file.shapes(path)
     # The only 7 x 7 kernel is the first convolution's, and the only matrix
     # is the classifier's.
@@ -197,7 +205,14 @@ def _of_keras_file(path):
             raise keras_file.WeightFileError(
                 f"{path} says width {width}, but its first kernel is {first[0]}"
             )
-    return Architecture(first[0][2], classes, width)
+    return Architecture(first[0][2], classes, width), _class_names(about, classes)
+
+
+def _class_names(about, classes):
+    """Names that a file gives its classes, if they are such; or None."""
+    names = (about or {}).get("class_names")
+    good = isinstance(names, list) and len(names) == classes
+    return tuple(names) if good and all(isinstance(n, str) for n in names) else None
 
 
 def _width(path, outputs):

@@ -114,7 +114,8 @@ def read(dataset, folder, split):
     raise AnnotationError(
         f"no {dataset} annotations in {folder} (looked for {probe} there, in "
         f"annotations/ and in {ARCHIVE_FOLDERS[dataset]}/): unpack the official "
-        f"archive of train/test splits there, or name its folder with --annotations"
+        f"archive of train/test splits there, or name its folder (--annotations, "
+        f"data.annotations)"
     )
 
 
@@ -186,6 +187,25 @@ def read_list(path):
     if not videos:
         raise AnnotationError(f"{path} lists no video")
     return _unique(path, videos)
+
+
+def read_names(path):
+    """Reads a file with the name of a class a line, in the order of the labels.
+
+    Returns:
+        tuple of str.
+
+    Raises:
+        AnnotationError: the file is missing, empty, no text, or names one twice.
+    """
+    path = storage.path(path)
+    names = [line.removeprefix("\ufeff") for _, line in _lines(path)]
+    if not names:
+        raise AnnotationError(f"{path} names no class")
+    twice = [name for name, count in collections.Counter(names).items() if count > 1]
+    if twice:
+        raise AnnotationError(f"{path} names {twice[0]} twice")
+    return tuple(names)
 
 
 def _lines(path):

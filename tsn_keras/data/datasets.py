@@ -1,4 +1,4 @@
-"""A data set's name to its test videos and their frame folders."""
+"""A data set's name to the videos of a split and their frame folders."""
 
 import concurrent.futures
 import dataclasses
@@ -19,8 +19,18 @@ class DatasetError(config.InputError):
 
 
 @dataclasses.dataclass(frozen=True)
-class TestSet:
-    """The test videos of a split.
+class Options:
+    """What a command calls its settings; for the texts of errors."""
+
+    data: str = "--data"
+    annotations: str = "--annotations"
+    allow_missing: str = "score the others: --allow-missing"
+    prefixes: str = "--rgb-prefix, --flow-x-prefix, --flow-y-prefix"
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoSet:
+    """The test or training videos of a split.
 
     Attributes:
         name: "demo", "hmdb51", "ucf101" or "list".
@@ -28,6 +38,7 @@ class TestSet:
         root: folder that holds the frame folders, a path or an address.
         videos: annotations.Video in the order of the split.
         classes: names of the classes, or None if the list does not name them.
+        part: "test", "training" or "validation".
     """
 
     name: str
@@ -35,11 +46,12 @@ class TestSet:
     root: pathlib.Path
     videos: tuple[annotations.Video, ...]
     classes: tuple[str, ...] | None
+    part: str = "test"
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """Those videos of a test set that are on disk for a modality.
+    """Those videos of a set that are on disk for a modality.
 
     Attributes:
         videos: those whose folders hold files.
@@ -56,7 +68,7 @@ class Selection:
     failed: dict[str, str]
 
 
-def data_folder(name, data):
+def data_folder(name, data, options=Options()):
     """Folder of a data set: the one named, else one in TSN_KERAS_DATA."""
     if data is not None:
         root = storage.path(data)
@@ -66,9 +78,9 @@ def data_folder(name, data):
         home = os.environ.get(DATA_VARIABLE)
         if not home:
             raise DatasetError(
-                f"where is {name}? Name the folder of its frames with --data, or "
-                f"put it into a folder {name} and set {DATA_VARIABLE} to the folder "
-                f"that holds that one"
+                f"where is {name}? Name the folder of its frames with "
+                f"{options.data}, or put it into a folder {name} and set "
+                f"{DATA_VARIABLE} to the folder that holds that one"
             )
         root = storage.path(home) / name
     if storage.is_remote(root) and root.lists_no_folders:
@@ -80,7 +92,7 @@ def data_folder(name, data):
     elif not root.is_dir():
         raise DatasetError(
             f"there is no folder {root}: name the folder that holds the frame folders "
-            f"of {name} with --data"
+            f"of {name} with {options.data}"
         )
     return root
 
@@ -96,7 +108,7 @@ def find_test_set(name, split, data=None, annotation_path=None):
             data folder), or the list file.
 
     Returns:
-        TestSet.
+        VideoSet.
 
     Raises:
         DatasetError, annotations.AnnotationError.
@@ -106,19 +118,20 @@ def find_test_set(name, split, data=None, annotation_path=None):
         if annotation_path is None:
             raise DatasetError("name the list file with --annotations FILE")
         videos = annotations.read_list(annotation_path)
-        return TestSet(name, None, root, videos, None)
+        return VideoSet(name, None, root, videos, None)
     found = annotations.read(name, annotation_path or root, split)
-    return TestSet(name, split, root, found.test, found.classes)
+    return VideoSet(name, split, root, found.test, found.classes)
 
 
-def select(test, modality, prefixes, allow_missing=False):
-    """Finds the frame folders of a test set and counts their files.
+def select(test, modality, prefixes, allow_missing=False, options=Options()):
+    """Finds the frame folders of a set and counts their files.
 
     Args:
-        test: TestSet.
+        test: VideoSet.
         modality: "rgb", "flow" or "rgbdiff".
         prefixes: frames.Prefixes.
         allow_missing: whether videos without a folder may be left out.
+        options: Options.
 
     Returns:
         Selection.
@@ -145,19 +158,15 @@ def select(test, modality, prefixes, allow_missing=False):
     total = len(test.videos)
     if missing and (not allow_missing or len(missing) == total):
         raise DatasetError(
-            f"{len(missing)} of {total} test videos of {test.name} have no folder in "
-            f"{test.root}, as {_some(missing)}: complete the copy"
-            + (
-                ""
-                if len(missing) == total
-                else ", or score the others: --allow-missing"
-            )
+            f"{len(missing)} of {total} {test.part} videos of {test.name} have no "
+            f"folder in {test.root}, as {_some(missing)}: complete the copy"
+            + ("" if len(missing) == total else f", or {options.allow_missing}")
         )
     if not kept:
         video, reason = next(iter(failed.items()))
         raise DatasetError(
             f"none of {len(failed)} videos can be used; {video}: {reason}. "
-            f"{_files_there(frames.locate(test.root, _named(test, video)))}"
+            f"{_files_there(frames.locate(test.root, _named(test, video)), options)}"
         )
     videos, folders, counts = zip(*kept, strict=True)
     return Selection(videos, folders, counts, tuple(missing), failed)
@@ -192,15 +201,14 @@ def _named(test, video_id):
     return next(video for video in test.videos if video.id == video_id)
 
 
-def _files_there(folder):
+def _files_there(folder, options):
     """Says what a folder holds instead, for a user with other file names."""
     names = storage.names(folder)
     if not names:
         return "The folder is empty: extract the frames first"
     return (
         f"The folder holds {len(names)} files, as {names[0]}: if these are the "
-        f"frames, give what stands before the number with --rgb-prefix, "
-        f"--flow-x-prefix, --flow-y-prefix"
+        f"frames, give what stands before the number with {options.prefixes}"
     )
 
 

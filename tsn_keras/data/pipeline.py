@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.data import augmentation, sampling, transforms
+from tsn_keras.data import augmentation, draws, sampling, transforms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +151,45 @@ def for_test(folders, snippets, preprocess, prefixes, batch):
     return dataset.prefetch(2)
 
 
-def for_training(videos, preprocess, prefixes, *, segments, batch, seed, first=0):
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The part of every batch that is read here.
+
+    A batch is divided among machines, and each machine's part among its
+    devices, in order.
+
+    Attributes:
+        machine: number of this machine, from 0.
+        machines: how many there are.
+        devices: of each machine.
+    """
+
+    machine: int = 0
+    machines: int = 1
+    devices: int = 1
+
+    def of(self, dataset, batch):
+        """Keeps the rows of this machine.
+
+        Args:
+            dataset: of (row, number), number counted over all batches.
+            batch: rows of a batch, a multiple of `machines`.
+        """
+        if self.machines == 1:
+            return dataset
+        rows = batch // self.machines
+        return dataset.filter(
+            lambda _, number: number // rows % self.machines == self.machine
+        )
+
+    def size(self, batch):
+        """Rows of a device."""
+        return batch // (self.machines * self.devices)
+
+
+def for_training(
+    videos, preprocess, prefixes, *, segments, batch, seed, first=0, share=Share()
+):
     """Pipeline of training batches, without end.
 
     Each pass over the videos is in an order of its own. What is drawn for the
@@ -165,85 +203,131 @@ def for_training(videos, preprocess, prefixes, *, segments, batch, seed, first=0
         preprocess: config.Preprocess.
         prefixes: those of the modality's files.
         segments: K.
-        batch: videos in a batch.
+        batch: videos in a batch, over all machines and devices.
         seed: int.
-        first: number of videos that were seen before.
+        first: number of videos that were seen before, a multiple of `batch`.
+        share: Share.
 
     Returns:
-        tf.data.Dataset of (uint8 [batch, K, S, S, planes], int32 [batch]). A
-        file that cannot be read is an error when its batch is taken.
+        tf.data.Dataset of (uint8 [b, K, S, S, planes], int32 [b]), b videos of
+        a device, device by device. A file that cannot be read is an error when
+        its batch is taken.
     """
-    paths, counts, labels = zip(*videos, strict=True)
-    paths = tf.constant([str(path) for path in paths])
-    counts, labels = tf.constant(counts, tf.int32), tf.constant(labels, tf.int32)
+    paths, counts, labels = _columns(videos)
     total, size = len(videos), preprocess.crop_size
     ratios = augmentation.RATIOS[preprocess.modality]
 
     def one_pass(epoch):
-        # Its seed is none of a video's, whose second number is not negative.
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(total), tf.stack([tf.cast(seed, tf.int64), -1 - epoch])
-        )
         numbers = epoch * total + tf.range(total, dtype=tf.int64)
+        order = draws.order(seed, epoch, total)
         return tf.data.Dataset.from_tensor_slices((order, numbers))
 
     def read(index, number):
-        draws = draw(seed, number, segments + 3)
-        ticks = train_ticks(
-            counts[index], preprocess.snippet_length, segments, draws[3:]
+        drawn = draws.draw(seed, number, segments + 3)
+        ticks = draws.train_ticks(
+            counts[index], preprocess.snippet_length, segments, drawn[3:]
         )
+        ticks = tf.ensure_shape(ticks, (segments,))
         snippets = _read_segments(
-            tf.gather(paths, index), ticks, preprocess, prefixes, segments
+            paths[index], counts[index], ticks, preprocess, prefixes
         )
-        window = transforms.draw_window(
-            tf.shape(snippets)[1:3], ratios, size, draws[1:3]
-        )
+        window = draws.window(tf.shape(snippets)[1:3], ratios, size, drawn[1:3])
         crops = transforms.resized_crop(snippets, window, size)
         mirrored = transforms.mirror(crops, preprocess.modality == "flow")
-        return tf.where(draws[0] % 2 == 1, mirrored, crops), labels[index]
+        return tf.where(drawn[0] % 2 == 1, mirrored, crops), labels[index]
 
     start = first // total
     dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
     dataset = dataset.flat_map(one_pass).skip(first - start * total)
+    dataset = share.of(dataset, batch)
     dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(batch, drop_remainder=True).prefetch(2)
+    return dataset.batch(share.size(batch), drop_remainder=True).prefetch(2)
 
 
-def draw(seed, number, count):
-    """Draws for a video: int32 [count], not negative, the same on every machine."""
-    key = tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)])
-    drawn = tf.random.stateless_uniform(
-        (count,), key, minval=None, maxval=None, dtype=tf.int32
-    )
-    return tf.bitwise.bitwise_and(drawn, np.iinfo(np.int32).max)
+def for_validation(videos, preprocess, prefixes, *, segments, batch, share=Share()):
+    """Pipeline of all videos in order, without chance, without end.
 
-
-def train_ticks(files, depth, segments, draws):
-    """First file of each segment's snippet (video_data_layer.cpp:123-134).
+    Of each segment the snippet in its middle, and the centre of its frames, as
+    the original tests while it trains (video_data_layer.cpp:135-142,
+    data_transformer.cpp:237-242).
 
     Args:
-        files: int32, number of files.
-        depth: files in a snippet.
-        segments: K.
-        draws: int32 [K], not negative.
+        videos, preprocess, prefixes, segments, batch, share: see
+            `for_training`.
 
     Returns:
-        int32 [K]: somewhere in each segment, so that the snippet does not leave
-        it; 1 if segments are too short for a snippet.
+        tf.data.Dataset as that of `for_training`. A pass fills its last batch up
+        with black videos of label -1.
     """
-    length = files // segments
-    room = tf.maximum(length - depth + 1, 1)
-    ticks = 1 + tf.range(segments) * length + draws % room
-    return tf.where(length < depth, tf.ones_like(ticks), ticks)
+    paths, counts, labels = _columns(videos)
+    depth, total = preprocess.snippet_length, len(videos)
+    ticks = tf.constant(
+        [sampling.validation_ticks(count, depth, segments) for _, count, _ in videos]
+    )
+    padded = -(-total // batch) * batch
+    shape = (segments, *2 * (preprocess.crop_size,), preprocess.planes)
+
+    def read(index):
+        snippets = _read_segments(
+            paths[index], counts[index], ticks[index], preprocess, prefixes
+        )
+        return transforms.centre_crop(snippets, preprocess.crop_size), labels[index]
+
+    def row(index, _):
+        return tf.cond(
+            index < total,
+            lambda: read(tf.cast(index, tf.int32)),
+            lambda: (tf.zeros(shape, tf.uint8), tf.constant(-1)),
+        )
+
+    dataset = tf.data.Dataset.range(padded).repeat().enumerate()
+    dataset = share.of(dataset.map(lambda number, index: (index, number)), batch)
+    dataset = dataset.map(row, tf.data.AUTOTUNE, deterministic=True)
+    return dataset.batch(share.size(batch), drop_remainder=True).prefetch(2)
 
 
-def _read_segments(path, ticks, preprocess, prefixes, segments):
-    """Reads the snippets of a video as its files are, uint8 [K, h, w, planes]."""
+def _columns(videos):
+    paths, counts, labels = zip(*videos, strict=True)
+    paths = tf.constant([str(path) for path in paths])
+    return paths, tf.constant(counts, tf.int32), tf.constant(labels, tf.int32)
+
+
+def training_snippets(videos, preprocess, *, segments, batch, seed, first=0):
+    """Files that a training batch reads, for whoever asks why it failed.
+
+    Yields:
+        (folder, numbers of the files) of each snippet.
+    """
+    for number in range(first, first + batch):
+        epoch, place = divmod(number, len(videos))
+        index = int(draws.order(seed, epoch, len(videos))[place])
+        folder, count, _ = videos[index]
+        drawn = draws.draw(seed, number, segments + 3)[3:]
+        depth = preprocess.snippet_length
+        for tick in draws.train_ticks(count, depth, segments, drawn):
+            yield folder, sampling.snippet_files(int(tick), count, depth)
+
+
+def validation_snippets(videos, preprocess, *, segments):
+    """Files that the validation reads; see `training_snippets`."""
+    depth = preprocess.snippet_length
+    for folder, count, _ in videos:
+        for tick in sampling.validation_ticks(count, depth, segments):
+            yield folder, sampling.snippet_files(tick, count, depth)
+
+
+def _read_segments(path, files, ticks, preprocess, prefixes):
+    """Reads the snippets of a video as its files are, uint8 [K, h, w, planes].
+
+    Past the end the last file is repeated, as in the test. (The original cannot
+    load a video that is shorter than a snippet, and trains on what it loaded
+    before in its place.)
+    """
     steps = tf.range(preprocess.snippet_length)
     return tf.stack(
         [
-            read_files(path, ticks[k] + steps, preprocess, prefixes)
-            for k in range(segments)
+            read_files(path, tf.minimum(tick + steps, files), preprocess, prefixes)
+            for tick in tf.unstack(ticks)
         ]
     )
 

@@ -5,8 +5,6 @@ All work on uint8 until the mean is subtracted, as the original does.
 
 import tensorflow as tf
 
-from tsn_keras.data import augmentation
-
 # No frame is larger; a JPEG header that says more is damaged or hostile, and
 # would ask for gigabytes before its data is looked at.
 MAX_PIXELS = 2**26
@@ -121,28 +119,6 @@ def mirror(frames, is_flow):
     return mirrored
 
 
-def draw_window(shape, ratios, size, draws):
-    """Chooses the window of a training crop; see data.augmentation.
-
-    Args:
-        shape: int32 [2], height and width of the frames.
-        ratios: sides of crops over the shorter side of the frames.
-        size: side of the input in pixels.
-        draws: int32 [2], not negative: they choose the size and the place.
-
-    Returns:
-        int32 [4]: top, left, height, width.
-    """
-    shorter = tf.cast(tf.reduce_min(shape), tf.float32)
-    sides = tf.cast(shorter * tf.constant(ratios, tf.float32), tf.int32)
-    sides = tf.where(tf.abs(sides - size) < 3, size, sides)
-    count = len(ratios)
-    pairs = [(a, b) for a in range(count) for b in range(count) if abs(a - b) <= 1]
-    window = tf.gather(sides, tf.constant(pairs)[draws[0] % len(pairs)])
-    quarter = tf.constant(augmentation.QUARTERS)[draws[1] % len(augmentation.QUARTERS)]
-    return tf.concat([quarter * ((shape - window) // 4), window], axis=0)
-
-
 def resized_crop(frames, window, size):
     """Cuts a window out of every image and resizes it, on uint8.
 
@@ -205,9 +181,18 @@ def centre_crop(frames, size):
 
     Returns:
         uint8 [N, size, size, C].
+
+    Raises:
+        tf.errors.InvalidArgumentError: the frames are smaller.
     """
-    y, x = ((side - size) // 2 for side in frames.shape[1:3])
-    return frames[:, y : y + size, x : x + size]
+    shape = tf.shape(frames)[1:3]
+    fits = tf.debugging.assert_greater_equal(
+        shape, size, message=f"frames are smaller than a crop of {size} x {size}"
+    )
+    with tf.control_dependencies([fits] if fits is not None else []):
+        y, x = tf.unstack((shape - size) // 2)
+    crop = frames[:, y : y + size, x : x + size]
+    return tf.ensure_shape(crop, (frames.shape[0], size, size, frames.shape[-1]))
 
 
 def differences(pixels, planes):

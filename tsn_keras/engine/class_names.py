@@ -1,7 +1,5 @@
 """Names of the classes that weights tell apart."""
 
-import pathlib
-
 from tsn_keras import config
 from tsn_keras.data import annotations, demo
 from tsn_keras.models import presets
@@ -21,22 +19,24 @@ def of(weights, named=None):
         named: name of a data set, file with a name a line, or None.
 
     Returns:
-        tuple of str: those named, else those of the published weights of this
-        name, else "class 0", "class 1", ...
+        tuple of str: those named, else those that the file itself gives, else
+        those of the published weights of this name, else "class 0", ...
 
     Raises:
-        config.InputError: there are another number of names than classes.
-        OSError: there is no such file.
+        config.InputError: there are another number of names than classes, or
+            the file cannot be read.
     """
     count = weights.architecture.classes
     if named is not None:
-        names = _OF_DATASETS.get(named) or _read(named)
+        names = _OF_DATASETS.get(named) or annotations.read_names(named)
         if len(names) != count:
             raise config.InputError(
                 f"{named} has {len(names)} names of classes, {weights.path} has "
                 f"{count} classes"
             )
         return names
+    if weights.class_names is not None:
+        return weights.class_names
     preset = weights.preset or _published_as(weights.path.name)
     names = _OF_DATASETS.get(preset.dataset, ()) if preset else ()
     if len(names) == count:
@@ -50,11 +50,3 @@ def _published_as(file):
         if file in (preset.file, f"{preset.file}.v5", f"{preset.name}.weights.h5"):
             return preset
     return None
-
-
-def _read(path):
-    try:
-        lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise config.InputError(f"{path} is not a text file: {error}") from None
-    return tuple(line.strip() for line in lines if line.strip())

@@ -69,7 +69,7 @@ def evaluate(request):
 
 
 def _find_data(request):
-    """Returns {(split, modality): (TestSet, Selection)}."""
+    """Returns {(split, modality): (VideoSet, Selection)}."""
     jobs = {}
     for split in request.split:
         test = _test_set(request, split)
@@ -95,7 +95,7 @@ def _test_set(request, split):
     bar = tqdm.tqdm(desc="making demo videos", unit="video", total=len(found.test))
     with bar:
         demo.prepare(root, found.test, progress=bar.update)
-    return datasets.TestSet("demo", split, root, found.test, found.classes)
+    return datasets.VideoSet("demo", split, root, found.test, found.classes)
 
 
 def _name_weights(request):

@@ -1,4 +1,4 @@
-"""The progress bar of long work on many videos."""
+"""Progress bars of long work."""
 
 import sys
 
@@ -25,3 +25,31 @@ def videos(name, total, done):
         mininterval=0.5 if sys.stderr.isatty() else 30,
         dynamic_ncols=True,
     )
+
+
+def iterations(name, total, done, shown=True):
+    """Makes a bar of training iterations, on standard error.
+
+    Args:
+        name: what stands before it.
+        total: number of iterations.
+        done: those that were made before.
+        shown: whether this process shows it.
+
+    Returns:
+        tqdm.tqdm.
+    """
+    return tqdm.tqdm(
+        total=total,
+        initial=done,
+        desc=name,
+        unit="it",
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+        dynamic_ncols=True,
+        disable=not shown,
+    )
+
+
+def say(text):
+    """Writes a line for people, above the bar if one is shown."""
+    tqdm.tqdm.write(text, file=sys.stderr)

@@ -52,7 +52,7 @@ def open_weights(names, jobs):
     Args:
         names: {(split, modality): path}, or paths that are told apart by the
             modality that they hold.
-        jobs: {(split, modality): (TestSet, Selection)}.
+        jobs: {(split, modality): (VideoSet, Selection)}.
 
     Returns:
         {(split, modality): loading.Weights}.
@@ -86,7 +86,7 @@ def score(test, selection, weights, path, settings):
     """Scores the videos that have no scores yet, and writes the score file.
 
     Args:
-        test: datasets.TestSet.
+        test: datasets.VideoSet.
         selection: datasets.Selection of the modality of the weights.
         weights: checkpoints.loading.Weights.
         path: the score file; scores that it already holds are kept.

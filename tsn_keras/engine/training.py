@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tsn_keras import config
 from tsn_keras.engine import files, inference
+from tsn_keras.engine.loss_scale import START, LossScale
 from tsn_keras.engine.optimizer import CaffeSGD, Steps
 from tsn_keras.models import training_rules
 from tsn_keras.models.tsn import TSN
@@ -21,17 +22,20 @@ class CheckpointError(config.InputError):
     """A checkpoint cannot be used; the text names it and the reason."""
 
 
+class Diverged(config.InputError):
+    """The loss is not a number any more."""
+
+
 def sub_batches(batch, replicas, most):
-    """Divides an update's videos into sub-batches (Caffe's iter_size).
+    """Divides videos into parts that the devices can hold at a time.
 
     Args:
-        batch: videos of an update.
+        batch: videos.
         replicas: devices.
         most: videos that a device can hold at a time.
 
     Returns:
-        (iter_size, videos of a sub-batch over all replicas): the fewest
-        sub-batches that fit.
+        (parts, videos of a part over all replicas): the fewest parts that fit.
 
     Raises:
         config.InputError: the batch cannot be divided by the replicas.
@@ -39,8 +43,8 @@ def sub_batches(batch, replicas, most):
     if batch % replicas:
         lower = batch - batch % replicas
         raise config.InputError(
-            f"a batch of {batch} videos cannot be divided among {replicas} devices: "
-            f"take {lower or replicas} or {lower + replicas}"
+            f"{batch} videos (train.batch over train.iter_size) cannot be divided "
+            f"among {replicas} devices: take {lower or replicas} or {lower + replicas}"
         )
     each = batch // replicas
     size = max(n for n in range(1, min(each, most) + 1) if each % n == 0)
@@ -57,81 +61,154 @@ class Trainer:
         preprocess: config.Preprocess.
         model: config.ModelSettings.
         train: config.TrainSettings.
-        iter_size: sub-batches of an update.
+        parts: sub-batches of an update, a multiple of train.iter_size.
         distribution: tf.distribute.Strategy.
     """
 
-    def __init__(self, backbone, preprocess, model, train, iter_size, distribution):
+    def __init__(self, backbone, preprocess, model, train, parts, distribution):
         training_rules.set_batch_norm(backbone, model.batch_norm)
         self.backbone = backbone
-        self._network = TSN(backbone, model.segments)
+        self.network = TSN(backbone, model.segments)
         self._preprocess = preprocess
         self._distribution = distribution
         self.optimizer = CaffeSGD(
             Steps(train.base_lr, train.drops, train.gamma),
             momentum=train.momentum,
             weight_decay=train.weight_decay,
-            clip=train.clip or None,
-            iter_size=iter_size,
+            # Caffe clips the sum over its iter_size sub-batches. Where each of
+            # them comes in several parts the sum is as many times as large.
+            clip=train.clip * (parts // train.iter_size) or None,
+            iter_size=parts,
             multipliers=training_rules.multipliers(backbone, preprocess.modality),
         )
         self._variables = backbone.trainable_variables
         self.optimizer.build(self._variables)
+        # Each replica has its own, of a live batch norm; see `agree`.
+        self._statistics = [
+            variable.value
+            for variable in backbone.non_trainable_variables
+            if variable.synchronization == "on_read"
+        ]
+        self._scale = LossScale() if train.precision == "float16" else None
         # Each is compiled once; gradients stay on their devices in between.
         self._first = tf.function(self._gradients)
         self._more = tf.function(self._added)
+        self._finite = tf.function(self._all_finite)
         self._update = tf.function(self._apply)
+        self._agree = tf.function(self._mean_statistics)
 
     @property
     def iteration(self):
         """Number of updates that were made."""
         return int(self.optimizer.iterations)
 
+    @property
+    def learning_rate(self):
+        """That of the next update."""
+        return float(self.optimizer.learning_rate)
+
     def step(self, batches):
         """Makes one update.
 
         Args:
-            batches: iter_size batches of the pipeline: (uint8 [b, K, S, S,
-                planes], int32 [b]), distributed if there are several replicas.
+            batches: the parts of an update's batch: (uint8 [b, K, S, S,
+                planes], int32 [b]) each, distributed if there are several
+                replicas.
 
         Returns:
             float, the loss before the update: the mean over all videos.
+
+        Raises:
+            Diverged: it is not a number; there was no update.
         """
-        run = self._distribution.run
+        if self._scale is not None:
+            batches = list(batches)
+        while True:
+            loss, gradients = self._accumulated(batches)
+            if not np.isfinite(loss):
+                raise Diverged(f"the loss is {loss} at iteration {self.iteration}")
+            if self._scale is None or self._fits(gradients):
+                break
+        self._distribution.run(self._update, args=(gradients, self._factor()))
+        return loss
+
+    def _accumulated(self, batches):
+        """Returns (loss, sums of the gradients over the parts, times the scale)."""
+        run, factor = self._distribution.run, self._factor()
         loss, gradients = None, None
         for images, labels in batches:
             if gradients is None:
-                loss, gradients = run(self._first, args=(images, labels))
+                loss, gradients = run(self._first, args=(images, labels, factor))
             else:
-                args = (images, labels, loss, gradients)
+                args = (images, labels, factor, loss, gradients)
                 loss, gradients = run(self._more, args=args)
-        run(self._update, args=(gradients,))
         total = self._distribution.reduce("SUM", loss, axis=None)
-        return float(total) / self.optimizer.iter_size
+        return float(total) / self.optimizer.iter_size, gradients
 
-    def _gradients(self, images, labels):
-        """Loss and gradients of a replica's share of a sub-batch.
+    def _factor(self):
+        return tf.constant(1.0 if self._scale is None else self._scale.value)
 
-        The mean over the whole sub-batch, of which each replica adds a part.
+    def _fits(self, gradients):
+        """Whether no gradient of any replica overflowed; else lowers the scale."""
+        finite = self._distribution.run(self._finite, args=(gradients,))
+        bad = self._distribution.reduce("SUM", finite, axis=None)
+        if not float(bad):
+            self._scale.count()
+            return True
+        if not self._scale.lower():
+            raise Diverged(f"gradients overflow float16 at iteration {self.iteration}")
+        return False
+
+    def _all_finite(self, gradients):
+        finite = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients]
+        return 1.0 - tf.cast(tf.reduce_all(finite), tf.float32)
+
+    def _gradients(self, images, labels, factor):
+        """Loss and gradients of a replica's share of a part.
+
+        The mean over the whole part, of which each replica adds a share.
         """
         inputs = inference.network_input(images, self._preprocess)
         videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
         with tf.GradientTape() as tape:
-            scores = self._network(inputs, training=True)
-            losses = keras.ops.sparse_categorical_crossentropy(
-                labels, scores, from_logits=True
-            )
+            losses = cross_entropy(self.network(inputs, training=True), labels)
             loss = tf.reduce_sum(losses) / tf.cast(videos, losses.dtype)
+            scaled = loss if self._scale is None else loss * factor
         weights = [variable.value for variable in self._variables]
-        return loss, tape.gradient(loss, weights)
+        return loss, tape.gradient(scaled, weights)
 
-    def _added(self, images, labels, loss, gradients):
-        more, others = self._gradients(images, labels)
+    def _added(self, images, labels, factor, loss, gradients):
+        more, others = self._gradients(images, labels, factor)
         sums = [a + b for a, b in zip(gradients, others, strict=True)]
         return loss + more, sums
 
-    def _apply(self, gradients):
+    def _apply(self, gradients, factor):
+        # Arguments of a function are on no device; the sum over machines needs
+        # one.
+        gradients = [tf.identity(gradient) for gradient in gradients]
+        if self._scale is not None:
+            gradients = [gradient / factor for gradient in gradients]
         self.optimizer.apply(gradients, self._variables)
+
+    def agree(self):
+        """Gives all replicas the mean of their batch norms' moving statistics.
+
+        In training each replica normalises by its own batch and keeps its own
+        statistics, as in the original (which tests and saves with those of its
+        first process).
+        """
+        if self._distribution.num_replicas_in_sync > 1:
+            self._distribution.run(self._agree)
+
+    def _mean_statistics(self):
+        replica = tf.distribute.get_replica_context()
+        for variable in self._statistics:
+            value = tf.identity(variable)
+            variable.assign(replica.all_reduce(tf.distribute.ReduceOp.MEAN, value))
+
+    def is_finite(self):
+        """Whether all weights are numbers."""
+        return all(np.isfinite(np.asarray(v)).all() for v in self.backbone.variables)
 
     def save(self, path, about):
         """Writes a checkpoint: weights, optimizer, and the state of what draws.
@@ -145,6 +222,8 @@ class Trainer:
                 with h5py.File(aside, "w") as file:
                     file.attrs["format"] = _FORMAT
                     file.attrs["about"] = json.dumps(about, sort_keys=True)
+                    if self._scale is not None:
+                        file.attrs["loss_scale"] = self._scale.state
                     for name, variable in self._state().items():
                         file[name] = np.asarray(variable)
             except RuntimeError as error:  # HDF5's word for a full disk
@@ -171,6 +250,7 @@ class Trainer:
                     if item.shape != tuple(variable.shape) or item.nbytes > size:
                         raise ValueError(f"{name} has shape {item.shape}")
                     values[name] = item[()]
+                scale = file.attrs.get("loss_scale", [START, 0])
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise CheckpointError(f"{path} is no usable checkpoint: {error}") from None
         now = json.loads(json.dumps(about))
@@ -180,8 +260,15 @@ class Trainer:
                     f"{path} is of another run: its {key} is {there.get(key)}, now it "
                     f"is {now.get(key)}"
                 )
+        if self._scale is not None:
+            self._scale.state = scale
         for name, variable in state.items():
             variable.assign(values[name])
+
+    @property
+    def size(self):
+        """Bytes of a checkpoint, about."""
+        return sum(np.prod(v.shape) * 4 for v in self._state().values())
 
     def _state(self):
         """{name: variable} of everything that the next update depends on."""
@@ -195,3 +282,18 @@ class Trainer:
             for part, variables in parts.items()
             for index, variable in enumerate(variables)
         }
+
+
+def cross_entropy(scores, labels):
+    """Loss of each video: softmax and cross-entropy of its consensus.
+
+    Args:
+        scores: raw, [B, classes].
+        labels: int [B].
+
+    Returns:
+        [B], at least in float32.
+    """
+    if scores.dtype.size < 4:
+        scores = tf.cast(scores, tf.float32)
+    return keras.ops.sparse_categorical_crossentropy(labels, scores, from_logits=True)

@@ -27,9 +27,13 @@ def initialise(target, source):
         ValueError: a layer differs in anything else.
     """
     kept = []
+    there = {layer.name: layer for layer in source.layers}
     for layer in target.layers:
-        values = source.get_layer(layer.name).get_weights() if layer.weights else []
+        # A network that gives features has no classifier.
+        values = there[layer.name].get_weights() if layer.name in there else []
         shapes = [tuple(variable.shape) for variable in layer.weights]
+        if not shapes:
+            continue
         if layer.name == FIRST and values[0].shape[2] != shapes[0][2]:
             values[0] = widened(values[0], shapes[0][2])
         if [value.shape for value in values] != shapes:
@@ -39,7 +43,7 @@ def initialise(target, source):
                     f"{[value.shape for value in values]}: is it of another width?"
                 )
             kept.append(layer.name)
-        elif values:
+        else:
             layer.set_weights(values)
     return kept
 

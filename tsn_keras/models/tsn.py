@@ -28,5 +28,7 @@ def TSN(backbone, segments=3, consensus="average", name="tsn"):
     # === Functional Model ===
     inputs = keras.Input((segments, *backbone.input_shape[1:]), name="snippets")
     x = TimeDistributed(backbone, name="segments")(inputs)  # [B, K, classes]
-    x = SegmentConsensus(consensus, name="segment_consensus")(x)
+    # In the precision of the variables, where the backbone computes in less.
+    dtype = backbone.dtype_policy.variable_dtype
+    x = SegmentConsensus(consensus, name="segment_consensus", dtype=dtype)(x)
     return keras.Model(inputs, x, name=name)

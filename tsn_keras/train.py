@@ -1,0 +1,75 @@
+"""Trains a segment network as the original Caffe does, from a training file.
+
+python -m tsn_keras.train --config configs/demo_rgb.toml
+python -m tsn_keras.train --config configs/hmdb51_rgb.toml --out runs/hmdb51_rgb
+python -m tsn_keras.train --config configs/hmdb51_rgb.toml --out runs/slow \\
+    --set train.base_lr=0.0005 --set data.root=/data/hmdb51
+
+The folder of the run gets last.weights.h5 and best.weights.h5 for eval and
+predict, checkpoint.h5, log.csv, validation.csv, and tensorboard/. The same
+command goes on where a run stopped. All GPUs are used; TF_CONFIG joins several
+machines, which share the folder. Exit status: 0, or 1 if videos failed in the
+evaluation, 2 if something is missing or wrong, 130 if interrupted.
+"""
+
+import argparse
+import pathlib
+
+from tsn_keras import config
+from tsn_keras.engine import console
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m tsn_keras.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--config",
+        required=True,
+        metavar="FILE",
+        help="training file (TOML); those of the published runs are in configs/",
+    )
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="a value other than the file's, as train.base_lr=0.002; may be repeated",
+    )
+    add(
+        "--out",
+        metavar="DIR",
+        help="folder of the run (default: runs/ and the name of the training file)",
+    )
+    add(
+        "--precision",
+        choices=("float32", "bfloat16", "float16"),
+        help="same as --set train.precision=...: the network computes in it, weights "
+        "stay float32, and float16 scales the loss",
+    )
+    add(
+        "--evaluate",
+        action="store_true",
+        help="at the end, score the validation videos with 25 snippets x 10 crops",
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    overrides = list(args.set)
+    if args.precision:
+        overrides.append(f"train.precision={args.precision}")
+    settings = config.read_training(args.config, overrides)
+    # Imported after parsing, so that --help answers at once.
+    from tsn_keras.engine import training_run
+
+    out = args.out or pathlib.Path("runs", pathlib.Path(args.config).stem)
+    return training_run.train(training_run.Request(settings, str(out), args.evaluate))
+
+
+if __name__ == "__main__":
+    console.run(main)
