@@ -100,7 +100,7 @@ class Trainer:
     @property
     def iteration(self):
         """Number of updates that were made."""
-        return int(self.optimizer.iterations)
+        return int(np.asarray(self.optimizer.iterations))
 
     @property
     def learning_rate(self):

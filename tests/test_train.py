@@ -1,0 +1,452 @@
+"""The command `train`: whole runs, going on, several devices, and faults."""
+
+import csv
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import clips
+import h5py
+import numpy as np
+import processes
+import pytest
+
+import tsn_keras
+from tsn_keras import config, train
+from tsn_keras.checkpoints import keras_file, loading
+from tsn_keras.engine import class_names, console, training_run
+
+ROOT = pathlib.Path(__file__).parents[1]
+CLASSES = ("jump", "run", "walk")
+ITERATIONS = 6
+SMALL = """
+[data]
+dataset = "folders"
+holdout = 0.25
+
+[model]
+width = 0.05
+dropout = 0.5
+
+[train]
+batch = 4
+iterations = 6
+base_lr = 0.01
+drops = [4]
+validate_every = 3
+save_every = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Three classes of four videos, and a training file."""
+    root = tmp_path_factory.mktemp("train")
+    for label, name in enumerate(CLASSES):
+        for number in range(4):
+            folder = root / "frames" / name / f"{name}_{number}"
+            clips.make_video(folder, 8 + number, 10 * label + number)
+    text = SMALL.replace("[data]", f'[data]\nroot = "{root / "frames"}"')
+    (root / "small.toml").write_text(text)
+    return root
+
+
+def command(data, out, *more):
+    return ["--config", str(data / "small.toml"), "--out", str(out), *more]
+
+
+def start(data, out, *more, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tsn_keras.train", *command(data, out, *more)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=processes.interruptible,
+        **options,
+    )
+
+
+def finish(process, status=0):
+    """Waits; returns the last line of standard output, and standard error."""
+    output, errors = process.communicate(timeout=600)
+    assert process.returncode == status, errors[-3000:]
+    return json.loads(output.splitlines()[-1]), errors
+
+
+def rows(out, name="log.csv"):
+    with (out / name).open() as file:
+        return [
+            {key: float(value) for key, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+def weights(out, name=training_run.LAST):
+    found = {}
+    with h5py.File(out / name) as file:
+        file.visititems(
+            lambda path, item: (
+                found.update({path: item[()]})
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
+        )
+    assert len(found) > 300
+    return found
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for path, values in one.items():
+        np.testing.assert_array_equal(values, other[path], err_msg=path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "undisturbed"
+    result, _ = finish(start(data, out))
+    return out, result
+
+
+def test_a_run_and_its_files(data, undisturbed):
+    out, result = undisturbed
+    assert {path.name for path in out.iterdir()} == {
+        *("best.weights.h5", "checkpoint.h5", "last.weights.h5", "log.csv"),
+        *("run.json", "tensorboard", "validation.csv"),
+    }
+    steps = rows(out)
+    assert [row["iteration"] for row in steps] == [1, 2, 3, 4, 5, 6]
+    assert [row["learning_rate"] for row in steps] == pytest.approx(
+        [0.01] * 4 + [0.001] * 2
+    )
+    # A fresh classifier of three classes, N(0, 0.001), guesses.
+    assert steps[0]["loss"] == pytest.approx(np.log(3), rel=0.05)
+    found = rows(out, "validation.csv")
+    assert [row["iteration"] for row in found] == [3, 6]
+    assert all(row["videos"] == 3 for row in found)
+    assert result["validation"] == found[-1]
+    best = max(found, key=lambda row: (row["top1"], -row["loss"]))
+    assert result["best"] == best
+    assert result["iterations"] == 6
+    about, _ = keras_file.shapes(out / training_run.BEST)
+    assert about["iteration"] == best["iteration"]
+    events = list((out / "tensorboard").iterdir())
+    assert len(events) == 1
+    assert events[0].stat().st_size > 500
+
+
+def test_weights_say_what_they_are(undisturbed):
+    found = loading.find(undisturbed[0] / training_run.LAST)
+    assert found.architecture == loading.Architecture(3, 3, 0.05)
+    assert found.class_names == CLASSES
+    assert class_names.of(found) == CLASSES
+    model = tsn_keras.load(undisturbed[0] / training_run.LAST)
+    assert model.output_shape == (None, 3)
+
+
+def test_tensorboard_has_what_the_csv_files_have(undisturbed):
+    from tensorflow.core.util import event_pb2
+    from tensorflow.data import TFRecordDataset
+
+    out, _ = undisturbed
+    (path,) = (out / "tensorboard").iterdir()
+    found = {}
+    for record in TFRecordDataset(str(path)):
+        event = event_pb2.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            array = np.frombuffer(value.tensor.tensor_content, np.float32)
+            number = array[0] if len(array) else value.tensor.float_val[0]
+            found.setdefault(value.tag, {})[event.step] = float(number)
+    steps = rows(out)
+    assert found["train/loss"] == pytest.approx(
+        {int(row["iteration"]): row["loss"] for row in steps}
+    )
+    assert set(found["validation/top1"]) == {3, 6}
+
+
+def test_killed_and_begun_again_is_undisturbed(data, undisturbed, tmp_path):
+    """SIGKILL after iteration 5; the last checkpoint is that of 4."""
+    out = tmp_path / "run"
+    process = start(data, out)
+    while process.poll() is None:
+        if (out / "log.csv").exists() and len(rows(out)) >= 5:
+            process.kill()
+        time.sleep(0.002)
+    process.communicate()
+    if process.returncode != -signal.SIGKILL:
+        pytest.skip("the run was over before it could be killed")
+    # What a kill in the middle of a line leaves.
+    with (out / "log.csv").open("a") as file:
+        file.write("9")
+    _, errors = finish(start(data, out))
+    assert "going on at iteration 4 of 6" in errors
+    assert [row["loss"] for row in rows(out)] == [
+        row["loss"] for row in rows(undisturbed[0])
+    ]
+    assert rows(out, "validation.csv") == rows(undisturbed[0], "validation.csv")
+    assert_same(weights(out), weights(undisturbed[0]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_keeps_its_iteration(data, undisturbed, tmp_path, number):
+    """Between two checkpoints; the same command then gives the same weights."""
+    out = tmp_path / "run"
+    process = start(data, out, "--set", "train.save_every=100")
+    while process.poll() is None:
+        if (out / "log.csv").exists() and rows(out):
+            process.send_signal(number)
+            break
+        time.sleep(0.01)
+    result, errors = finish(process, console.EXIT_INTERRUPTED)
+    done = len(rows(out))
+    assert 1 <= done < ITERATIONS
+    assert f"after iteration {done} of 6, kept in {out}" in result["interrupted"]
+    assert "stopping after this iteration" in errors
+    assert "Traceback" not in errors
+    if number == signal.SIGINT:
+        finish(start(data, out))
+        assert_same(weights(out), weights(undisturbed[0]))
+
+
+def test_a_finished_run_stays_and_can_be_made_longer(data, undisturbed, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(undisturbed[0], out)
+    before = (out / training_run.LAST).read_bytes()
+    result, status = train.main(command(data, out))
+    assert (status, result["iterations"]) == (console.EXIT_OK, 6)
+    assert result["best"] == undisturbed[1]["best"]
+    assert (out / training_run.LAST).read_bytes() == before
+    result, _ = train.main(
+        command(data, out, "--set", "train.iterations=7", "--evaluate")
+    )
+    assert result["iterations"] == 7
+    assert [row["iteration"] for row in rows(out)] == [1, 2, 3, 4, 5, 6, 7]
+    # The 25 x 10 test of the held out videos, with the last weights.
+    (figures,) = result["evaluation"]["results"]
+    assert (figures["videos"], figures["of"]) == (3, 3)
+    assert figures["scores"] == str(out / "scores.h5")
+    assert (out / "validation.txt").read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.base_lr=0.02", "its train.base_lr is 0.01, now it is 0.02"),
+        ("data.holdout=0.0", "its data.holdout is 0.25, now it is 0.0"),
+        ("train.seed=5", "its train.seed is 0, now it is 5"),
+    ],
+)
+def test_another_run_in_the_same_folder(data, undisturbed, override, words):
+    with pytest.raises(config.InputError, match=words):
+        train.main(command(data, undisturbed[0], "--set", override))
+
+
+def test_other_videos_are_another_run(data, undisturbed, tmp_path):
+    shutil.copytree(data / "frames", tmp_path / "frames")
+    root = ["--set", f"data.root={tmp_path / 'frames'}"]
+    # Moved, they are the same videos.
+    result, _ = train.main(command(data, undisturbed[0], *root))
+    assert result["iterations"] == 6
+    shutil.rmtree(tmp_path / "frames" / "run" / "run_2")
+    with pytest.raises(config.InputError, match="of another run: its training videos"):
+        train.main(command(data, undisturbed[0], *root))
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def start_workers(data, out, *more):
+    """Two processes that train together over loopback."""
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    return [
+        start(
+            data,
+            out,
+            *more,
+            env={
+                **os.environ,
+                "TF_CONFIG": json.dumps(
+                    {
+                        "cluster": {"worker": workers},
+                        "task": {"type": "worker", "index": index},
+                    }
+                ),
+            },
+        )
+        for index in range(2)
+    ]
+
+
+def test_two_machines_are_one(data, tmp_path):
+    """With the live batch norm frozen and nothing dropped; stopped half-way."""
+    same = ["--set", 'model.batch_norm="none"', "--set", "model.dropout=0.0"]
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    pair = start_workers(data, together, *same, "--set", "train.iterations=3")
+    for process in pair:
+        result, errors = finish(process)
+        assert result["iterations"] == 3
+    pair = start_workers(data, together, *same)
+    results = [finish(process) for process in pair]
+    # Only the first writes and tells.
+    assert "going on at iteration 3 of 6" in results[0][1]
+    train.main(command(data, alone, *same))
+    assert [row["loss"] for row in rows(together)] == pytest.approx(
+        [row["loss"] for row in rows(alone)], rel=1e-5
+    )
+    for one, other in zip(
+        rows(together, "validation.csv"), rows(alone, "validation.csv"), strict=True
+    ):
+        assert one == pytest.approx(other, rel=1e-5)
+    theirs = weights(together)
+    for path, values in weights(alone).items():
+        # Float32 sums in another order.
+        np.testing.assert_allclose(
+            values, theirs[path], rtol=0, atol=1e-6 + 1e-5 * np.abs(values).max()
+        )
+
+
+def test_one_of_two_machines_is_stopped(data, tmp_path):
+    """Both stop at the same iteration, with a checkpoint."""
+    pair = start_workers(data, tmp_path / "run", "--set", "train.iterations=1000")
+    log = tmp_path / "run" / "log.csv"
+    while all(process.poll() is None for process in pair):
+        if log.exists() and rows(tmp_path / "run"):
+            pair[1].send_signal(signal.SIGTERM)
+            break
+        time.sleep(0.05)
+    texts = [finish(p, console.EXIT_INTERRUPTED)[0]["interrupted"] for p in pair]
+    assert "stopped by another machine after" in texts[0]
+    assert "stopped by SIGTERM after" in texts[1]
+    assert texts[0].partition("after")[2] == texts[1].partition("after")[2]
+    assert (tmp_path / "run" / training_run.CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision(data, undisturbed, tmp_path, precision):
+    """Weights stay float32, and losses near those of float32."""
+    out = tmp_path / precision
+    train.main(
+        command(data, out, "--precision", precision, "--set", "train.iterations=2")
+    )
+    expected = [row["loss"] for row in rows(undisturbed[0])][:2]
+    found = [row["loss"] for row in rows(out)]
+    # Three or two decimal digits in the network.
+    assert found == pytest.approx(expected, rel=0.02)
+    assert found != expected
+    kernels = [v for v in weights(out).values() if v.ndim == 4]
+    assert {v.dtype for v in kernels} == {np.dtype("float32")}
+    with h5py.File(out / training_run.CHECKPOINT) as file:
+        assert ("loss_scale" in file.attrs) == (precision == "float16")
+
+
+def test_initial_weights_with_a_new_classifier(data, tmp_path, capsys):
+    """Flow begins with RGB's weights of other classes."""
+    clips.make_weights(tmp_path / "begin.weights.h5", 3, classes=7)
+    out = tmp_path / "run"
+    more = ["model.width=1.0", f"model.initial={tmp_path / 'begin.weights.h5'}"]
+    more += ['data.modality="flow"', "train.iterations=1", "train.base_lr=1e-9"]
+    arguments = [text for item in more for text in ("--set", item)]
+    train.main(command(data, out, *arguments))
+    assert "new: fc-action" in capsys.readouterr().err
+    begun = tsn_keras.load(tmp_path / "begin.weights.h5")
+    found = tsn_keras.load(out / training_run.LAST)
+    assert found.input_shape[-1] == 10
+    mean = begun.get_layer("conv1_7x7_s2").get_weights()[0].mean(axis=2)
+    kernel = found.get_layer("conv1_7x7_s2").get_weights()[0]
+    for channel in range(10):
+        np.testing.assert_allclose(kernel[:, :, channel], mean, atol=1e-6)
+    name = "inception_5b_1x1"
+    np.testing.assert_allclose(
+        found.get_layer(name).get_weights()[0],
+        begun.get_layer(name).get_weights()[0],
+        atol=1e-6,
+    )
+    classifier = found.get_layer("fc-action").get_weights()[0]
+    assert classifier.std() == pytest.approx(0.001, rel=0.2)
+
+
+def test_weights_of_another_modality(data, tmp_path):
+    clips.make_weights(tmp_path / "flow.weights.h5", 10)
+    more = ["--set", f"model.initial={tmp_path / 'flow.weights.h5'}"]
+    with pytest.raises(config.InputError, match="is a network for flow; rgb can begin"):
+        train.main(command(data, tmp_path / "run", *more))
+
+
+def test_a_loss_that_is_no_number(data, tmp_path):
+    more = ["--set", "train.base_lr=1e30", "--set", "train.clip=0.0"]
+    with pytest.raises(config.InputError) as error:
+        train.main(command(data, tmp_path / "run", *more))
+    assert "lower train.base_lr (now 1e+30)" in str(error.value)
+    assert not (tmp_path / "run" / training_run.LAST).exists()
+
+
+def test_a_frame_that_cannot_be_read(data, tmp_path):
+    """It is named; mended, the run goes on."""
+    shutil.copytree(data / "frames", tmp_path / "frames")
+    for path in (tmp_path / "frames" / "run").glob("*/img_*.jpg"):
+        path.write_bytes(b"no image")
+    root = ["--set", f"data.root={tmp_path / 'frames'}"]
+    with pytest.raises(config.InputError) as error:
+        train.main(command(data, tmp_path / "run", *root))
+    assert "img_000" in str(error.value)
+    assert "cannot be decoded" in str(error.value)
+    assert "the same command goes on" in str(error.value)
+
+
+def test_no_space_at_the_start(data, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=2**19)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(config.InputError, match="no space for checkpoints .* 0 MiB"):
+        train.main(command(data, tmp_path / "run"))
+
+
+def test_batches_that_do_not_divide(data, tmp_path):
+    more = ["--set", "train.batch=6", "--set", "train.iter_size=4"]
+    with pytest.raises(config.InputError, match="must be a multiple of"):
+        train.main(command(data, tmp_path / "run", *more))
+
+
+def test_wrong_usage_tells_what_to_do(data, tmp_path):
+    def fails(*argv):
+        done = subprocess.run(
+            [sys.executable, "-m", "tsn_keras.train", *argv],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+        assert done.returncode == console.EXIT_USAGE
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "missing.toml" in fails("--config", str(tmp_path / "missing.toml"))
+    config_file = str(data / "small.toml")
+    text = fails("--config", config_file, "--set", "train.base_rl=1")
+    assert "did you mean 'base_lr'" in text
+    text = fails("--config", config_file, "--set", "data.root=/nowhere")
+    assert "there is no folder /nowhere" in text
+    assert "data.root" in text
+    assert not (ROOT / "runs" / "small").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"cluster": 3}', '{"cluster": {"worker": ["a:1", "b:2"]}}']
+)
+def test_a_cluster_that_is_none(data, tmp_path, monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(config.InputError, match="TF_CONFIG cannot be used"):
+        train.main(command(data, tmp_path / "run"))
