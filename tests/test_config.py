@@ -1,5 +1,7 @@
 """Training files: defaults, overrides, and what is wrong in them."""
 
+import pathlib
+
 import pytest
 
 from tsn_keras import config
@@ -70,3 +72,85 @@ def test_not_text(tmp_path):
         config.read_training(path)
     with pytest.raises(FileNotFoundError):
         config.read_training(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.batch=0", "train.batch must be at least 1. Received: 0"),
+        ("train.base_lr=nan", "train.base_lr must be a number above 0"),
+        ("train.base_lr=0", "train.base_lr must be a number above 0"),
+        ("train.clip=inf", "train.clip must be at least 0"),
+        ("train.momentum=1.0", "train.momentum must be from 0 to 1, without 1"),
+        ("train.drops=[5, 3]", "train.drops must be increasing and positive"),
+        ("train.drops=[0]", "train.drops must be increasing and positive"),
+        ("train.precision=half", "must be one of float32, bfloat16, float16"),
+        ("train.seed=-1", "train.seed must be from 0"),
+        ("train.iter_size=3", "must be a multiple of train.iter_size"),
+        ("data.modality=depth", "must be one of rgb, flow, rgbdiff"),
+        ("data.split=4", "must be one of 1, 2, 3"),
+        ("data.holdout=1.0", "data.holdout must be from 0 to 1, without 1"),
+        ("data.dataset=kinetics", "one of hmdb51, ucf101, demo, folders, list"),
+        ("model.batch_norm=partial", "must be one of first, none, all"),
+        ("model.dropout=1.0", "model.dropout must be from 0 to 1, without 1"),
+        ("model.segments=0", "model.segments must be at least 1"),
+        ("model.width=0.0", "model.width must be above 0"),
+        ("train.save_every=0", "train.save_every must be at least 1"),
+    ],
+)
+def test_values_out_of_range(tmp_path, override, words):
+    with pytest.raises(config.InputError) as error:
+        config.read_training(write(tmp_path, ""), [override])
+    assert words in str(error.value)
+
+
+FILES = {
+    path.stem: path
+    for path in (pathlib.Path(__file__).parents[1] / "configs").glob("*.toml")
+}
+
+# models/*/tsn_bn_inception_*_{solver,train_val}.prototxt; those of the paper's
+# time before commit c0249f1; tsn-pytorch's README for the differences.
+# batch, iter_size, rate, drops, iterations, clip, dropout, K, initial weights.
+RUNS = {
+    "ucf101_rgb": (128, 1, 0.001, (1500, 3000), 3500, 40, 0.8, 3, "imagenet_rgb"),
+    "ucf101_flow": (128, 1, 0.005, (10000, 16000), 18000, 20, 0.7, 3, "imagenet_flow"),
+    "hmdb51_rgb": (128, 1, 0.001, (1000, 2000), 2500, 40, 0.8, 3, "imagenet_rgb"),
+    "hmdb51_flow": (128, 1, 0.005, (4000, 6000), 7000, 20, 0.7, 3, "imagenet_flow"),
+    "ucf101_rgb_paper": (256, 2, 0.001, (2000, 4000), 4500, 40, 0.8, 3, "imagenet_rgb"),
+    "ucf101_flow_paper": (
+        *(256, 2, 0.005, (12000, 18000), 20000, 20, 0.7, 3, "imagenet_flow"),
+    ),
+    "ucf101_rgbdiff": (128, 1, 0.001, (6000, 12000), 13500, 40, 0.8, 7, "imagenet_rgb"),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_published_runs(name):
+    found = config.read_training(FILES[name])
+    train, model, data = found.train, found.model, found.data
+    assert (
+        *(train.batch, train.iter_size, train.base_lr, train.drops),
+        *(train.iterations, train.clip, model.dropout, model.segments, model.initial),
+    ) == RUNS[name]
+    assert (train.gamma, train.momentum, train.weight_decay) == (0.1, 0.9, 0.0005)
+    assert (model.batch_norm, model.width, train.device_batch) == ("first", 1.0, 32)
+    dataset, _, modality = name.removesuffix("_paper").partition("_")
+    assert (data.dataset, data.split, data.modality) == (dataset, 1, modality)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_training_files_say_what_they_are(name):
+    text = FILES[name].read_text()
+    head = text.partition("\n\n")[0]
+    for word in ("Paper", "Command", "Expected", "Time"):
+        assert f"# {word:10}" in head
+    assert f"--config configs/{name}.toml" in head
+    defaults = config.Training()
+    found = config.read_training(FILES[name])
+    assert found != defaults
+
+
+def test_all_runs_are_there():
+    others = {"demo_rgb", "demo_flow", "hmdb51_rgb_scratch", "own_rgb", "own_flow"}
+    assert set(FILES) == {*RUNS, *others}

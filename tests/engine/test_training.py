@@ -1,6 +1,7 @@
 """Training steps: sub-batches, replicas, and going on from a checkpoint."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from tsn_keras.models.bn_inception import BNInception
 CLASSES = 4
 
 
-def make(batch_norm="first", parts=1, modality="rgb", **train):
+def make(batch_norm="first", parts=1, modality="rgb", dropout=0.5, **train):
     """A trainer of a small network, and random batches for it."""
     import keras
 
@@ -23,7 +24,7 @@ def make(batch_norm="first", parts=1, modality="rgb", **train):
     keras.utils.set_random_seed(1)
     settings = {"base_lr": 0.01, "drops": (2, 4), "clip": 5.0, **train}
     distribution = tf.distribute.get_strategy()
-    backbone = BNInception((224, 224, rule.channels), CLASSES, 0.5, width=0.05)
+    backbone = BNInception((224, 224, rule.channels), CLASSES, dropout, width=0.05)
     return training.Trainer(
         backbone,
         rule,
@@ -136,11 +137,11 @@ def test_batches_that_cannot_be_divided(batch, words):
 
 
 REPLICAS = """
-import json, sys
+import json, pathlib, sys
 import numpy as np
 import tensorflow as tf
 sys.path[:0] = sys.argv[1:3]
-count, batch_norm = int(sys.argv[3]), sys.argv[4]
+count, batch_norm, dropout = int(sys.argv[3]), sys.argv[4], float(sys.argv[5])
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
@@ -150,8 +151,9 @@ strategy = tf.distribute.get_strategy()
 if count > 1:
     strategy = tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(count)])
 with strategy.scope():
-    trainer = test_training.make(batch_norm)
-    trainer.backbone.get_layer("dropout").rate = 0.0
+    trainer = test_training.make(batch_norm, dropout=dropout)
+norm = trainer.backbone.get_layer("conv1_7x7_s2_bn")
+found = {}
 losses = []
 for seed in range(3):
     images, labels = test_training.batch(seed)
@@ -164,20 +166,35 @@ for seed in range(3):
     else:
         parts = images, labels
     losses.append(trainer.step([parts]))
-np.savez(sys.argv[5], *map(np.asarray, trainer.backbone.weights))
-print(json.dumps(losses))
+    if seed == 0:
+        trainer.agree()
+        found["mean"] = np.asarray(norm.moving_mean)
+        found["variance"] = np.asarray(norm.moving_variance)
+for index, value in enumerate(trainer.backbone.trainable_variables):
+    found[f"trained {index}"] = np.asarray(value)
+if dropout:
+    def states():
+        return [
+            [int(n) for n in np.asarray(one)]
+            for one in strategy.experimental_local_results(trainer._seeds[0])
+        ]
+    before = states()
+    path = pathlib.Path(sys.argv[6]).with_suffix(".h5")
+    trainer.save(path, {})
+    trainer.restore(path, {})
+    print(json.dumps([before, states()]))
+np.savez(sys.argv[6], losses=losses, **found)
 """
 
 
-def replicas(count, batch_norm, tmp_path):
-    import pathlib
-
+def replicas(count, batch_norm, tmp_path, dropout=0.0):
+    """Three updates on `count` devices; returns (arrays, what was printed)."""
     here = pathlib.Path(__file__)
     out = tmp_path / f"{count}.npz"
     done = subprocess.run(
         [
             *(sys.executable, "-c", REPLICAS, str(here.parent), str(here.parents[2])),
-            *(str(count), batch_norm, str(out)),
+            *(str(count), batch_norm, str(dropout), str(out)),
         ],
         capture_output=True,
         text=True,
@@ -185,15 +202,95 @@ def replicas(count, batch_norm, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(out) as file:
-        values = [file[name] for name in file.files]
-    return json.loads(done.stdout.splitlines()[-1]), values
+        return {name: file[name] for name in file.files}, done.stdout
+
+
+def assert_near(one, other):
+    """As near as float32 sums in another order are."""
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        if name not in ("mean", "variance"):
+            scale = max(1, np.abs(values).max())
+            np.testing.assert_allclose(other[name], values, rtol=0, atol=1e-6 * scale)
 
 
 def test_replicas_are_one_device_with_the_live_norm_frozen(tmp_path):
-    losses, one = replicas(1, "none", tmp_path)
+    one, _ = replicas(1, "none", tmp_path)
     for count in (2, 4):
-        other_losses, other = replicas(count, "none", tmp_path)
-        assert losses == pytest.approx(other_losses, rel=1e-5)
-        for a, b in zip(one, other, strict=True):
-            # Float32 sums in another order.
-            np.testing.assert_allclose(a, b, rtol=0, atol=1e-6 + 1e-5 * np.abs(a).max())
+        assert_near(one, replicas(count, "none", tmp_path)[0])
+
+
+def test_replicas_normalise_each_by_its_own_batch(tmp_path):
+    """As the original's processes do: two replicas are two parts of a device."""
+    two, _ = replicas(2, "first", tmp_path)
+    trainer = make(parts=2, dropout=0.0)
+    losses = []
+    for seed in range(3):
+        images, labels = batch(seed)
+        parts = np.split(images, 2), np.split(labels, 2)
+        losses.append(trainer.step(list(zip(*parts, strict=True))))
+    found = {
+        f"trained {index}": np.asarray(value)
+        for index, value in enumerate(trainer.backbone.trainable_variables)
+    }
+    assert_near({"losses": np.array(losses), **found, "mean": 0, "variance": 0}, two)
+    # One device that sees the batch as a whole is something else.
+    whole, _ = replicas(1, "first", tmp_path)
+    assert np.abs(whole["losses"] - two["losses"]).max() > 1e-4
+    # The statistics are the mean of the two replicas' own.
+    still = make(base_lr=1e-30, weight_decay=0.0)
+    norm = still.backbone.get_layer("conv1_7x7_s2_bn")
+    begun = norm.get_weights()
+    means, variances = [], []
+    images, labels = batch(0)
+    for half in (slice(0, 2), slice(2, 4)):
+        norm.set_weights(begun)
+        still.step([(images[half], labels[half])])
+        means.append(np.asarray(norm.moving_mean))
+        variances.append(np.asarray(norm.moving_variance))
+    np.testing.assert_allclose(np.mean(means, axis=0), two["mean"], rtol=1e-5)
+    np.testing.assert_allclose(np.mean(variances, axis=0), two["variance"], rtol=1e-5)
+
+
+def test_replicas_drop_different_features(tmp_path):
+    """Also after a restart, and the first drops what one device drops."""
+    _, printed = replicas(2, "first", tmp_path, dropout=0.5)
+    before, after = json.loads(printed.splitlines()[-1])
+    assert before == after
+    assert before[0][0] != before[1][0]
+    assert before[0][1] == before[1][1] == 3
+
+
+def test_sub_batches_do_not_change_clipping():
+    """Those that memory asks for; those of Caffe's iter_size do."""
+    norms = {}
+    for parts, size in ((1, 1), (2, 1), (2, 2)):
+        trainer = make("none", parts, clip=1e-3, weight_decay=0.0, iter_size=size)
+        trainer.backbone.get_layer("dropout").rate = 0.0
+        begun = weights(trainer)
+        images, labels = batch(0)
+        pieces = np.split(images, parts), np.split(labels, parts)
+        trainer.step(list(zip(*pieces, strict=True)))
+        moved = [a - b for a, b in zip(weights(trainer), begun, strict=True)]
+        norms[parts, size] = np.sqrt(sum(np.sum(m.astype("f8") ** 2) for m in moved))
+    assert norms[2, 1] == pytest.approx(norms[1, 1], rel=1e-3)
+    assert norms[2, 2] == pytest.approx(norms[1, 1] / 2, rel=1e-3)
+
+
+def test_a_gradient_that_overflows_lowers_the_scale_and_loses_no_update():
+    trainer = make(precision="float16")
+    trainer._scale.value = 2.0**126  # Float32's own limit is near.
+    loss = trainer.step([batch(0)])
+    assert np.isfinite(loss)
+    assert trainer.iteration == 1
+    assert 1 <= trainer._scale.value < 2.0**126
+    assert trainer.is_finite()
+    plain = make()
+    assert plain.step([batch(0)]) == pytest.approx(loss, rel=1e-6)
+    for one, other in zip(
+        trainer.backbone.trainable_variables,
+        plain.backbone.trainable_variables,
+        strict=True,
+    ):
+        # A power of two changes no digit.
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=1e-6)

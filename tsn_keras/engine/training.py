@@ -16,6 +16,7 @@ from tsn_keras.models import training_rules
 from tsn_keras.models.tsn import TSN
 
 _FORMAT = "tsn_keras checkpoint 1"
+_STRIDE = 1_000_003  # between the seeds of replicas
 
 
 class CheckpointError(config.InputError):
@@ -89,6 +90,12 @@ class Trainer:
             for variable in backbone.non_trainable_variables
             if variable.synchronization == "on_read"
         ]
+        self._seeds = [
+            layer.seed_generator.state.value
+            for layer in backbone.layers
+            if isinstance(layer, keras.layers.Dropout) and layer.rate
+        ]
+        self._spread()
         self._scale = LossScale() if train.precision == "float16" else None
         # Each is compiled once; gradients stay on their devices in between.
         self._first = tf.function(self._gradients)
@@ -206,6 +213,22 @@ class Trainer:
             value = tf.identity(variable)
             variable.assign(replica.all_reduce(tf.distribute.ReduceOp.MEAN, value))
 
+    def _spread(self):
+        """Gives each replica random numbers of its own; the first keeps its own.
+
+        Keras gives all the same: they would drop the same features.
+        """
+        if self._distribution.num_replicas_in_sync == 1:
+            return
+
+        def move():
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            for state in self._seeds:
+                moved = tf.stack([tf.cast(replica, state.dtype) * _STRIDE, 0])
+                state.assign(state + moved)
+
+        self._distribution.run(tf.function(move))
+
     def is_finite(self):
         """Whether all weights are numbers."""
         return all(np.isfinite(np.asarray(v)).all() for v in self.backbone.variables)
@@ -264,6 +287,7 @@ class Trainer:
             self._scale.state = scale
         for name, variable in state.items():
             variable.assign(values[name])
+        self._spread()
 
     @property
     def size(self):

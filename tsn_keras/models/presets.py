@@ -119,7 +119,7 @@ def _demo(modality, accuracy):
         name=f"demo_{modality}",
         file=f"demo_{modality}.weights.h5",
         url=None,
-        origin="weights/train_demo.py",
+        origin=f"configs/demo_{modality}.toml",
         dataset="demo",
         split=1,
         modality=modality,
