@@ -58,7 +58,7 @@ def build(settings, preprocess, classes, weights, precision):
         (keras.Model, names of the layers whose weights are new)
     """
     width = weights.architecture.width if weights else settings.width
-    with _policy(precision):
+    with policy(precision):
         backbone = BNInception(
             (preprocess.crop_size, preprocess.crop_size, preprocess.channels),
             classes,
@@ -71,7 +71,8 @@ def build(settings, preprocess, classes, weights, precision):
 
 
 @contextlib.contextmanager
-def _policy(precision):
+def policy(precision):
+    """Builds layers that compute in a precision, with float32 variables."""
     if precision == "float32":
         yield
         return

@@ -84,11 +84,12 @@ class Trainer:
         )
         self._variables = backbone.trainable_variables
         self.optimizer.build(self._variables)
-        # Each replica has its own, of a live batch norm; see `agree`.
+        # Each replica has its own; see `agree`.
         self._statistics = [
             variable.value
-            for variable in backbone.non_trainable_variables
-            if variable.synchronization == "on_read"
+            for layer in backbone.layers
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+            for variable in (layer.moving_mean, layer.moving_variance)
         ]
         self._seeds = [
             layer.seed_generator.state.value
@@ -102,7 +103,7 @@ class Trainer:
         self._more = tf.function(self._added)
         self._finite = tf.function(self._all_finite)
         self._update = tf.function(self._apply)
-        self._agree = tf.function(self._mean_statistics)
+        self._agree = tf.function(self._share_statistics)
 
     @property
     def iteration(self):
@@ -198,20 +199,21 @@ class Trainer:
         self.optimizer.apply(gradients, self._variables)
 
     def agree(self):
-        """Gives all replicas the mean of their batch norms' moving statistics.
+        """Gives all replicas the first one's moving statistics of live batch norms.
 
         In training each replica normalises by its own batch and keeps its own
-        statistics, as in the original (which tests and saves with those of its
-        first process).
+        statistics. The original tests and saves with those of its first process
+        (solver.cpp:195-203, 499).
         """
         if self._distribution.num_replicas_in_sync > 1:
             self._distribution.run(self._agree)
 
-    def _mean_statistics(self):
+    def _share_statistics(self):
         replica = tf.distribute.get_replica_context()
+        is_first = tf.equal(replica.replica_id_in_sync_group, 0)
         for variable in self._statistics:
-            value = tf.identity(variable)
-            variable.assign(replica.all_reduce(tf.distribute.ReduceOp.MEAN, value))
+            value = tf.where(is_first, variable, tf.zeros_like(variable))
+            variable.assign(replica.all_reduce(tf.distribute.ReduceOp.SUM, value))
 
     def _spread(self):
         """Gives each replica random numbers of its own; the first keeps its own.
