@@ -85,7 +85,7 @@ def pytorch(model, threads, rate, clip, decay=5e-4, momentum=0.9):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(everything, clip)
         optimizer.step()
-        return float(loss)
+        return loss.item()
 
     return step
 
