@@ -120,10 +120,10 @@ ALLOWED = {
     "engine.stopping": ("", "engine.console"),
     "engine.training_run": (
         "tqdm",
-        "config checkpoints.folders data.datasets data.demo data.frames data.storage "
-        "data.training_sets engine.console engine.distribution engine.evaluation "
-        "engine.files engine.progress engine.stopping engine.training_log "
-        "engine.training_session",
+        "config checkpoints.folders checkpoints.keras_file data.datasets data.demo "
+        "data.frames data.storage data.training_sets engine.console "
+        "engine.distribution engine.evaluation engine.files engine.progress "
+        "engine.stopping engine.training_log engine.training_session",
     ),
     "engine.weight_conversion": (
         "",

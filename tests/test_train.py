@@ -12,6 +12,7 @@ import sys
 import time
 
 import clips
+import cv2
 import h5py
 import numpy as np
 import processes
@@ -219,10 +220,12 @@ def test_a_finished_run_stays_and_can_be_made_longer(data, undisturbed, tmp_path
     out = tmp_path / "run"
     shutil.copytree(undisturbed[0], out)
     before = (out / training_run.LAST).read_bytes()
-    result, status = train.main(command(data, out))
+    result, status = train.main(command(data, out, "--evaluate"))
     assert (status, result["iterations"]) == (console.EXIT_OK, 6)
     assert result["best"] == undisturbed[1]["best"]
     assert (out / training_run.LAST).read_bytes() == before
+    (figures,) = result["evaluation"]["results"]
+    assert (figures["videos"], figures["of"]) == (3, 3)
     result, _ = train.main(
         command(data, out, "--set", "train.iterations=7", "--evaluate")
     )
@@ -257,6 +260,63 @@ def test_other_videos_are_another_run(data, undisturbed, tmp_path):
     shutil.rmtree(tmp_path / "frames" / "run" / "run_2")
     with pytest.raises(config.InputError, match="of another run: its training videos"):
         train.main(command(data, undisturbed[0], *root))
+
+
+def test_what_a_kill_after_the_checkpoint_left_out(data, undisturbed, tmp_path):
+    """The last and the best weights are made up for; leftovers go."""
+    out = tmp_path / "run"
+    shutil.copytree(undisturbed[0], out)
+    expected = weights(out)
+    older = keras_file.shapes(out / training_run.BEST)[0]["iteration"]
+    (out / training_run.LAST).unlink()
+    (out / ".0a1b2c3d.checkpoint.h5").write_bytes(b"half")
+    result, _ = train.main(command(data, out))
+    assert_same(weights(out), expected)
+    assert not list(out.glob(".*.h5"))
+    assert result["best"]["iteration"] == older
+    # A best of the checkpoint's iteration that was not written.
+    text = (out / "validation.csv").read_text().splitlines()
+    last = text[-1].split(",")
+    last[2] = "100.0"
+    (out / "validation.csv").write_text("\n".join([*text[:-1], ",".join(last), ""]))
+    (out / training_run.BEST).unlink()
+    result, _ = train.main(command(data, out))
+    assert result["best"]["iteration"] == 6
+    assert keras_file.shapes(out / training_run.BEST)[0]["iteration"] == 6
+
+
+def test_evaluation_needs_videos_and_one_machine(data, tmp_path, monkeypatch):
+    arguments = command(data, tmp_path / "run", "--evaluate")
+    with pytest.raises(config.InputError, match=r"set data\.holdout for folders"):
+        train.main([*arguments, "--set", "data.holdout=0.0"])
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}}))
+    with pytest.raises(config.InputError, match="--evaluate is for one machine"):
+        train.main(arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_addresses_are_no_folders_of_runs(data):
+    with pytest.raises(config.InputError, match="must be a folder of this machine"):
+        train.main(command(data, "s3://bucket/run"))
+
+
+def test_frames_that_are_too_small_or_unequal(data, tmp_path):
+    for name, size in (("small", (200, 150)), ("other", (340, 256))):
+        root = tmp_path / name
+        shutil.copytree(data / "frames", root)
+        for number in range(4):
+            shutil.rmtree(root / "run" / f"run_{number}")
+            clips.make_video(root / "run" / f"run_{number}", 9, number, size)
+    for path in (tmp_path / "other" / "run").glob("*/img_0000[1-4].jpg"):
+        image = cv2.imread(str(path))
+        cv2.imwrite(str(path), image[:, :300])
+    for name, words in (
+        ("small", "is 200 x 150, smaller than a crop of 224: extract at 340 x 256"),
+        ("other", "is 340 x 256, but "),
+    ):
+        root = ["--set", f"data.root={tmp_path / name}"]
+        with pytest.raises(config.InputError, match=words):
+            train.main(command(data, tmp_path / f"run_{name}", *root))
 
 
 def free_ports(count):

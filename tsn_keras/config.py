@@ -175,7 +175,7 @@ class TrainSettings:
         clip: greatest norm of the gradient; 0 for none.
         precision: "float32", "bfloat16" or "float16".
         seed: of everything that is drawn.
-        validate_every: iterations; 0 for never.
+        validate_every: iterations; 0 for at the end only.
         save_every: iterations between checkpoints.
     """
 

@@ -2,9 +2,11 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -107,6 +109,22 @@ def test_going_on_is_bit_for_bit_an_undisturbed_run(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def _link(file):
+    del file["backbone/0"]
+    file["backbone/0"] = h5py.ExternalLink("/etc/passwd", "/x")
+
+
+def _group(file):
+    del file["backbone/0"]
+    file.create_group("backbone/0")
+
+
+def _text(file):
+    shape = file["backbone/0"].shape
+    del file["backbone/0"]
+    file["backbone/0"] = np.full(shape, b"x")
+
+
 def test_other_checkpoints_are_refused(tmp_path):
     trainer = make()
     trainer.save(tmp_path / "c.h5", {"seed": 1, "drops": (1, 2)})
@@ -116,6 +134,22 @@ def test_other_checkpoints_are_refused(tmp_path):
     (tmp_path / "text.h5").write_text("no checkpoint")
     with pytest.raises(training.CheckpointError, match="no usable checkpoint"):
         trainer.restore(tmp_path / "text.h5", {})
+    for damage, words in (
+        (lambda file: file.attrs.update(about="[]"), "of another run"),
+        (lambda file: file.attrs.update(about="3"), "no usable checkpoint"),
+        (lambda file: file.attrs.update(loss_scale=[0.0, 1]), "loss scale is 0.0"),
+        (lambda file: file.attrs.update(loss_scale=[1.0]), "no usable checkpoint"),
+        (lambda file: file.pop("backbone/0"), "backbone/0 is missing, or a link"),
+        (_link, "backbone/0 is missing, or a link"),
+        (_group, "backbone/0 is no plain array"),
+        (_text, "backbone/0 has shape"),
+    ):
+        shutil.copy(tmp_path / "c.h5", tmp_path / "d.h5")
+        with h5py.File(tmp_path / "d.h5", "r+") as file:
+            damage(file)
+        with pytest.raises(training.CheckpointError, match=words):
+            trainer.restore(tmp_path / "d.h5", {"seed": 1, "drops": (1, 2)})
+    (tmp_path / "d.h5").unlink()
     flow = make(modality="flow")
     with pytest.raises(training.CheckpointError, match="has shape"):
         flow.restore(tmp_path / "c.h5", {"seed": 1, "drops": (1, 2)})

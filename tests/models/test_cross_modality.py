@@ -53,3 +53,9 @@ def test_another_number_of_classes_keeps_the_new_head(rgb):
 def test_another_width_is_refused(rgb):
     with pytest.raises(ValueError, match="of another width"):
         cross_modality.initialise(build(10, 5, width=0.1), rgb)
+
+
+def test_a_network_without_classifier(rgb):
+    """As the ImageNet initialisations are."""
+    target = build(10, 5)
+    assert cross_modality.initialise(target, build(3, None)) == ["fc-action"]

@@ -352,3 +352,35 @@ def explain(folder, numbers, preprocess, prefixes):
                 reason = error.message.splitlines()[0].partition("[Op:")[0].strip()
                 return f"{name}: cannot be decoded: {reason[:200]}"
     return None
+
+
+def explain_sizes(folder, snippets, preprocess, prefixes):
+    """Says whether files of a video have unequal sizes, or are too small.
+
+    Args:
+        folder: of the video.
+        snippets: lists of numbers of files, which can all be decoded.
+        preprocess: config.Preprocess.
+        prefixes: those of the modality's files.
+
+    Returns:
+        str that names the first such file, or None.
+    """
+    first = None
+    for number in dict.fromkeys(n for numbers in snippets for n in numbers):
+        for path in file_names(str(folder), prefixes, int(number)):
+            name = path.numpy().decode()
+            shape = tf.io.extract_jpeg_shape(tf.io.read_file(path)).numpy()
+            height, width = (int(side) for side in shape[:2])
+            if min(height, width) < preprocess.crop_size:
+                return (
+                    f"{name} is {width} x {height}, smaller than a crop of "
+                    f"{preprocess.crop_size}: extract at 340 x 256"
+                )
+            first = first or (name, width, height)
+            if first[1:] != (width, height):
+                return (
+                    f"{name} is {width} x {height}, but {first[0]} is {first[1]} x "
+                    f"{first[2]}"
+                )
+    return None

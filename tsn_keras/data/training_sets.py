@@ -4,12 +4,12 @@ import collections
 import dataclasses
 import hashlib
 import json
-import pathlib
 import zlib
 
 from tsn_keras import config
 from tsn_keras.data import annotations, datasets, demo, frames, storage
 
+MOST_CLASSES = 100_000  # More are a mistake in a list.
 OPTIONS = datasets.Options(
     data="data.root",
     annotations="data.annotations",
@@ -45,11 +45,20 @@ class TrainingSet:
     @property
     def digest(self):
         """SHA-256 of what is trained on, wherever it lies."""
-        rows = [
-            (video.id, video.label, count)
-            for video, count in zip(self.train.videos, self.train.counts, strict=True)
-        ]
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+        return _digest(self.train)
+
+    @property
+    def digest_of_validation(self):
+        """SHA-256 of what is validated on, or None."""
+        return self.validation and _digest(self.validation)
+
+
+def _digest(selection):
+    rows = [
+        (video.id, video.label, count)
+        for video, count in zip(selection.videos, selection.counts, strict=True)
+    ]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def find(settings, progress=None):
@@ -76,6 +85,10 @@ def find(settings, progress=None):
     count = len(train.classes or ()) or max(labels) + 1
     for videos in filter(None, (train, validation)):
         _check_labels(videos, count)
+    if count > MOST_CLASSES:
+        raise datasets.DatasetError(
+            f"the largest label is {count - 1}; labels count from 0 without gaps"
+        )
     selected = [
         videos and _select(videos, settings.modality, prefixes, settings.allow_missing)
         for videos in (train, validation)
@@ -105,6 +118,10 @@ def _check(settings):
         raise datasets.DatasetError(
             f"data.annotations is not for data.dataset = {settings.dataset!r}"
         )
+    if settings.split != 1 and settings.dataset not in annotations.ARCHIVE_FOLDERS:
+        raise datasets.DatasetError(
+            f"data.split is for hmdb51 and ucf101 only. Received: {settings.dataset}"
+        )
     if settings.dataset == "list" and not settings.annotations:
         raise datasets.DatasetError("name the list file to train on: data.annotations")
 
@@ -132,7 +149,11 @@ def _sets(settings, progress):
 
 
 def _demo(settings, progress):
-    root = pathlib.Path(settings.root or config.cache_folder() / demo.FOLDER)
+    root = storage.path(settings.root or config.cache_folder() / demo.FOLDER)
+    if storage.is_remote(root):
+        raise datasets.DatasetError(
+            f"data.root = {settings.root}: the demo is made in a folder of this machine"
+        )
     found = demo.split()
     demo.prepare(root, found.train + found.test, progress)
     return root, found

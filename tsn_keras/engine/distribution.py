@@ -34,7 +34,7 @@ def strategy():
     tf.get_logger().setLevel("ERROR")
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    except (ValueError, tf.errors.OpError) as error:
+    except (ValueError, TypeError, RuntimeError, tf.errors.OpError) as error:
         raise config.InputError(f"{VARIABLE} cannot be used: {error}") from None
 
 

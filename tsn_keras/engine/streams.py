@@ -251,7 +251,8 @@ def _explain(rows, pending, snippets, preprocess, prefixes, journal):
 def _write(path, rows, kept, journal, test, weights, about, failed):
     """Puts the scores of earlier runs and of this one into the score file."""
     depth = weights.architecture.preprocess.snippet_length
-    classes = test.classes or [str(i) for i in range(weights.architecture.classes)]
+    numbers = [str(i) for i in range(weights.architecture.classes)]
+    classes = test.classes or weights.class_names or numbers
 
     def arrays(old):
         for video, _, count in rows:

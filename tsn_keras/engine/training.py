@@ -16,6 +16,7 @@ from tsn_keras.models import training_rules
 from tsn_keras.models.tsn import TSN
 
 _FORMAT = "tsn_keras checkpoint 1"
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 _STRIDE = 1_000_003  # between the seeds of replicas
 
 
@@ -269,21 +270,21 @@ class Trainer:
             with h5py.File(path, "r") as file:
                 if file.attrs.get("format") != _FORMAT:
                     raise ValueError(f"its format is not {_FORMAT!r}")
-                there = json.loads(file.attrs["about"])
+                there = dict(json.loads(file.attrs["about"]))
                 for name, variable in state.items():
-                    item = file[name]
-                    if item.shape != tuple(variable.shape) or item.nbytes > size:
-                        raise ValueError(f"{name} has shape {item.shape}")
-                    values[name] = item[()]
-                scale = file.attrs.get("loss_scale", [START, 0])
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+                    values[name] = _array(file, name, variable.shape, size)
+                scale, good = file.attrs.get("loss_scale", [START, 0])
+                if not 1 <= scale < np.inf:
+                    raise ValueError(f"its loss scale is {scale}")
+                scale = [scale, int(good)]
+        except (*_DAMAGE, OSError) as error:
             raise CheckpointError(f"{path} is no usable checkpoint: {error}") from None
         now = json.loads(json.dumps(about))
         for key in dict.fromkeys((*now, *there)):
             if now.get(key) != there.get(key):
                 raise CheckpointError(
                     f"{path} is of another run: its {key} is {there.get(key)}, now it "
-                    f"is {now.get(key)}"
+                    f"is {now.get(key)}; name another folder with --out"
                 )
         if self._scale is not None:
             self._scale.state = scale
@@ -308,6 +309,25 @@ class Trainer:
             for part, variables in parts.items()
             for index, variable in enumerate(variables)
         }
+
+
+def _array(file, name, shape, most):
+    """Reads a plain array of numbers, after checks.
+
+    Args:
+        file: h5py.File.
+        name: of the array.
+        shape: that it must have.
+        most: bytes that it may take.
+    """
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name} is missing, or a link")
+    item = file[name]
+    if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual:
+        raise ValueError(f"{name} is no plain array")
+    if item.shape != tuple(shape) or item.nbytes > most or item.dtype.kind not in "fiu":
+        raise ValueError(f"{name} has shape {item.shape} of {item.dtype}")
+    return item[()]
 
 
 def cross_entropy(scores, labels):

@@ -74,12 +74,13 @@ def _read(path, columns, iteration):
     """Rows up to an iteration; a last one that a kill cut off is left out."""
     found = []
     with path.open(newline="", errors="replace") as file:
-        for row in csv.DictReader(file):
+        # What a crash leaves in a line need not be text.
+        for row in csv.DictReader(line.replace("\0", "") for line in file):
             try:
                 values = {name: float(row[name]) for name in columns}
-            except (KeyError, TypeError, ValueError):
+                values["iteration"] = int(values["iteration"])
+            except (KeyError, TypeError, ValueError, OverflowError):
                 continue
-            values["iteration"] = int(values["iteration"])
             if values["iteration"] <= iteration:
                 found.append(values)
     return found

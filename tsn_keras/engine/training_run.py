@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 import platform
 import shutil
 import time
@@ -12,18 +11,22 @@ import tqdm
 
 import tsn_keras
 from tsn_keras import config
-from tsn_keras.checkpoints import folders
+from tsn_keras.checkpoints import folders, keras_file
 from tsn_keras.data import datasets, demo, frames, storage, training_sets
 from tsn_keras.engine import console, evaluation, files, progress, stopping
 
 RECORD = "run.json"
 CHECKPOINT = "checkpoint.h5"
 LAST, BEST = "last.weights.h5", "best.weights.h5"
+SCORES = "scores.h5"
+MACHINES = "TF_CONFIG"
 # What may differ in a run that goes on: where things lie, how long and how
 # often. The videos themselves are compared by their digest.
+# device_batch is what an exhausted memory asks to change.
 _FREE = {
     "data": ("root", "annotations", "validation", "classes"),
-    "train": ("iterations", "validate_every", "save_every"),
+    "model": ("initial",),
+    "train": ("iterations", "validate_every", "save_every", "device_batch"),
 }
 
 
@@ -59,26 +62,56 @@ def train(request):
     """
     settings = request.settings
     data = settings.data
+    out = _out_folder(request.out)
+    if request.evaluate and os.environ.get(MACHINES):
+        raise config.InputError(
+            f"--evaluate is for one machine, but {MACHINES} names several: evaluate "
+            f"the weights with python -m tsn_keras.eval"
+        )
+    # Several machines must know of one another before TensorFlow reads a file.
+    devices = _devices() if os.environ.get(MACHINES) else None
     places = (data.root, data.annotations, data.validation, settings.model.initial)
     variables = (datasets.DATA_VARIABLE, folders.VARIABLE)
     with console.quiet_frameworks():
         storage.prepare(filter(None, (*places, *map(os.environ.get, variables))))
     found = _find_data(data)
-    out = pathlib.Path(request.out)
+    if request.evaluate and found.validation is None:
+        raise config.InputError(
+            "--evaluate needs videos to validate on: set data.holdout for folders, "
+            "data.validation for lists"
+        )
     out.mkdir(parents=True, exist_ok=True)
     # Imported when all videos are in place: TensorFlow takes seconds.
-    with console.quiet_frameworks():
-        from tsn_keras.engine import distribution, training_session
+    devices = devices or _devices()
+    from tsn_keras.engine import training_session
 
-        devices = distribution.strategy()
-    session = training_session.Session(settings, found, devices)
-    about = _about(settings, found, session)
-    run = _Run(session, settings.train, out, about, distribution.is_chief())
-    result = run.go()
-    if request.evaluate and run.is_chief:
+    with training_session.explained():
+        session = training_session.Session(settings, found, devices)
+        run = _Run(session, settings, found, out)
+        result = run.go()
+    if request.evaluate:
+        if run.stopped:
+            raise KeyboardInterrupt(
+                f"stopped by {run.stopped}: the training is complete; the same command "
+                f"goes on with the evaluation"
+            )
         result["evaluation"], status = _evaluate(settings, found, out)
         return result, status
     return result, console.EXIT_OK
+
+
+def _out_folder(name):
+    path = storage.path(name)
+    if storage.is_remote(path):
+        raise config.InputError(f"--out {name}: must be a folder of this machine")
+    return path
+
+
+def _devices():
+    with console.quiet_frameworks():
+        from tsn_keras.engine import distribution
+
+        return distribution.strategy()
 
 
 def _find_data(settings):
@@ -120,18 +153,24 @@ def _about(settings, found, session):
 
 
 class _Run:
-    """The loop over the iterations, and the files of its folder."""
+    """The loop over the iterations, and the files of its folder.
 
-    def __init__(self, session, settings, out, about, is_chief):
+    Attributes:
+        stopped: name of a signal that came in the last iteration, or None.
+    """
+
+    def __init__(self, session, settings, found, out):
         self._session = session
-        self._settings = settings
+        self._settings = settings.train
         self._out = out
-        self._about = about
-        self.is_chief = is_chief
+        self._about = _about(settings, found, session)
+        self._digest = found.digest_of_validation
+        self.stopped = None
 
     def go(self):
         session, checkpoint = self._session, self._out / CHECKPOINT
-        self._check_room(checkpoint)
+        if session.is_chief:
+            self._make_room()
         if checkpoint.exists():
             session.restore(checkpoint, self._about)
         elif (self._out / LAST).exists():
@@ -139,13 +178,20 @@ class _Run:
                 f"{self._out} holds weights of another run: name another folder with "
                 f"--out, or empty it"
             )
-        session.check_that_all_start_alike()
-        first, last = session.iteration, self._settings.iterations
+        train = self._settings
+        session.check_that_all_start_alike(
+            self._about,
+            self._digest,
+            (train.iterations, train.validate_every, train.save_every),
+        )
+        first, last = session.iteration, train.iterations
         if first:
             console.say(f"{self._out}: going on at iteration {first} of {last}")
         log = self._open_log(first)
         start = time.monotonic()
         try:
+            if first and log is not None:
+                self._complete(first, log)
             if first < last:
                 self._loop(first, last, log)
         finally:
@@ -162,8 +208,17 @@ class _Run:
             "best": _best(validations),
         }
 
+    def _complete(self, iteration, log):
+        """Writes what a kill right after the checkpoint kept from being written."""
+        if _iteration_of(self._out / LAST) != iteration:
+            self._session.save_weights(self._out / LAST)
+        best = _best(log.validations)
+        is_new = best is not None and best["iteration"] == iteration
+        if is_new and _iteration_of(self._out / BEST) != iteration:
+            self._session.save_weights(self._out / BEST, validation=best)
+
     def _open_log(self, iteration):
-        if not self.is_chief:
+        if not self._session.is_chief:
             return None
         from tsn_keras.engine import training_log
 
@@ -183,7 +238,7 @@ class _Run:
         batches = session.training_batches()
         loss, since = None, time.monotonic()
         with (
-            progress.iterations("training", last, first, self.is_chief) as bar,
+            progress.iterations("training", last, first, session.is_chief) as bar,
             stopping.requests() as stop,
         ):
             for iteration in range(first + 1, last + 1):
@@ -202,18 +257,15 @@ class _Run:
                 bar.set_postfix_str(f"loss {loss:.3f}, rate {rate:.2g}", refresh=False)
                 bar.update()
                 at_end = iteration == last
-                if session.validates and (
-                    at_end
-                    or (
-                        settings.validate_every
-                        and iteration % settings.validate_every == 0
-                    )
-                ):
-                    self._validate(iteration, log)
-                    since = time.monotonic()
+                every = settings.validate_every
+                due = at_end or (every and iteration % every == 0)
+                figures = session.validate() if due and session.validates else None
                 asked = session.anyone(stop.signal is not None)
-                if at_end or asked or iteration % settings.save_every == 0:
+                if due or asked or iteration % settings.save_every == 0:
                     self._save()
+                if figures is not None and log is not None:
+                    self._tell(iteration, figures, log)
+                if due or asked:
                     since = time.monotonic()
                 if asked and not at_end:
                     raise KeyboardInterrupt(
@@ -221,11 +273,10 @@ class _Run:
                         f"iteration {iteration} of {last}, kept in {self._out}; the "
                         f"same command goes on from there"
                     )
+            self.stopped = stop.signal
 
-    def _validate(self, iteration, log):
-        figures = self._session.validate()
-        if log is None:
-            return
+    def _tell(self, iteration, figures, log):
+        """Logs a validation; its checkpoint is written already."""
         log.validation(iteration=iteration, **figures)
         progress.say(
             f"iteration {iteration}: {figures['videos']} validation videos, loss "
@@ -237,17 +288,19 @@ class _Run:
 
     def _save(self):
         """Writes the checkpoint and the last weights."""
-        self._session.agree()
-        if not self.is_chief:
-            return
-        self._session.save(self._out / CHECKPOINT, self._about)
-        self._session.save_weights(self._out / LAST)
+        self._session.prepare_to_save()
+        if self._session.is_chief:
+            self._session.save(self._out / CHECKPOINT, self._about)
+            self._session.save_weights(self._out / LAST)
 
-    def _check_room(self, checkpoint):
-        """Weights twice, and the checkpoint twice while it is replaced."""
-        if not self.is_chief:
-            return
-        there = sum(p.stat().st_size for p in self._out.glob("*.h5"))
+    def _make_room(self):
+        """Removes what killed runs left, and refuses a disk that is too full."""
+        for left in ("checkpoint.h5", "part.weights.h5"):
+            for path in self._out.glob(f".*.{left}"):
+                path.unlink()
+        # Weights twice, and the checkpoint twice while it is replaced.
+        there = [self._out / name for name in (CHECKPOINT, LAST, BEST)]
+        there = sum(path.stat().st_size for path in there if path.exists())
         needed = 3 * self._session.checkpoint_size - there
         free = shutil.disk_usage(self._out).free
         if free < needed:
@@ -255,6 +308,14 @@ class _Run:
                 f"no space for checkpoints in {self._out}: {needed / 2**20:.0f} MiB "
                 f"are needed, {free / 2**20:.0f} MiB are free"
             )
+
+
+def _iteration_of(path):
+    """Iteration at which a weight file was written; None without a usable one."""
+    try:
+        return (keras_file.shapes(path)[0] or {}).get("iteration")
+    except (config.InputError, OSError):
+        return None
 
 
 def _best(validations):
@@ -265,8 +326,6 @@ def _best(validations):
 def _evaluate(settings, found, out):
     """Runs the 25 x 10 test with the last weights, as the original does."""
     data = settings.data
-    if found.validation is None:
-        raise config.InputError("--evaluate: there are no videos to validate on")
     dataset, annotations = data.dataset, data.annotations
     if dataset in ("folders", "list"):
         # The very videos that were validated on, by their own names.
@@ -274,8 +333,13 @@ def _evaluate(settings, found, out):
         rows = zip(found.validation.videos, found.validation.counts, strict=True)
         lines = [f"{video.id} {count} {video.label}\n" for video, count in rows]
         with files.replacing(annotations) as aside:
-            aside.write_text("".join(lines))
+            aside.write_text("".join(lines), encoding="utf-8")
         dataset = "list"
+    for name in (SCORES, f"{SCORES}.partial"):
+        path = out / name
+        # Scores of earlier weights; the run went on since.
+        if path.exists() and path.stat().st_mtime < (out / LAST).stat().st_mtime:
+            path.unlink()
     return evaluation.evaluate(
         evaluation.Request(
             dataset=dataset,
@@ -284,7 +348,7 @@ def _evaluate(settings, found, out):
             data=str(found.root),
             annotations=str(annotations) if annotations else None,
             weights=(str(out / LAST),),
-            scores=str(out / "scores.h5"),
+            scores=str(out / SCORES),
             allow_missing=data.allow_missing,
             prefixes=frames.Prefixes(
                 data.rgb_prefix, data.flow_x_prefix, data.flow_y_prefix

@@ -1,7 +1,11 @@
 """Network, data and devices of a training run, behind one record."""
 
+import contextlib
+import hashlib
 import importlib.metadata
 import itertools
+import json
+import math
 
 import keras
 import tensorflow as tf
@@ -128,7 +132,7 @@ class Session:
 
     def validate(self):
         """Scores all validation videos; returns the figures of Validator.run."""
-        self.agree()
+        self._trainer.agree()
         rows = _rows(self._found.validation)
         segments = self._settings.model.segments
         # As many videos at a time as in training, and no more than there are.
@@ -147,50 +151,81 @@ class Session:
 
         batches = distribution.iterate(self._devices, make)
         try:
-            return self._validator.run(
+            figures = self._validator.run(
                 itertools.islice(batches, -(-len(rows) // batch))
             )
         except tf.errors.OpError as error:
             snippets = pipeline.validation_snippets(rows, self._rule, segments=segments)
             raise self._explained(error, snippets) from None
+        if not math.isfinite(figures["loss"]):
+            raise training.Diverged(
+                f"the validation loss is {figures['loss']} after iteration "
+                f"{self.iteration}: lower train.base_lr (now "
+                f"{self._settings.train.base_lr:g})"
+            )
+        return figures
 
     def _explained(self, error, snippets):
         """What stands behind an error of the pipeline or of a device."""
-        for folder, numbers in snippets:
-            reason = pipeline.explain(folder, numbers, self._rule, self._prefixes)
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            return config.InputError(
+                f"{_text(error)}: lower train.device_batch (now "
+                f"{self._settings.train.device_batch})"
+            )
+        hint = "Mend it, and the same command goes on from the last checkpoint"
+        videos = itertools.groupby(snippets, key=lambda snippet: snippet[0])
+        for folder, group in videos:
+            group = [numbers for _, numbers in group]
+            for numbers in group:
+                reason = pipeline.explain(folder, numbers, self._rule, self._prefixes)
+                if reason is not None:
+                    return config.InputError(f"{reason}. {hint}")
+            reason = pipeline.explain_sizes(folder, group, self._rule, self._prefixes)
             if reason is not None:
-                return config.InputError(
-                    f"{reason}. Mend it, and the same command goes on from the last "
-                    f"checkpoint"
-                )
-        text = (error.message or str(error)).strip().splitlines()[0][:300]
-        return config.InputError(f"training stopped: {text}")
+                return config.InputError(f"{reason}. {hint}")
+        return config.InputError(_text(error))
 
     def anyone(self, asked):
         """Whether any of the machines was asked to stop."""
         return distribution.total(self._devices, float(asked)) > 0
 
-    def check_that_all_start_alike(self):
-        """Refuses machines that see different checkpoints."""
-        mean = distribution.total(self._devices, float(self.iteration))
+    def check_that_all_start_alike(self, *facts):
+        """Refuses machines that would not train the same.
+
+        Args:
+            facts: JSON values that must be the same on all, beside the iteration.
+        """
+        text = json.dumps([self.iteration, *facts])
+        # Of 24 bits, so that float64 holds the sum of the squares: both are those
+        # of equal numbers only if the numbers are equal.
+        number = int(hashlib.sha256(text.encode()).hexdigest()[:6], 16)
         machines = distribution.machines(self._devices)
-        if mean != self.iteration * machines:
+        sums = [
+            distribution.total(self._devices, float(n)) for n in (number, number**2)
+        ]
+        if sums != [machines * number, machines * number**2]:
             raise config.InputError(
-                f"this machine would start at iteration {self.iteration}, others "
-                f"would not: --out must be a folder that all of them share"
+                f"the machines would train differently (this one from iteration "
+                f"{self.iteration}): all need the same training file and options, the "
+                f"same videos, and one folder --out that they share"
             )
 
-    def agree(self):
-        """See training.Trainer.agree."""
-        self._trainer.agree()
+    @property
+    def is_chief(self):
+        """Whether this process writes the files."""
+        return distribution.is_chief()
 
-    def save(self, path, about):
-        """Writes a checkpoint, if the weights are numbers."""
+    def prepare_to_save(self):
+        """Brings the replicas together, and refuses weights that are no numbers."""
+        self._trainer.agree()
         if not self._trainer.is_finite():
             raise training.Diverged(
                 f"weights are no numbers after iteration {self.iteration}: lower "
                 f"train.base_lr (now {self._settings.train.base_lr:g})"
             )
+
+    def save(self, path, about):
+        """Writes a checkpoint."""
         self._trainer.save(path, about)
 
     def restore(self, path, about):
@@ -222,3 +257,20 @@ def _rows(selection):
     """[(frame folder, number of files, label)] of a datasets.Selection."""
     labels = [video.label for video in selection.videos]
     return list(zip(selection.folders, selection.counts, labels, strict=True))
+
+
+@contextlib.contextmanager
+def explained():
+    """Turns errors of TensorFlow, wherever they come from, into config.InputError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise config.InputError(_text(error)) from None
+
+
+def _text(error):
+    """The line of a TensorFlow error that says something."""
+    noise = ("Graph execution error", "Detected at node", "[[", "File ", "node:")
+    lines = [line.strip() for line in (error.message or str(error)).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(noise)]
+    return f"training stopped: {(telling or lines or ['?'])[-1][:300]}"
