@@ -195,7 +195,9 @@ def test_killed_and_begun_again_is_undisturbed(data, undisturbed, tmp_path):
     assert_same(weights(out), weights(undisturbed[0]))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_interrupted_keeps_its_iteration(data, undisturbed, tmp_path, number):
     """Between two checkpoints; the same command then gives the same weights."""
     out = tmp_path / "run"
@@ -300,6 +302,7 @@ def test_addresses_are_no_folders_of_runs(data):
         train.main(command(data, "s3://bucket/run"))
 
 
+@pytest.mark.slow
 def test_frames_that_are_too_small_or_unequal(data, tmp_path):
     for name, size in (("small", (200, 150)), ("other", (340, 256))):
         root = tmp_path / name
@@ -379,6 +382,7 @@ def test_two_machines_are_one(data, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_one_of_two_machines_is_stopped(data, tmp_path):
     """Both stop at the same iteration, with a checkpoint."""
     pair = start_workers(data, tmp_path / "run", "--set", "train.iterations=1000")
@@ -395,7 +399,9 @@ def test_one_of_two_machines_is_stopped(data, tmp_path):
     assert (tmp_path / "run" / training_run.CHECKPOINT).exists()
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("bfloat16", marks=pytest.mark.slow), "float16"]
+)
 def test_mixed_precision(data, undisturbed, tmp_path, precision):
     """Weights stay float32, and losses near those of float32."""
     out = tmp_path / precision

@@ -173,3 +173,23 @@ def test_a_file_that_cannot_be_read_is_an_error(videos, tmp_path):
     bad = (tmp_path, 20, 0)
     with pytest.raises(tf.errors.NotFoundError, match="img_000"):
         batches([bad], 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((200, 150), "is 200 x 150, smaller than a crop of 224"),
+        ((320, 256), "is 320 x 256, but"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_named(tmp_path, size, words):
+    for number in range(1, 4):
+        shape = (340, 256) if number < 3 else size
+        image = np.zeros((*shape[::-1], 3), np.uint8)
+        cv2.imwrite(str(tmp_path / f"img_{number:05d}.jpg"), image)
+    rule = config.PREPROCESS["rgb"]
+    args = rule, frames.Prefixes().of("rgb")
+    assert pipeline.explain_sizes(tmp_path, [[1], [2]], *args) is None
+    found = pipeline.explain_sizes(tmp_path, [[1], [2], [3]], *args)
+    assert "img_00003.jpg" in found
+    assert words in found
