@@ -71,7 +71,7 @@ ALLOWED = {
     "models.training_rules": ("keras", ""),
     "models.cross_modality": ("numpy", ""),
     "checkpoints.port": ("keras numpy", "config"),
-    "checkpoints.keras_file": ("h5py", "config"),
+    "checkpoints.keras_file": ("h5py", "config engine.files"),
     "checkpoints.folders": ("keras", "config data.storage engine.files"),
     "checkpoints.loading": (
         "",

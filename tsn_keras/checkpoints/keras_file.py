@@ -5,16 +5,19 @@ for which model they are. Files of other origin, without it, load as well.
 """
 
 import json
-import os
 import pathlib
+import shutil
+import tempfile
 
 import h5py
 
 from tsn_keras import config
+from tsn_keras.engine import files
 
 ATTRIBUTE = "tsn_keras"
 _MAX_ABOUT = 64 * 1024
 _MAX_DATASETS = 10_000
+_MARGIN = 2 * 2**20  # bytes: what HDF5 adds to the numbers, and more
 
 
 class WeightFileError(config.InputError):
@@ -33,16 +36,26 @@ def save(model, path, about):
     path = pathlib.Path(path)
     if not path.name.endswith(".weights.h5"):
         raise WeightFileError(f"{path} must end in .weights.h5, as Keras demands")
-    aside = path.with_name(f".{path.name[: -len('.weights.h5')]}.part.weights.h5")
-    try:
-        model.save_weights(aside)
-        with h5py.File(aside, "r+") as file:
+    # In a temporary folder first: HDF5 does not survive a disk that fills up, and
+    # Keras writes to paths only.
+    with tempfile.TemporaryDirectory() as folder:
+        part = pathlib.Path(folder, "part.weights.h5")
+        size = sum(weight.nbytes for weight in model.get_weights())
+        if shutil.disk_usage(folder).free < size + _MARGIN:
+            raise WeightFileError(
+                f"cannot write {path}: no space left in {folder} for "
+                f"{size / 2**20:.0f} MiB; set TMPDIR to another folder"
+            )
+        model.save_weights(part)
+        with h5py.File(part, "r+") as file:
             file.attrs[ATTRIBUTE] = json.dumps(about)
-        os.replace(aside, path)
-    except RuntimeError as error:  # HDF5's word for a full disk
-        raise WeightFileError(f"cannot write {path}: {error}") from None
-    finally:
-        aside.unlink(missing_ok=True)
+        with files.replacing(path) as aside:
+            try:
+                shutil.copyfile(part, aside)
+            except OSError as error:
+                raise WeightFileError(
+                    f"cannot write {path}: {error.strerror}"
+                ) from None
 
 
 def shapes(path):

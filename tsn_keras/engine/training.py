@@ -1,5 +1,6 @@
 """Training steps on every device there is, and checkpoints to go on from."""
 
+import io
 import json
 import pathlib
 
@@ -243,17 +244,23 @@ class Trainer:
             path: file to write; written beside and renamed.
             about: dict of JSON values that a later run must share.
         """
+        # In memory first: HDF5 does not survive a disk that fills up.
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w") as file:
+            file.attrs["format"] = _FORMAT
+            file.attrs["about"] = json.dumps(about, sort_keys=True)
+            if self._scale is not None:
+                file.attrs["loss_scale"] = self._scale.state
+            for name, variable in self._state().items():
+                file[name] = np.asarray(variable)
         with files.replacing(path) as aside:
             try:
-                with h5py.File(aside, "w") as file:
-                    file.attrs["format"] = _FORMAT
-                    file.attrs["about"] = json.dumps(about, sort_keys=True)
-                    if self._scale is not None:
-                        file.attrs["loss_scale"] = self._scale.state
-                    for name, variable in self._state().items():
-                        file[name] = np.asarray(variable)
-            except RuntimeError as error:  # HDF5's word for a full disk
-                raise CheckpointError(f"cannot write {path}: {error}") from None
+                aside.write_bytes(buffer.getbuffer())
+            except OSError as error:
+                raise CheckpointError(
+                    f"cannot write {path}: {error.strerror}; the last checkpoint is "
+                    f"kept, and the same command goes on from it"
+                ) from None
 
     def restore(self, path, about):
         """Goes on from a checkpoint of the same run.

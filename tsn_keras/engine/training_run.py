@@ -295,8 +295,8 @@ class _Run:
 
     def _make_room(self):
         """Removes what killed runs left, and refuses a disk that is too full."""
-        for left in ("checkpoint.h5", "part.weights.h5"):
-            for path in self._out.glob(f".*.{left}"):
+        for name in (CHECKPOINT, LAST, BEST):
+            for path in self._out.glob(f".*.{name}"):
                 path.unlink()
         # Weights twice, and the checkpoint twice while it is replaced.
         there = [self._out / name for name in (CHECKPOINT, LAST, BEST)]
