@@ -236,7 +236,14 @@ def rows(journal):
         return 0
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "stop",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        signal.SIGKILL,
+    ],
+)
 def test_stopped_and_run_again_is_as_if_never_stopped(case, stop):
     root, argv = case
     argv = [*rgb_only(argv), "--batch", "2"]

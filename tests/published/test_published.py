@@ -93,6 +93,7 @@ def test_accuracy_is_the_published_one(dataset, stream, split):
     assert found[stream, split] == pytest.approx(published, abs=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["rgb", "flow", "fusion"])
 def test_demo_accuracy_is_the_recorded_one(stream, monkeypatch, tmp_path_factory):
     # Scores of an earlier run would prove nothing.
