@@ -96,10 +96,10 @@ ALLOWED = {
         "keras",
         "config checkpoints.loading models.bn_inception models.cross_modality",
     ),
-    "engine.training_log": ("tensorflow", ""),
+    "engine.training_log": ("tensorflow", "engine.files"),
     "engine.training_session": (
         "keras tensorflow",
-        "config checkpoints.keras_file data.frames data.pipeline engine.console "
+        "config checkpoints.keras_file data.pipeline engine.console "
         "engine.distribution engine.initialisation engine.training engine.validation",
     ),
     "engine.streams": (
@@ -121,7 +121,7 @@ ALLOWED = {
     "engine.training_run": (
         "tqdm",
         "config checkpoints.folders checkpoints.keras_file data.datasets data.demo "
-        "data.frames data.storage data.training_sets engine.console "
+        "data.storage data.training_sets engine.console "
         "engine.distribution engine.evaluation engine.files engine.progress "
         "engine.stopping engine.training_log engine.training_session",
     ),

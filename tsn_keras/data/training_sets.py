@@ -31,6 +31,7 @@ class TrainingSet:
         count: number of classes.
         classes: their names, or None.
         empty: names or labels of classes without a training video.
+        prefixes: frames.Prefixes.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TrainingSet:
     count: int
     classes: tuple[str, ...] | None
     empty: tuple[str, ...]
+    prefixes: frames.Prefixes
 
     @property
     def digest(self):
@@ -100,7 +102,14 @@ def find(settings, progress=None):
             + ("" if train.classes else "; labels count from 0 without gaps")
         )
     return TrainingSet(
-        train.name, train.split, train.root, *selected, count, train.classes, empty
+        train.name,
+        train.split,
+        train.root,
+        *selected,
+        count,
+        train.classes,
+        empty,
+        prefixes,
     )
 
 

@@ -16,15 +16,7 @@ def videos(name, total, done):
     Returns:
         tqdm.tqdm.
     """
-    return tqdm.tqdm(
-        total=total,
-        initial=done,
-        desc=name,
-        unit="video",
-        # A log file is not a terminal: a line now and then is enough.
-        mininterval=0.5 if sys.stderr.isatty() else 30,
-        dynamic_ncols=True,
-    )
+    return _bar(name, total, done, "video")
 
 
 def iterations(name, total, done, shown=True):
@@ -39,14 +31,19 @@ def iterations(name, total, done, shown=True):
     Returns:
         tqdm.tqdm.
     """
+    return _bar(name, total, done, "it", disable=not shown)
+
+
+def _bar(name, total, done, unit, **options):
     return tqdm.tqdm(
         total=total,
         initial=done,
         desc=name,
-        unit="it",
+        unit=unit,
+        # A log file is not a terminal: a line now and then is enough.
         mininterval=0.5 if sys.stderr.isatty() else 30,
         dynamic_ncols=True,
-        disable=not shown,
+        **options,
     )
 
 

@@ -6,6 +6,8 @@ import shutil
 
 import tensorflow as tf
 
+from tsn_keras.engine import files
+
 STEPS = ("iteration", "loss", "learning_rate", "videos_per_s")
 VALIDATIONS = ("iteration", "loss", "top1", "mean_class_accuracy", "videos")
 TENSORBOARD = "tensorboard"
@@ -35,12 +37,10 @@ class Log:
         """Keeps the rows up to `iteration`; returns them."""
         path = self._folder / name
         rows = _read(path, columns, iteration) if path.exists() else []
-        aside = path.with_name(f".{name}")
-        with aside.open("w", newline="") as file:
+        with files.replacing(path) as aside, aside.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
-        aside.replace(path)
         return rows
 
     def step(self, **row):

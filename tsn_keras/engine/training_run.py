@@ -12,7 +12,7 @@ import tqdm
 import tsn_keras
 from tsn_keras import config
 from tsn_keras.checkpoints import folders, keras_file
-from tsn_keras.data import datasets, demo, frames, storage, training_sets
+from tsn_keras.data import datasets, demo, storage, training_sets
 from tsn_keras.engine import console, evaluation, files, progress, stopping
 
 RECORD = "run.json"
@@ -236,7 +236,7 @@ class _Run:
     def _loop(self, first, last, log):
         session, settings = self._session, self._settings
         batches = session.training_batches()
-        loss, since = None, time.monotonic()
+        since = time.monotonic()
         with (
             progress.iterations("training", last, first, session.is_chief) as bar,
             stopping.requests() as stop,
@@ -350,8 +350,6 @@ def _evaluate(settings, found, out):
             weights=(str(out / LAST),),
             scores=str(out / SCORES),
             allow_missing=data.allow_missing,
-            prefixes=frames.Prefixes(
-                data.rgb_prefix, data.flow_x_prefix, data.flow_y_prefix
-            ),
+            prefixes=found.prefixes,
         )
     )

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tsn_keras import config
 from tsn_keras.checkpoints import keras_file
-from tsn_keras.data import frames, pipeline
+from tsn_keras.data import pipeline
 from tsn_keras.engine import console, distribution, initialisation, training
 from tsn_keras.engine.validation import Validator
 
@@ -34,9 +34,7 @@ class Session:
         self._devices = devices
         self._rule = config.PREPROCESS[settings.data.modality]
         data, model, train = settings.data, settings.model, settings.train
-        self._prefixes = frames.Prefixes(
-            data.rgb_prefix, data.flow_x_prefix, data.flow_y_prefix
-        ).of(data.modality)
+        self._prefixes = found.prefixes.of(data.modality)
         parts, self._part = training.sub_batches(
             train.batch // train.iter_size,
             devices.num_replicas_in_sync,
