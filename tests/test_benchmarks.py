@@ -1,18 +1,12 @@
 """The benchmark's peers compute what we compute. No clock is looked at."""
 
-import pathlib
-import sys
-
 import numpy as np
+import peers
 import pytest
+import turns
 
 from tsn_keras.models.bn_inception import BNInception
 from tsn_keras.models.fold import fold
-
-sys.path.append(str(pathlib.Path(__file__).parents[1] / "benchmarks"))
-
-import peers
-import turns
 
 
 @pytest.fixture(scope="module")

@@ -30,21 +30,30 @@ ALLOWED = {
     "data.frames": ("", "config data.storage"),
     "data.sampling": ("", ""),
     "data.augmentation": ("numpy", ""),
-    "data.flow": ("cv2 numpy", ""),
+    "data.flow": ("cv2 numpy", "config"),
     "data.images": ("cv2 numpy", ""),
     "data.containers": ("", ""),
     "data.videos": ("", "config"),
     "data.video": ("av cv2", "config data.containers"),
     "data.camera": ("cv2 numpy", ""),
     "data.flow_pairs": ("cv2", ""),
+    # TV-L1 in Keras is of layer 1; here because extractor loads it when asked to.
+    "data.median": ("keras numpy", ""),
+    "data.bicubic": ("keras numpy", ""),
+    "data.tvl1_solver": ("keras numpy", "data.bicubic data.median"),
+    "data.tvl1": ("keras numpy", "data.tvl1_solver"),
+    "data.flow_device": (
+        "jax keras numpy tensorflow torch",
+        "data.flow data.tvl1",
+    ),
     "data.extractor": (
         "cv2",
-        "config data.camera data.flow data.flow_pairs data.frames data.images "
-        "data.video",
+        "config data.camera data.flow data.flow_device data.flow_pairs data.frames "
+        "data.images data.video",
     ),
     "data.clip": (
         "cv2 numpy",
-        "data.extractor data.flow data.flow_pairs data.images data.sampling data.video",
+        "data.extractor data.flow data.images data.sampling data.video",
     ),
     "data.webcam": ("cv2", "data.video"),
     "data.datasets": ("", "config data.annotations data.frames data.storage"),
@@ -130,12 +139,18 @@ ALLOWED = {
         "checkpoints.folders checkpoints.keras_file checkpoints.loading engine.console",
     ),
     "engine.score_conversion": ("", "engine.console engine.npz engine.scores"),
-    "engine.extraction_record": ("av cv2", "config data.flow data.images"),
-    "engine.extraction_job": ("cv2", "config data.extractor engine.extraction_record"),
+    "engine.extraction_record": (
+        "av cv2",
+        "config data.flow data.flow_device data.images",
+    ),
+    "engine.extraction_job": (
+        "cv2",
+        "config data.extractor data.flow engine.extraction_record",
+    ),
     "engine.extraction": (
         "distributed joblib",
-        "data.extractor data.frames data.videos engine.console engine.extraction_job "
-        "engine.extraction_record engine.progress",
+        "data.extractor data.flow_device data.frames data.videos engine.console "
+        "engine.extraction_job engine.extraction_record engine.progress",
     ),
     "engine.class_names": ("", "config data.annotations data.demo models.presets"),
     "engine.predictor": (

@@ -9,6 +9,8 @@ import dataclasses
 import cv2
 import numpy as np
 
+from tsn_keras import config
+
 BOUND = 20  # pixels; tools/build_of.py:52
 
 
@@ -40,6 +42,13 @@ class Parameters:
     outer_iterations: int = 1
     median: int = 1
 
+    def keywords(self):
+        """As the keyword arguments of `data.tvl1.tvl1`."""
+        values = dataclasses.asdict(self)
+        values["iterations"] = values.pop("inner_iterations")
+        values["median_filter"] = values.pop("median")
+        return values
+
 
 PARAMETERS = {
     # The class of OpenCV 2.4 that the original runs, on GPUs
@@ -52,6 +61,10 @@ PARAMETERS = {
         scale_step=0.8, inner_iterations=30, outer_iterations=10, median=5
     ),
 }
+
+
+class DeviceError(config.InputError):
+    """A device cannot compute flow; the text says which, and what would help."""
 
 
 def tvl1(parameters):

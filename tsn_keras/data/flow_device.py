@@ -1,0 +1,253 @@
+"""TV-L1 on the devices that Keras sees, for many threads with one pair each.
+
+The threads that decode and encode videos ask for the flow of one pair at a
+time. Their pairs meet here, are computed in batches, whichever videos they come
+from, and each goes back to whom it belongs: the device never waits for one
+video's files to be written.
+"""
+
+import concurrent.futures
+import functools
+import importlib.metadata
+import queue
+import threading
+
+import keras
+import numpy as np
+
+from tsn_keras.data import tvl1
+from tsn_keras.data.flow import PARAMETERS, DeviceError
+
+# Pairs that are computed at once. A processor's caches hold one pair; a GPU
+# needs many to be busy.
+BATCHES = {"cpu": 1, "gpu": 64}
+
+# Seconds that a batch that is not full waits for more pairs.
+_PATIENCE = 0.02
+
+
+def kind(device):
+    """What "auto" stands for on this machine.
+
+    Args:
+        device: "auto", "cpu" or "gpu".
+
+    Returns:
+        "cpu" or "gpu".
+
+    Raises:
+        DeviceError: "gpu", and there is none.
+    """
+    gpus = _gpus() if device != "cpu" else []
+    if device == "gpu" and not gpus:
+        raise DeviceError(
+            f"Keras sees no GPU with {keras.backend.backend()}: install that with "
+            f"support for GPUs, choose another by KERAS_BACKEND, or compute flow on "
+            f"the processor"
+        )
+    return "gpu" if gpus else "cpu"
+
+
+def _gpus():
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        return [f"gpu:{k}" for k in range(torch.cuda.device_count())]
+    try:
+        return [name.lower() for name in keras.distribution.list_devices("gpu")]
+    except RuntimeError:  # JAX's answer where there are none
+        return []
+
+
+def versions(device):
+    """Versions of what computes flow, and on what."""
+    backend = keras.backend.backend()
+    return {
+        "keras": keras.__version__,
+        backend: importlib.metadata.version(backend),
+        "flow_device": kind(device),
+    }
+
+
+_ENGINES = {}
+_MAKING = threading.Lock()
+
+
+def engine(parameters, device, batch=None, lanes=1):
+    """The engine of this process for some parameters; made when first asked for.
+
+    Args:
+        parameters: name of the TV-L1 parameters, in flow.PARAMETERS.
+        device: "auto", "cpu" or "gpu".
+        batch: pairs that are computed at once, which bounds memory; None: what
+            suits the device.
+        lanes: batches that a processor computes at once: its cores.
+
+    Returns:
+        Engine.
+
+    Raises:
+        DeviceError: see `kind`.
+    """
+    key = (parameters, kind(device), batch, lanes)
+    with _MAKING:
+        if key not in _ENGINES:
+            _ENGINES[key] = Engine(*key)
+    return _ENGINES[key]
+
+
+def leave_cores_to_lanes():
+    """Keeps TensorFlow from spreading one pair's flow over the cores.
+
+    Lanes do that, a fifth faster. To be called before TensorFlow computes
+    anything, by a process that computes nothing else.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def stop():
+    """Ends all engines of this process: see `Engine.stop`."""
+    with _MAKING:
+        while _ENGINES:
+            _ENGINES.popitem()[1].stop()
+
+
+class Engine:
+    """Computes the flow of pairs that many threads ask for.
+
+    Args:
+        parameters, batch, lanes: see `engine`.
+        kind: "cpu" or "gpu": all of them.
+
+    Attributes:
+        pairs: number of pairs that keep it busy when they are asked for at
+            once.
+    """
+
+    def __init__(self, parameters, kind, batch=None, lanes=1):
+        self._batch = batch or BATCHES[kind]
+        devices = _gpus() if kind == "gpu" else ["cpu:0"] * lanes
+        # While a batch is computed the next one gathers.
+        self.pairs = 2 * self._batch * len(devices)
+        self._compute = compiled(
+            functools.partial(tvl1.tvl1, **PARAMETERS[parameters].keywords())
+        )
+        self._compiling = threading.Lock()
+        self._known = set()
+        self._waiting = queue.Queue()
+        self._stopped = threading.Event()
+        for device in devices:
+            threading.Thread(target=self._lane, args=(device,), daemon=True).start()
+
+    def __call__(self, previous, following):
+        """Computes the flow of a pair; waits until it is there.
+
+        Args:
+            previous, following: uint8 [H, W].
+
+        Returns:
+            float32 [H, W, 2], x and y in pixels.
+
+        Raises:
+            DeviceError: the device failed.
+            Stopped: somebody called `stop`.
+        """
+        result = concurrent.futures.Future()
+        self._waiting.put((np.stack([previous, following]), result))
+        while True:
+            try:
+                return result.result(timeout=1)
+            except concurrent.futures.TimeoutError:
+                if self._stopped.is_set():
+                    raise Stopped from None
+
+    def warm_up(self, height, width):
+        """Compiles for images of a size, which takes seconds."""
+        image = np.zeros((height, width), np.uint8)
+        self(image, image)
+
+    def stop(self):
+        """Makes an end: whoever waits for flow gets Stopped, now and later."""
+        self._stopped.set()
+
+    def _lane(self, device):
+        """Computes batches on a device, for ever."""
+        held = None
+        with keras.device(device):
+            while True:
+                batch, held = self._gathered(held)
+                try:
+                    if self._stopped.is_set():
+                        raise Stopped
+                    flows = self._flows(device, np.stack([pair for pair, _ in batch]))
+                except Exception as error:
+                    for _, result in batch:
+                        result.set_exception(_told(error, device, self._batch))
+                else:
+                    for (_, result), flow in zip(batch, flows, strict=True):
+                        result.set_result(flow)
+
+    def _gathered(self, held):
+        """Takes (pairs of one size, one of another size that came after or None)."""
+        batch = [held or self._waiting.get()]
+        while len(batch) < self._batch:
+            try:
+                more = self._waiting.get(timeout=_PATIENCE)
+            except queue.Empty:
+                break
+            if more[0].shape != batch[0][0].shape:
+                return batch, more
+            batch.append(more)
+        return batch, None
+
+    def _flows(self, device, pairs):
+        """uint8 [n, 2, H, W] to float32 [n, H, W, 2]."""
+        missing = self._batch - len(pairs)
+        if missing:
+            # One size is compiled, not one for every remainder.
+            pairs = np.concatenate([pairs, np.repeat(pairs[-1:], missing, axis=0)])
+        images = [keras.ops.convert_to_tensor(pairs[:, k]) for k in (0, 1)]
+        key = (device, pairs.shape)
+        if key in self._known:
+            flows = self._compute(*images)
+        else:
+            # Two lanes would both compile.
+            with self._compiling:
+                flows = self._compute(*images)
+                self._known.add(key)
+        return keras.ops.convert_to_numpy(flows)[: self._batch - missing]
+
+
+class Stopped(Exception):
+    """Flow was asked for of an engine that was stopped."""
+
+
+def _told(error, device, batch):
+    """An error of a framework, in words."""
+    if isinstance(error, Stopped):
+        return error
+    lines = str(error).strip().splitlines() or [""]
+    advice = " Less memory is taken with a smaller --flow-batch." if batch > 1 else ""
+    return DeviceError(
+        f"TV-L1 on {device} failed with {type(error).__name__}: {lines[0]}.{advice}"
+    )
+
+
+def compiled(function):
+    """Compiles a function of tensors with the backend's compiler."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True, autograph=False)
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    # PyTorch's compiler cuts a program at every loop whose end depends on data,
+    # and these are all of it: it runs operation by operation.
+    return function
