@@ -7,40 +7,17 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
-import processes
 import pytest
 import videofiles
+from extractions import SMALL, command, contents, finished, run, start, wait_for
 
 from tsn_keras import extract
 from tsn_keras.data import extractor, frames
 from tsn_keras.engine import console, extraction, extraction_job, extraction_record
 
-ROOT = pathlib.Path(__file__).parents[1]
-SMALL = ("--size", "96x64")
 IMAGES = (*SMALL, "--flow", "none")
-
-
-def command(*argv):
-    argv = [sys.executable, "-m", "tsn_keras.extract", *map(str, argv)]
-    return {"args": argv, "cwd": ROOT, "text": True}
-
-
-def run(*argv, **options):
-    done = subprocess.run(
-        **command(*argv), capture_output=True, check=False, timeout=300, **options
-    )
-    return done, json.loads(done.stdout.splitlines()[-1])
-
-
-def contents(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -114,32 +91,8 @@ def test_record(clip, tmp_path):
         "size": [96, 64],
         "bound": 15.0,
         "jpeg_quality": 95,
+        "implementation": "opencv",
     }
-
-
-def start(*argv):
-    """A run in a process group of its own, as a terminal starts it."""
-    return subprocess.Popen(
-        **command(*argv),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=processes.interruptible,
-    )
-
-
-def wait_for(count, out, process):
-    """Waits until so many videos are there."""
-    end = time.monotonic() + 120
-    while len(list(out.rglob("extract.json"))) < count:
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def finished(out):
-    """Videos whose folders are in place; the others lie in .extract."""
-    return [p for p in out.glob("*/*/extract.json") if ".extract" not in p.parts]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -449,14 +402,14 @@ def test_two_runs_may_make_the_same_video(clip, tmp_path):
     out, aside = tmp_path / "out", tmp_path / "aside"
     aside.mkdir()
     results = [
-        extraction_job.run(source, out, aside, settings, 1, False) for _ in range(2)
+        extraction_job.run(source, out, aside, settings, 1, 1, False) for _ in range(2)
     ]
     assert results[0] == results[1]
     assert results[0].made.files == 5
     assert list(aside.iterdir()) == []
     # But not what something else has made.
     (out / "a" / "extract.json").unlink()
-    result = extraction_job.run(source, out, aside, settings, 1, False)
+    result = extraction_job.run(source, out, aside, settings, 1, 1, False)
     assert "not empty" in result.error
 
 
@@ -476,7 +429,7 @@ def test_a_worker_that_sees_another_disk(clip, tmp_path):
     settings = extractor.Settings("none", size=(96, 64))
     place = tmp_path / "elsewhere" / "out"
     aside = place / ".extract" / "host-1"
-    result = extraction_job.run(source, place, aside, settings, 1, False)
+    result = extraction_job.run(source, place, aside, settings, 1, 1, False)
     assert result.fatal
     assert f"cannot write to {aside}" in result.error
     assert not place.exists()
@@ -499,7 +452,7 @@ def test_job_survives_no_folder_to_write_to(clip, tmp_path):
     source = extraction.videos.Source(clip, "a")
     settings = extractor.Settings("none", size=(96, 64))
     place = tmp_path / "file" / "x"
-    result = extraction_job.run(source, tmp_path, place, settings, 1, False)
+    result = extraction_job.run(source, tmp_path, place, settings, 1, 1, False)
     assert result.fatal
     assert str(place) in result.error
 

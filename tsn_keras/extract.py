@@ -40,6 +40,20 @@ def parse_args(argv=None):
         "which is another flow (default: original)",
     )
     add(
+        "--flow-device",
+        choices=("opencv", "auto", "cpu", "gpu"),
+        help="what computes flow: OpenCV on the processor, pair by pair; or Keras, "
+        "several times as fast and the same but for rounding, on GPUs, the processor, "
+        "or auto: GPUs where there are any (default: opencv)",
+    )
+    add(
+        "--flow-batch",
+        type=console.positive,
+        metavar="N",
+        help="pairs of frames that Keras computes at once, which bounds memory "
+        "(default: 64 on a GPU, 1 a core on the processor)",
+    )
+    add(
         "--size",
         type=_size,
         default=(340, 256),
@@ -103,10 +117,18 @@ def main(argv=None):
         raise console.UsageError("--backend dask and --scheduler go together")
     if args.backend == "dask" and args.workers is not None:
         raise console.UsageError("--workers is not for --backend dask: it has its own")
-    of_flow = {"parameters": args.flow_parameters, "bound": args.bound}
+    of_flow = {
+        "parameters": args.flow_parameters,
+        "bound": args.bound,
+        "device": args.flow_device,
+        "batch": args.flow_batch,
+    }
     of_flow = {name: value for name, value in of_flow.items() if value is not None}
     if of_flow and args.flow == "none":
-        raise console.UsageError("--flow none takes no --flow-parameters or --bound")
+        raise console.UsageError(
+            "--flow none takes no --flow-parameters, --flow-device, --flow-batch or "
+            "--bound"
+        )
     settings = extractor.Settings(
         flow=args.flow, size=args.size, damaged=args.damaged, **of_flow
     )

@@ -104,8 +104,8 @@ def test_opencv4_parameters(source, tmp_path):
 @pytest.mark.parametrize("kind", ["tvl1", "warped"])
 def test_threads_change_nothing(source, tmp_path, kind):
     settings = Settings(kind, size=SMALL)
-    one = made(source, tmp_path / "one", settings, threads=1)
-    three = made(source, tmp_path / "three", settings, threads=3)
+    one = made(source, tmp_path / "one", settings, cores=1)
+    three = made(source, tmp_path / "three", settings, cores=3)
     assert one == three
 
 
@@ -139,7 +139,7 @@ def test_an_error_in_a_thread_is_raised(source, tmp_path, monkeypatch):
 
     monkeypatch.setattr(extractor.images, "write", fail)
     with pytest.raises(OSError, match="img_00001.jpg"):
-        made(source, tmp_path / "out", Settings(size=SMALL), threads=3)
+        made(source, tmp_path / "out", Settings(size=SMALL), cores=3)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import itertools
 import cv2
 import numpy as np
 
-from tsn_keras.data import extractor, flow_pairs, images, sampling, video
+from tsn_keras.data import extractor, images, sampling, video
 from tsn_keras.data.flow import quantise
 
 
@@ -91,8 +91,7 @@ def _flow_planes(path, numbers, preprocess, settings, threads):
 
 def _flow_of(pairs, settings, threads):
     """Yields (tag, uint8 [H, W, 2]) of (tag, grey frame, grey frame)."""
-    computed = flow_pairs.compute(pairs, lambda: extractor.algorithm(settings), threads)
-    for tag, (field, *_) in computed:
+    for tag, (field, *_) in extractor.flows(pairs, settings, threads):
         levels = quantise(field, settings.bound)
         yield tag, np.dstack([images.stored(levels[..., axis]) for axis in (0, 1)])
 

@@ -29,6 +29,9 @@ class Settings:
         size: (width, height) of the files, in pixels.
         bound: pixels of motion that become grey levels 0 and 255.
         damaged: "fail", or "keep" for the frames before the damage.
+        device: what computes flow: "opencv", or Keras on "cpu", "gpu" or "auto",
+            a GPU where there is one.
+        batch: pairs that Keras computes at once; None: what suits the device.
     """
 
     flow: str = "tvl1"
@@ -36,6 +39,13 @@ class Settings:
     size: tuple[int, int] = (340, 256)
     bound: float = BOUND
     damaged: str = "fail"
+    device: str = "opencv"
+    batch: int | None = None
+
+    @property
+    def on_device(self):
+        """Whether Keras computes flow, which differs from OpenCV's in rounding."""
+        return self.flow != "none" and self.device != "opencv"
 
     @property
     def prefixes(self):
@@ -64,14 +74,15 @@ class Made:
     damage: str | None
 
 
-def extract(source, folder, settings, threads=1):
+def extract(source, folder, settings, cores=1, sharing=1):
     """Writes the files of a video.
 
     Args:
         source: the video file.
         folder: folder to write into, which must be there.
         settings: Settings.
-        threads: pairs of frames whose flow is computed at once.
+        cores: of this process, for flow.
+        sharing: videos that share them.
 
     Returns:
         Made.
@@ -85,10 +96,13 @@ def extract(source, folder, settings, threads=1):
     on_damage = damage.append if settings.damaged == "keep" else None
     decoded = (
         cv2.resize(frame, settings.size)
-        for frame in video.frames(source, on_damage=on_damage, threads=threads)
+        for frame in video.frames(
+            source, on_damage=on_damage, threads=max(1, cores // sharing)
+        )
     )
     number = 0
-    for number, (image, flows) in enumerate(_with_flow(decoded, settings, threads), 1):
+    made = _with_flow(decoded, settings, cores, sharing)
+    for number, (image, flows) in enumerate(made, 1):
         planes = [
             quantise(field[..., axis], settings.bound)
             for field in flows
@@ -102,13 +116,13 @@ def extract(source, folder, settings, threads=1):
     return Made(number + 1, number, damage[0] if damage else None)
 
 
-def _with_flow(frames, settings, threads):
+def _with_flow(frames, settings, cores, sharing):
     """Yields (frame, flow fields to it from the one before) of all but the first."""
     pairs = _pairs(frames)
     if settings.flow == "none":
         yield from ((frame, ()) for frame, _, _ in pairs)
     else:
-        yield from flow_pairs.compute(pairs, lambda: algorithm(settings), threads)
+        yield from flows(pairs, settings, cores, sharing)
 
 
 def _pairs(frames):
@@ -121,19 +135,46 @@ def _pairs(frames):
         previous = grey
 
 
-def algorithm(settings):
-    """Makes a function of two grey images to a tuple of flow fields.
-
-    Not to be shared by threads: it keeps its pyramids in memory.
+def flows(pairs, settings, cores=1, sharing=1):
+    """Computes the flow of pairs of frames, several at once.
 
     Args:
-        settings: Settings; `flow` and `parameters` are used.
+        pairs: iterable of (tag, previous, following), the frames uint8 [H, W];
+            taken as needed.
+        settings: Settings; `flow`, `parameters`, `device` and `batch` are used.
+        cores: of this process, for flow.
+        sharing: callers that share them.
 
-    Returns:
-        Function of uint8 [H, W] twice to (flow,) or (flow, warped flow), each
-        float32 [H, W, 2], pixels.
+    Yields:
+        (tag, (flow,) or (flow, warped flow)) in the order of the pairs, each
+        flow float32 [H, W, 2], pixels.
+
+    Raises:
+        flow.DeviceError: there is no such device, or it failed.
     """
-    compute = tvl1(PARAMETERS[settings.parameters])
+    if not settings.on_device:
+        threads = cores // sharing
+
+        def make():
+            # OpenCV's object keeps its pyramids: each thread has its own.
+            return _fields(settings, tvl1(PARAMETERS[settings.parameters]))
+    else:
+        # Loaded when it is wanted: Keras takes seconds.
+        from tsn_keras.data import flow_device
+
+        engine = flow_device.engine(
+            settings.parameters, settings.device, settings.batch, cores
+        )
+        threads = engine.pairs // sharing
+
+        def make():
+            return _fields(settings, engine)
+
+    yield from flow_pairs.compute(pairs, make, max(1, threads))
+
+
+def _fields(settings, compute):
+    """Makes a function of two frames to a tuple of flow fields."""
     if settings.flow == "warped":
         return camera.Compensator(compute)
     return lambda previous, following: (compute(previous, following),)
@@ -153,4 +194,8 @@ def check(settings):
     if not 0 < settings.bound <= 1000:
         raise config.InputError(
             f"--bound {settings.bound}: must be above 0 and at most 1000 pixels"
+        )
+    if settings.batch is not None and settings.device == "opencv":
+        raise config.InputError(
+            "--flow-batch is for flow on a device: OpenCV computes pair by pair"
         )

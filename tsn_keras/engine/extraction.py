@@ -1,5 +1,6 @@
 """Videos to frame and flow folders: what is left to do, in parallel, and a report."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import os
@@ -241,35 +242,80 @@ def _alive(process):
 
 def _run(request, sources, aside):
     """Yields the extraction_job.Result of each source as it is ready."""
+    # The longest first, so that at the end no worker is left alone with one.
+    sources = sorted(sources, key=_bytes, reverse=True)
+    # Workers of a cluster have other working folders.
+    out, aside = pathlib.Path(request.out).absolute(), aside.absolute()
+    jobs = [
+        (
+            dataclasses.replace(source, path=source.path.absolute()),
+            *(out, aside, request.settings),
+        )
+        for source in sources
+    ]
+    if request.scheduler:
+        return _on_cluster(jobs, request.scheduler)
+    workers = request.workers or joblib.cpu_count()
+    if request.settings.on_device:
+        # Ready before the progress of the videos is shown.
+        device = _device(request.settings, workers)
+        return _in_threads(jobs, device, workers)
+    # Cores that have no video of their own help with another's pairs.
+    processes = min(workers, len(jobs))
+    return _in_processes(jobs, processes, workers // processes)
+
+
+def _in_processes(jobs, processes, cores, sharing=1, child=None):
+    child = processes > 1 if child is None else child
+    # One video a task: they take seconds, and each is reported when done.
+    parallel = joblib.Parallel(processes, return_as="generator_unordered", batch_size=1)
+    return parallel(
+        joblib.delayed(extraction_job.run)(*job, cores, sharing, child) for job in jobs
+    )
+
+
+def _on_cluster(jobs, address):
     with contextlib.ExitStack() as stack:
-        if request.scheduler:
-            client = _cluster(request.scheduler, stack)
-            stack.enter_context(joblib.parallel_config("dask", client=client))
-            workers = processes = sum(client.nthreads().values())
-        else:
-            workers = request.workers or joblib.cpu_count()
-            processes = min(workers, len(sources))
-        # Cores that have no video of their own help with another's pairs.
-        threads = max(1, workers // processes)
-        child = processes > 1 or bool(request.scheduler)
-        job = joblib.delayed(extraction_job.run)
-        # One video a task: they take seconds, and each is reported when done.
-        parallel = joblib.Parallel(
-            processes, return_as="generator_unordered", batch_size=1
-        )
-        # The longest first, so that at the end no worker is left alone with one.
-        sources = sorted(sources, key=_bytes, reverse=True)
-        # Workers of a cluster have other working folders.
-        out, aside = pathlib.Path(request.out).absolute(), aside.absolute()
-        results = parallel(
-            job(
-                dataclasses.replace(source, path=source.path.absolute()),
-                *(out, aside, request.settings, threads, child),
-            )
-            for source in sources
-        )
+        client = _cluster(address, stack)
+        stack.enter_context(joblib.parallel_config("dask", client=client))
+        threads = client.nthreads().values()
+        # Each thread of a worker has a video.
+        results = _in_processes(jobs, sum(threads), max(threads), max(threads), True)
         # Closed before the cluster is, which stops the workers.
         yield from stack.enter_context(contextlib.closing(results))
+
+
+def _in_threads(jobs, device, workers):
+    """Videos in threads of this process, which has the devices."""
+    sharing = min(workers, len(jobs))
+    with concurrent.futures.ThreadPoolExecutor(sharing) as pool:
+        waiting = [
+            pool.submit(extraction_job.run, *job, workers, sharing, False)
+            for job in jobs
+        ]
+        try:
+            for done in concurrent.futures.as_completed(waiting):
+                yield done.result()
+        finally:
+            # What is under way ends at its next pair.
+            device.stop()
+            pool.shutdown(cancel_futures=True)
+
+
+def _device(settings, cores):
+    """Loads Keras and compiles, which takes seconds; returns flow_device."""
+    with console.quiet_frameworks():
+        from tsn_keras.data import flow_device
+
+        flow_device.leave_cores_to_lanes()
+        kind = flow_device.kind(settings.device)
+        engine = flow_device.engine(
+            settings.parameters, settings.device, settings.batch, cores
+        )
+    console.say(f"flow by Keras on {kind}: compiling")
+    with console.quiet_frameworks():
+        engine.warm_up(*reversed(settings.size))
+    return flow_device
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import uuid
 import cv2
 
 from tsn_keras import config
-from tsn_keras.data import extractor
+from tsn_keras.data import extractor, flow
 from tsn_keras.engine import extraction_record
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
@@ -39,7 +39,7 @@ class Result:
     fatal: bool = False
 
 
-def run(source, out, aside, settings, threads, child):
+def run(source, out, aside, settings, cores, sharing, child):
     """Makes a video's folder: written aside, then renamed into place.
 
     Args:
@@ -47,7 +47,8 @@ def run(source, out, aside, settings, threads, child):
         out: folder for the frame folders.
         aside: folder for unfinished work, on the same file system.
         settings: extractor.Settings.
-        threads: pairs of frames whose flow is computed at once.
+        cores: of this process, for flow.
+        sharing: videos that share them.
         child: whether this is another process than the one that was asked.
 
     Returns:
@@ -65,7 +66,7 @@ def run(source, out, aside, settings, threads, child):
         # process sees another disk, and nothing that it made would arrive.
         folder.mkdir()
         try:
-            made = extractor.extract(source.path, folder, settings, threads)
+            made = extractor.extract(source.path, folder, settings, cores, sharing)
             extraction_record.write(folder, source.path, settings, made)
             target = out / source.id
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,6 +79,8 @@ def run(source, out, aside, settings, threads, child):
             return Result(source.id, error=reason, fatal=True)
         fatal = error.errno in _FULL
         return Result(source.id, error=f"{source.path}: {error}", fatal=fatal)
+    except flow.DeviceError as error:
+        return Result(source.id, error=str(error), fatal=True)
     except config.InputError as error:
         return Result(source.id, error=str(error))
     except (cv2.error, MemoryError) as error:

@@ -16,6 +16,8 @@ from tsn_keras import config
 from tsn_keras.data import flow, images
 
 NAME = "extract.json"
+# What computed the flow: cv2.optflow.DualTVL1OpticalFlow, or data.tvl1.
+_OPENCV, _OURS = "opencv", "keras"
 _MAX_BYTES = 64 * 1024
 
 
@@ -39,16 +41,23 @@ def parameters(settings):
         values["flow_parameters"] = settings.parameters
         values["tvl1"] = dataclasses.asdict(named)
         values["bound"] = settings.bound
+        values["implementation"] = _OURS if settings.on_device else _OPENCV
     return values
 
 
-def versions():
+def versions(settings):
     """Versions of what makes the files."""
-    return {
+    values = {
         "tsn_keras": tsn_keras.__version__,
         "opencv": cv2.__version__,
         "pyav": av.__version__,
     }
+    if settings.on_device:
+        # Loaded already by then.
+        from tsn_keras.data import flow_device
+
+        values |= flow_device.versions(settings.device)
+    return values
 
 
 def write(folder, source, settings, made):
@@ -63,7 +72,7 @@ def write(folder, source, settings, made):
     record = {
         "source": {"name": source.name, "bytes": source.stat().st_size},
         "parameters": parameters(settings),
-        "versions": versions(),
+        "versions": versions(settings),
         "decoded_frames": made.decoded,
         "files": made.files,
         "damage": made.damage,
@@ -108,6 +117,9 @@ def difference(record, source, settings):
     """
     now = json.loads(json.dumps(parameters(settings)))
     there = record["parameters"]
+    if "implementation" in now:
+        # Records of the time when there was only one do not name it.
+        there = {"implementation": _OPENCV, **there}
     for key in dict.fromkeys((*now, *there)):
         if now.get(key) != there.get(key):
             return f"{key}: there {there.get(key)}, now {now.get(key)}"

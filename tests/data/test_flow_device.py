@@ -1,0 +1,134 @@
+"""Pairs of many threads meet in batches, and each gets its own flow back."""
+
+import concurrent.futures
+import threading
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from tsn_keras.data import flow, flow_device, tvl1
+
+SIZES = ((20, 24), (18, 30))
+
+
+def pairs(count):
+    random = np.random.default_rng(0)
+    return [
+        [
+            cv2.GaussianBlur(random.integers(0, 256, SIZES[k % 2], np.uint8), (0, 0), 2)
+            for _ in "ab"
+        ]
+        for k in range(count)
+    ]
+
+
+@pytest.fixture
+def engine(request):
+    made = flow_device.Engine("original", "cpu", **getattr(request, "param", {}))
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize(
+    "engine", [{}, {"batch": 4}, {"batch": 3, "lanes": 2}], indirect=True
+)
+def test_each_gets_its_own_flow(engine):
+    """Of two sizes, more than a batch, fewer than a batch."""
+    expected = {}
+    for size in SIZES:
+        of_size = [p for p in pairs(11) if p[0].shape == size]
+        images = [np.stack(batch) for batch in zip(*of_size, strict=True)]
+        expected[size] = flow.PARAMETERS["original"].keywords()
+        compute = flow_device.compiled(
+            lambda a, b, k=expected[size]: tvl1.tvl1(a, b, pairs_at_once=1, **k)
+        )
+        expected[size] = iter(keras.ops.convert_to_numpy(compute(*images)))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda pair: engine(*pair), pairs(11)))
+    for (previous, _), one in zip(pairs(11), found, strict=True):
+        other = next(expected[previous.shape])
+        assert one.dtype == np.float32
+        assert one.shape == (*previous.shape, 2)
+        assert np.abs(other).max() > 0.1
+        # Programs for other batches: other roundings.
+        assert np.abs(one - other).mean() < 1e-3
+
+
+@pytest.mark.parametrize("engine", [{"batch": 4}], indirect=True)
+def test_pairs_that_come_together_are_one_batch(engine):
+    sizes = []
+    compute = engine._compute
+    engine._compute = lambda *images: sizes.append(len(images[0])) or compute(*images)
+    same = pairs(1)[0]
+    barrier = threading.Barrier(8)
+
+    def ask(_):
+        barrier.wait()
+        return engine(*same)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+    # Always the one size that was compiled; eight single ones would be eight.
+    assert set(sizes) == {4}
+    assert len(sizes) <= 4
+
+
+def test_engine_is_made_once():
+    one = flow_device.engine("original", "auto")
+    assert flow_device.engine("original", "cpu") is one
+    assert flow_device.engine("opencv4", "cpu") is not one
+    flow_device.stop()
+    assert flow_device.engine("original", "cpu") is not one
+    flow_device.stop()
+
+
+def test_stopped(engine):
+    same = pairs(1)[0]
+    started, go_on = threading.Event(), threading.Event()
+
+    def compute(*images):
+        started.set()
+        assert go_on.wait(60)
+        raise AssertionError
+
+    engine._compute = compute
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(engine, *same) for _ in range(2)]
+        assert started.wait(60)
+        engine.stop()
+        try:
+            for result in waiting:
+                with pytest.raises(flow_device.Stopped):
+                    result.result(60)
+        finally:
+            go_on.set()
+    with pytest.raises(flow_device.Stopped):
+        engine(*same)
+
+
+@pytest.mark.parametrize("engine", [{}, {"batch": 2}], indirect=True)
+def test_a_device_that_fails_says_so(engine):
+    def compute(*images):
+        raise RuntimeError("out of memory\nallocating 1 TB")
+
+    engine._compute = compute
+    advice = " Less memory is taken with a smaller --flow-batch."
+    with pytest.raises(flow.DeviceError) as error:
+        engine(*pairs(1)[0])
+    assert str(error.value) == (
+        "TV-L1 on cpu:0 failed with RuntimeError: out of memory."
+        + (advice if engine._batch == 2 else "")
+    )
+
+
+def test_gpus_are_preferred_and_asked_for(monkeypatch):
+    assert flow_device.kind("auto") == flow_device.kind("cpu") == "cpu"
+    with pytest.raises(flow.DeviceError, match="Keras sees no GPU with tensorflow"):
+        flow_device.kind("gpu")
+    monkeypatch.setattr(flow_device, "_gpus", lambda: ["gpu:0"])
+    assert flow_device.kind("auto") == flow_device.kind("gpu") == "gpu"
+    assert flow_device.kind("cpu") == "cpu"

@@ -1,0 +1,165 @@
+"""The command `extract` with flow by Keras: the same files but for rounding."""
+
+import json
+import signal
+import time
+
+import cv2
+import numpy as np
+import pytest
+import videofiles
+from extractions import SMALL, contents, finished, run, start, wait_for
+
+from tsn_keras.engine import console
+
+# All of them smaller than 16 after one halving: one scale is compiled.
+TINY = ("--size", "40x30")
+DEVICE = ("--flow-device", "auto")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("folder")
+    for number in range(6):
+        pictures = [videofiles.picture(k + 50 * number) for k in range(5 + number)]
+        path = root / "wave" / f"v{number}.avi"
+        path.parent.mkdir(exist_ok=True)
+        videofiles.make(path, pictures)
+    return root
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    done, result = run(folder, out, *TINY, *DEVICE, "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    assert result["made"] == 6
+    assert result["files_of_a_kind"] == 4 + 5 + 6 + 7 + 8 + 9
+    return contents(out)
+
+
+def test_files_are_those_of_opencv(tmp_path):
+    """The images byte for byte; flow levels within 1 in 99 of 100 pixels."""
+    clip = videofiles.make(tmp_path / "a.avi", 6)
+    outs = tmp_path / "device", tmp_path / "opencv"
+    done, _ = run(clip, outs[0], *SMALL, "--flow-device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert "flow by Keras on cpu" in done.stderr
+    run(clip, outs[1], *SMALL)
+    ours, theirs = map(contents, outs)
+    assert ours.keys() == theirs.keys()
+    images = [name for name in ours if "/img_" in name]
+    assert len(images) == 5
+    assert {n: ours[n] for n in images} == {n: theirs[n] for n in images}
+    levels = [
+        np.array(
+            [
+                cv2.imdecode(np.frombuffer(files[name], np.uint8), -1)
+                for name in sorted(files)
+                if "/flow_" in name
+            ],
+            int,
+        )
+        for files in (ours, theirs)
+    ]
+    assert np.abs(levels[1] - 128).max() > 10
+    assert (np.abs(levels[0] - levels[1]) <= 1).mean() >= 0.99
+
+
+def test_record_says_what_made_the_flow(undisturbed):
+    record = json.loads(undisturbed["wave/v0/extract.json"])
+    assert record["parameters"]["implementation"] == "keras"
+    assert record["versions"]["flow_device"] == "cpu"
+    assert {"keras", "tensorflow"} < set(record["versions"])
+
+
+def test_workers_and_batches_change_nothing(folder, undisturbed, tmp_path):
+    done, _ = run(folder, tmp_path, *TINY, *DEVICE, "--workers", 3)
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path) == undisturbed
+
+
+def test_interrupted(folder, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    argv = (folder, out, *TINY, *DEVICE, "--workers", 2)
+    process = start(*argv)
+    wait_for(1, out, process)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    # A small data set may have been finished in the meantime.
+    if len(finished(out)) < 6:
+        assert process.returncode == console.EXIT_INTERRUPTED
+        assert "the same command goes on from there" in stderr
+        assert "interrupted" in json.loads(stdout.splitlines()[-1])
+    assert "Traceback" not in stderr
+    assert not (out / ".extract").exists()
+    found = contents(out)
+    assert found == {name: undisturbed[name] for name in found}
+    time.sleep(1)
+    assert contents(out) == found
+    done, _ = run(*argv)
+    assert done.returncode == 0
+    assert contents(out) == undisturbed
+
+
+def test_implementations_are_not_mixed(tmp_path):
+    clip = videofiles.make(tmp_path / "a.avi", 3)
+    out = tmp_path / "out"
+    run(clip, out, *TINY)
+    before = contents(out)
+    done, result = run(clip, out, *TINY, *DEVICE)
+    assert done.returncode == console.EXIT_USAGE
+    assert "implementation: there opencv, now keras" in result["error"]
+    # A record from before there was a choice.
+    path = out / "a" / "extract.json"
+    record = json.loads(path.read_text())
+    del record["parameters"]["implementation"]
+    path.write_text(json.dumps(record))
+    assert run(clip, out, *TINY)[0].returncode == 0
+    done, result = run(clip, out, *TINY, *DEVICE)
+    assert "implementation: there opencv, now keras" in result["error"]
+    assert contents(out).keys() == before.keys()
+
+
+def test_warped(tmp_path):
+    """The whole picture moves: without the camera's motion nothing is left."""
+    clip = videofiles.make(tmp_path / "a.avi", 6)
+    out = tmp_path / "out"
+    done, _ = run(clip, out, *SMALL, *DEVICE, "--flow", "warped")
+    assert done.returncode == 0, done.stderr
+    plain, warped = (
+        cv2.imread(str(out / "a" / f"{n}_x_00004.jpg"), 0).astype(int)
+        for n in ("flow", "warped")
+    )
+    assert np.abs(plain - 128).mean() > 8
+    assert np.abs(warped - 128).mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--flow-device", "gpu"), "Keras sees no GPU with tensorflow"),
+        (("--flow-batch", 4), "--flow-batch is for flow on a device"),
+        (("--flow", "none", *DEVICE), "--flow none takes no"),
+        (("--flow", "none", "--flow-batch", 2), "--flow none takes no"),
+    ],
+)
+def test_what_cannot_be_done(tmp_path, options, text):
+    clip = videofiles.make(tmp_path / "a.avi", 3)
+    done, result = run(clip, tmp_path / "out", *TINY, *options)
+    assert done.returncode == console.EXIT_USAGE
+    assert "Traceback" not in done.stderr
+    assert text in result["error"]
+
+
+def test_videos_that_fail_are_named(folder, tmp_path):
+    root = tmp_path / "videos"
+    root.mkdir()
+    for number in (0, 1):
+        source = folder / "wave" / f"v{number}.avi"
+        (root / source.name).write_bytes(source.read_bytes())
+    (root / "broken.avi").write_bytes(b"RIFF and no more")
+    done, result = run(root, tmp_path / "out", *TINY, *DEVICE)
+    assert done.returncode == console.EXIT_SOME_FAILED
+    assert result["made"] == 2
+    assert list(result["failed"]) == ["broken"]
