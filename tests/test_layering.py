@@ -168,8 +168,8 @@ ALLOWED = {
     ),
     "engine.prediction": (
         "cv2 joblib tqdm",
-        "config data.extractor data.storage data.videos data.webcam engine.console "
-        "engine.live engine.picture engine.predictor engine.report",
+        "config data.extractor data.flow_device data.storage data.videos data.webcam "
+        "engine.console engine.live engine.picture engine.predictor engine.report",
     ),
     # 4. Commands.
     "extract": ("", "data.extractor engine.console engine.extraction"),

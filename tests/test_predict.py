@@ -58,11 +58,11 @@ def run(argv, **options):
     )
 
 
-def evaluated(videos, name, weights, modalities, root):
+def evaluated(videos, name, weights, modalities, root, *options):
     """Probabilities by the long way: extract, eval, fuse."""
     flow = "tvl1" if "flow" in modalities else "none"
     source = next(videos.glob(f"{name}.*"))
-    extract.main([str(source), str(root / "frames"), "--flow", flow])
+    extract.main([str(source), str(root / "frames"), "--flow", flow, *options])
     count = len(list((root / "frames" / name).glob("img_*.jpg")))
     (root / "list.txt").write_text(f"{name} {count} 0")
     argv = ["--dataset", "list", "--annotations", str(root / "list.txt")]
@@ -77,14 +77,17 @@ def evaluated(videos, name, weights, modalities, root):
     return found
 
 
-def test_scores_are_those_of_extract_and_eval(videos, weights, tmp_path):
+@pytest.mark.parametrize("device", ["opencv", "cpu"])
+def test_scores_are_those_of_extract_and_eval(videos, weights, tmp_path, device):
+    options = ("--flow-device", device)
+    both = weights["rgb"], weights["flow"]
     result, status = predict.main(
-        [str(videos / "short.avi"), "--weights", weights["rgb"], weights["flow"]]
+        [str(videos / "short.avi"), "--weights", *both, *options]
     )
     assert status == 0
     assert result["frames"] == 7
     assert result["protocol"] == "25 snippets x 10 crops"
-    long_way = evaluated(videos, "short", weights, ("rgb", "flow"), tmp_path)
+    long_way = evaluated(videos, "short", weights, ("rgb", "flow"), tmp_path, *options)
     means = {m: v.mean(axis=(0, 1)) for m, v in long_way.items()}
     fused = metrics.softmax((means["rgb"] + 1.5 * means["flow"]) / 2.5)
     assert [row["label"] for row in result["top"]] == list(np.argsort(-fused)[:5])

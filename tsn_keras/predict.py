@@ -66,6 +66,13 @@ def parse_args(argv=None):
         "(default: original)",
     )
     add(
+        "--flow-device",
+        choices=("opencv", "auto", "cpu", "gpu"),
+        default="opencv",
+        help="what computes flow: OpenCV, or Keras, faster from a few seconds of video "
+        "on: on GPUs, the processor, or auto (default: opencv)",
+    )
+    add(
         "--damaged",
         choices=("fail", "keep"),
         default="fail",
@@ -109,7 +116,9 @@ def main(argv=None):
         classes=args.classes,
         precision=args.precision,
         settings=extractor.Settings(
-            parameters=args.flow_parameters, damaged=args.damaged
+            parameters=args.flow_parameters,
+            damaged=args.damaged,
+            device=args.flow_device,
         ),
         workers=args.workers,
         window=args.window,

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tsn_keras.data import flow, flow_device, tvl1
+from tsn_keras.data import extractor, flow, flow_device, tvl1
 
 SIZES = ((20, 24), (18, 30))
 
@@ -78,11 +78,18 @@ def test_pairs_that_come_together_are_one_batch(engine):
 
 
 def test_engine_is_made_once():
-    one = flow_device.engine("original", "auto")
-    assert flow_device.engine("original", "cpu") is one
-    assert flow_device.engine("opencv4", "cpu") is not one
-    flow_device.stop()
-    assert flow_device.engine("original", "cpu") is not one
+    def of(parameters="original", device="cpu", cores=1):
+        settings = extractor.Settings(parameters=parameters, device=device)
+        return flow_device.of(settings, cores)
+
+    one = of()
+    try:
+        assert of(device="auto") is one
+        assert of("opencv4") is not one
+        assert of(cores=2) is not one
+    finally:
+        flow_device.stop()
+    assert of() is not one
     flow_device.stop()
 
 

@@ -162,9 +162,7 @@ def flows(pairs, settings, cores=1, sharing=1):
         # Loaded when it is wanted: Keras takes seconds.
         from tsn_keras.data import flow_device
 
-        engine = flow_device.engine(
-            settings.parameters, settings.device, settings.batch, cores
-        )
+        engine = flow_device.of(settings, cores)
         threads = engine.pairs // sharing
 
         def make():

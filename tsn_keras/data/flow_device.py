@@ -7,6 +7,7 @@ video's files to be written.
 """
 
 import concurrent.futures
+import contextlib
 import functools
 import importlib.metadata
 import queue
@@ -74,15 +75,15 @@ _ENGINES = {}
 _MAKING = threading.Lock()
 
 
-def engine(parameters, device, batch=None, lanes=1):
-    """The engine of this process for some parameters; made when first asked for.
+def of(settings, cores=1):
+    """The engine of this process for some settings; made when first asked for.
 
     Args:
-        parameters: name of the TV-L1 parameters, in flow.PARAMETERS.
-        device: "auto", "cpu" or "gpu".
-        batch: pairs that are computed at once, which bounds memory; None: what
-            suits the device.
-        lanes: batches that a processor computes at once: its cores.
+        settings: with `parameters`, a name in flow.PARAMETERS; `device`, "auto",
+            "cpu" or "gpu"; and `batch`, the pairs that are computed at once, which
+            bounds memory, or None for what suits the device: an
+            extractor.Settings.
+        cores: that compute, of a processor.
 
     Returns:
         Engine.
@@ -90,7 +91,7 @@ def engine(parameters, device, batch=None, lanes=1):
     Raises:
         DeviceError: see `kind`.
     """
-    key = (parameters, kind(device), batch, lanes)
+    key = (settings.parameters, kind(settings.device), settings.batch, cores)
     with _MAKING:
         if key not in _ENGINES:
             _ENGINES[key] = Engine(*key)
@@ -100,13 +101,14 @@ def engine(parameters, device, batch=None, lanes=1):
 def leave_cores_to_lanes():
     """Keeps TensorFlow from spreading one pair's flow over the cores.
 
-    Lanes do that, a fifth faster. To be called before TensorFlow computes
-    anything, by a process that computes nothing else.
+    Lanes do that, a fifth faster. For processes that compute nothing else; where
+    TensorFlow has begun to compute already it stays as it is.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(1)
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def stop():
@@ -120,8 +122,10 @@ class Engine:
     """Computes the flow of pairs that many threads ask for.
 
     Args:
-        parameters, batch, lanes: see `engine`.
-        kind: "cpu" or "gpu": all of them.
+        parameters: name of the TV-L1 parameters, in flow.PARAMETERS.
+        kind: "cpu", or "gpu" for all of them.
+        batch: pairs that are computed at once, or None for what suits the device.
+        lanes: batches that a processor computes at once.
 
     Attributes:
         pairs: number of pairs that keep it busy when they are asked for at

@@ -309,9 +309,7 @@ def _device(settings, cores):
 
         flow_device.leave_cores_to_lanes()
         kind = flow_device.kind(settings.device)
-        engine = flow_device.engine(
-            settings.parameters, settings.device, settings.batch, cores
-        )
+        engine = flow_device.of(settings, cores)
     console.say(f"flow by Keras on {kind}: compiling")
     with console.quiet_frameworks():
         engine.warm_up(*reversed(settings.size))

@@ -67,14 +67,25 @@ def _predictor(request):
     with console.quiet_frameworks():
         storage.prepare(request.weights)
         from tsn_keras.engine import predictor
-    return predictor.Predictor(
+    threads = request.workers or joblib.cpu_count()
+    made = predictor.Predictor(
         request.weights,
         request.settings,
         predictor.FAST if request.fast else predictor.TEST,
         classes=request.classes,
         precision=request.precision,
-        threads=request.workers or joblib.cpu_count(),
+        threads=threads,
     )
+    if request.settings.on_device:
+        if "flow" not in made.weights:
+            raise console.UsageError("--flow-device is for weights of flow")
+        with console.quiet_frameworks():
+            from tsn_keras.data import flow_device
+
+            flow_device.of(request.settings, threads).warm_up(
+                *made.preprocess["flow"].frame_size
+            )
+    return made
 
 
 def _check_plot(plot, many):
