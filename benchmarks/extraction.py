@@ -8,6 +8,8 @@ flow: pairs a second of one core; ours from video file to JPEG files, beside
 nothing but calls of OpenCV's TV-L1 on grey frames that are in memory already.
 workers: pairs a second of the command with two workers beside one, their start
 included.
+device: pairs a second of the command with --flow-device auto beside the command
+without, each with two workers, loading and compiling included.
 Contenders take turns. Without --videos they are clips of the demo data set.
 """
 
@@ -24,7 +26,7 @@ import machine
 import turns
 
 SIZE = (340, 256)
-WHAT = ("decode", "flow", "workers")
+WHAT = ("decode", "flow", "workers", "device")
 
 
 def parse_args():
@@ -143,14 +145,14 @@ def flow_opencv(paths):
     return _rate(work), None
 
 
-def workers(paths, count):
+def workers(paths, count, *options):
     folder = str(pathlib.Path(paths[0]).parent)
 
     def measure():
         with tempfile.TemporaryDirectory() as out:
             argv = [sys.executable, "-m", "tsn_keras.extract", folder, out]
             done = subprocess.run(
-                [*argv, "--workers", str(count)],
+                [*argv, "--workers", str(count), *options],
                 check=True,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -170,6 +172,11 @@ def main():
             "decode": ("frames/s", (decode_ours, paths), (decode_opencv, paths)),
             "flow": ("pairs/s", (flow_ours, paths), (flow_opencv, paths)),
             "workers": ("pairs/s", (workers, paths, 2), (workers, paths, 1)),
+            "device": (
+                "pairs/s",
+                (workers, paths, 2, "--flow-device", "auto"),
+                (workers, paths, 2),
+            ),
         }
         for what, (unit, ours, other) in compared.items():
             if what not in args.what:

@@ -8,16 +8,13 @@ Pairs are spread over the videos, at 340 x 256; flow of `original` and
 
 import argparse
 import pathlib
-import random
 
-import cv2
+import frame_pairs
 import joblib
 import machine
 import numpy as np
 
-from tsn_keras.data import flow, video, videos
-
-SIZE = (340, 256)
+from tsn_keras.data import flow
 
 
 def parse_args():
@@ -31,45 +28,31 @@ def parse_args():
     return parser.parse_args()
 
 
-def compare(path, seed):
-    """Levels of a pair of a video: histogram of differences, and saturation."""
-    cv2.setNumThreads(1)
-    frames = list(video.frames(path))
-    at = random.Random(seed).randrange(len(frames) - 1)
-    greys = [
-        cv2.cvtColor(cv2.resize(frame, SIZE), cv2.COLOR_BGR2GRAY)
-        for frame in frames[at : at + 2]
-    ]
+def compare(source, seed):
+    """Histograms of the levels of a pair: their differences, and the motion."""
+    greys = frame_pairs.greys(source, seed)
     original, other = (
-        flow.quantise(flow.tvl1(flow.PARAMETERS[name])(*greys)).astype(int)
-        for name in ("original", "opencv4")
+        flow.tvl1(flow.PARAMETERS[name])(*greys) for name in ("original", "opencv4")
     )
-    difference = np.bincount(np.abs(original - other).ravel(), minlength=256)
-    motion = np.bincount(np.abs(original - 128).ravel(), minlength=256)
-    return difference, motion
-
-
-def describe(histogram):
-    """Mean and 99th percentile of a histogram of levels."""
-    share = np.cumsum(histogram) / histogram.sum()
-    mean = (histogram * np.arange(len(histogram))).sum() / histogram.sum()
-    return round(float(mean), 3), int(np.searchsorted(share, 0.99))
+    return (
+        frame_pairs.level_differences(original, other),
+        frame_pairs.level_differences(original, np.zeros_like(original)),
+    )
 
 
 def main():
     args = parse_args()
-    sources = videos.find(args.videos)
-    chosen = [sources[k % len(sources)] for k in range(args.pairs)]
-    found = joblib.Parallel(args.workers)(
-        joblib.delayed(compare)(source.path, seed) for seed, source in enumerate(chosen)
-    )
+    chosen = frame_pairs.sources(args.videos, args.pairs)
+    found = joblib.Parallel(args.workers)(joblib.delayed(compare)(*c) for c in chosen)
     difference, motion = (sum(part) for part in zip(*found, strict=True))
-    (mean, high), (motion_mean, motion_high) = map(describe, (difference, motion))
+    (mean, high), (motion_mean, motion_high) = map(
+        frame_pairs.describe, (difference, motion)
+    )
     shares = np.cumsum(difference) / difference.sum()
     row = {
         **machine.facts(),
         "pairs": len(found),
-        "videos": len({source.id for source in chosen}),
+        "videos": len({source.id for source, _ in chosen}),
         "mean_difference_levels": mean,
         "p99_difference_levels": high,
         "share_equal": round(float(shares[0]), 4),

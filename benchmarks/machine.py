@@ -7,8 +7,9 @@ import os
 import pathlib
 import platform
 
+BACKENDS = ("tensorflow", "jax", "torch")
 LIBRARIES = (
-    *("tensorflow", "keras", "numpy", "torch", "onnxruntime", "openvino"),
+    *(*BACKENDS, "keras", "numpy", "onnxruntime", "openvino"),
     *("opencv-contrib-python-headless", "av"),
 )
 

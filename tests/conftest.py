@@ -7,6 +7,8 @@ import pathlib
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# What is compared are a processor's numbers; several devices are virtual ones.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
 

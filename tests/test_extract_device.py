@@ -19,9 +19,10 @@ DEVICE = ("--flow-device", "auto")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    """Five short videos, and one that is still being made when they are ready."""
     root = tmp_path_factory.mktemp("folder")
-    for number in range(6):
-        pictures = [videofiles.picture(k + 50 * number) for k in range(5 + number)]
+    for number, count in enumerate((5, 6, 7, 8, 9, 600)):
+        pictures = [videofiles.picture(k + 50 * number) for k in range(count)]
         path = root / "wave" / f"v{number}.avi"
         path.parent.mkdir(exist_ok=True)
         videofiles.make(path, pictures)
@@ -34,7 +35,7 @@ def undisturbed(folder, tmp_path_factory):
     done, result = run(folder, out, *TINY, *DEVICE, "--workers", 1)
     assert done.returncode == 0, done.stderr
     assert result["made"] == 6
-    assert result["files_of_a_kind"] == 4 + 5 + 6 + 7 + 8 + 9
+    assert result["files_of_a_kind"] == 4 + 5 + 6 + 7 + 8 + 599
     return contents(out)
 
 
@@ -51,19 +52,8 @@ def test_files_are_those_of_opencv(tmp_path):
     images = [name for name in ours if "/img_" in name]
     assert len(images) == 5
     assert {n: ours[n] for n in images} == {n: theirs[n] for n in images}
-    levels = [
-        np.array(
-            [
-                cv2.imdecode(np.frombuffer(files[name], np.uint8), -1)
-                for name in sorted(files)
-                if "/flow_" in name
-            ],
-            int,
-        )
-        for files in (ours, theirs)
-    ]
-    assert np.abs(levels[1] - 128).max() > 10
-    assert (np.abs(levels[0] - levels[1]) <= 1).mean() >= 0.99
+    assert np.abs(levels(theirs) - 128).max() > 10
+    assert (np.abs(levels(ours) - levels(theirs)) <= 1).mean() >= 0.99
 
 
 def test_record_says_what_made_the_flow(undisturbed):
@@ -73,33 +63,72 @@ def test_record_says_what_made_the_flow(undisturbed):
     assert {"keras", "tensorflow"} < set(record["versions"])
 
 
-def test_workers_and_batches_change_nothing(folder, undisturbed, tmp_path):
+def test_workers_change_nothing(folder, undisturbed, tmp_path):
     done, _ = run(folder, tmp_path, *TINY, *DEVICE, "--workers", 3)
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path) == undisturbed
 
 
-def test_interrupted(folder, undisturbed, tmp_path):
+def levels(files):
+    """The flow of a run, one after another, int."""
+    names = sorted(name for name in files if "/flow_" in name)
+    images = [np.frombuffer(files[name], np.uint8) for name in names]
+    return np.array([cv2.imdecode(image, -1) for image in images], int)
+
+
+def test_batches(folder, undisturbed, tmp_path):
+    """Pairs of several videos in one batch, the last ones not full."""
+    root = tmp_path / "videos"
+    for number in range(5):
+        source = folder / "wave" / f"v{number}.avi"
+        path = root / "wave" / source.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source.read_bytes())
+    out = tmp_path / "out"
+    done, _ = run(root, out, *TINY, *DEVICE, "--flow-batch", 4, "--workers", 3)
+    assert done.returncode == 0, done.stderr
+    found = contents(out)
+    expected = {name: undisturbed[name] for name in found}
+    assert len(found) == 5 + 3 * (4 + 5 + 6 + 7 + 8)
+    images = [name for name in found if "/flow_" not in name]
+    assert {n: found[n] for n in images} == {n: expected[n] for n in images}
+    # Another program: other roundings.
+    assert np.abs(levels(expected) - 128).max() > 10
+    assert (np.abs(levels(found) - levels(expected)) <= 1).mean() >= 0.99
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_interrupted(folder, undisturbed, tmp_path, number):
     out = tmp_path / "out"
     argv = (folder, out, *TINY, *DEVICE, "--workers", 2)
     process = start(*argv)
     wait_for(1, out, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
-    # A small data set may have been finished in the meantime.
-    if len(finished(out)) < 6:
-        assert process.returncode == console.EXIT_INTERRUPTED
-        assert "the same command goes on from there" in stderr
-        assert "interrupted" in json.loads(stdout.splitlines()[-1])
+    assert process.returncode == console.EXIT_INTERRUPTED, stderr
     assert "Traceback" not in stderr
+    assert "the same command goes on from there" in stderr
+    assert "interrupted" in json.loads(stdout.splitlines()[-1])
     assert not (out / ".extract").exists()
     found = contents(out)
+    assert 0 < len(finished(out)) < 6
     assert found == {name: undisturbed[name] for name in found}
-    time.sleep(1)
-    assert contents(out) == found
     done, _ = run(*argv)
     assert done.returncode == 0
     assert contents(out) == undisturbed
+
+
+def test_interrupted_while_it_compiles(folder, tmp_path):
+    process = start(folder, tmp_path / "out", *SMALL, *DEVICE)
+    assert "compiling" in process.stderr.readline()
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == console.EXIT_INTERRUPTED, stderr
+    assert "Traceback" not in stderr
+    assert "interrupted" in json.loads(stdout.splitlines()[-1])
 
 
 def test_implementations_are_not_mixed(tmp_path):

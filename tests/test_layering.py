@@ -155,8 +155,9 @@ ALLOWED = {
     "engine.class_names": ("", "config data.annotations data.demo models.presets"),
     "engine.predictor": (
         "numpy",
-        "config checkpoints.loading data.clip data.sampling engine.class_names "
-        "engine.console engine.inference engine.metrics engine.scores models.presets",
+        "config checkpoints.loading data.clip data.flow_device data.sampling "
+        "engine.class_names engine.console engine.inference engine.metrics "
+        "engine.scores models.presets",
     ),
     "engine.picture": (
         "jinja2 matplotlib numpy",
@@ -168,7 +169,7 @@ ALLOWED = {
     ),
     "engine.prediction": (
         "cv2 joblib tqdm",
-        "config data.extractor data.flow_device data.storage data.videos data.webcam "
+        "config data.extractor data.flow data.storage data.videos data.webcam "
         "engine.console engine.live engine.picture engine.predictor engine.report",
     ),
     # 4. Commands.

@@ -17,10 +17,11 @@ import pytest
 import videofiles
 
 from tsn_keras import config, eval, extract, predict
-from tsn_keras.data import webcam
+from tsn_keras.data import flow, webcam
 from tsn_keras.engine import console, metrics, prediction, scores
 
 ROOT = pathlib.Path(__file__).parents[1]
+SLOW = pytest.mark.slow
 CHANNELS = {"rgb": 3, "flow": 10, "rgbdiff": 15}
 
 
@@ -77,7 +78,7 @@ def evaluated(videos, name, weights, modalities, root, *options):
     return found
 
 
-@pytest.mark.parametrize("device", ["opencv", "cpu"])
+@pytest.mark.parametrize("device", ["opencv", pytest.param("cpu", marks=SLOW)])
 def test_scores_are_those_of_extract_and_eval(videos, weights, tmp_path, device):
     options = ("--flow-device", device)
     both = weights["rgb"], weights["flow"]
@@ -102,6 +103,15 @@ def test_scores_are_those_of_extract_and_eval(videos, weights, tmp_path, device)
         best = stream["top"][0]
         assert best["probability"] == pytest.approx(alone.max(), abs=2e-5)
         assert best["label"] == alone.argmax()
+
+
+def test_devices_that_do_not_fit(videos, weights, tmp_path):
+    """Said at once, also for many videos: not once for each."""
+    argv = [str(videos), "--weights"]
+    with pytest.raises(console.UsageError, match="--flow-device is for weights of"):
+        predict.main([*argv, weights["rgb"], "--flow-device", "cpu"])
+    with pytest.raises(flow.DeviceError, match="Keras sees no GPU"):
+        predict.main([*argv, weights["flow"], "--flow-device", "gpu"])
 
 
 def test_snippets_that_differ(videos, weights, tmp_path):

@@ -42,9 +42,9 @@ def snippets(path, ticks, files, preprocess, settings, threads=1):
         ticks: first files of the snippets, increasing.
         files: number of files of the video.
         preprocess: config.Preprocess.
-        settings: extractor.Settings; its TV-L1 parameters, bound and what to
-            do with damage are used.
-        threads: pairs of frames whose flow is computed at once.
+        settings: extractor.Settings; its TV-L1 parameters, device, batch, bound
+            and what to do with damage are used.
+        threads: cores that decode and compute flow.
 
     Yields:
         (tick, uint8 [height, width, planes]). No more than a few snippets are
@@ -113,7 +113,7 @@ def snippet_of_frames(frames, preprocess, settings, threads=1):
             more than the snippet has files.
         preprocess: config.Preprocess.
         settings: extractor.Settings.
-        threads: pairs of frames whose flow is computed at once.
+        threads: cores that compute flow.
 
     Returns:
         uint8 [height, width, planes].

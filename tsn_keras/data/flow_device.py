@@ -6,12 +6,14 @@ from, and each goes back to whom it belongs: the device never waits for one
 video's files to be written.
 """
 
+import atexit
 import concurrent.futures
 import contextlib
 import functools
-import importlib.metadata
 import queue
+import sys
 import threading
+import time
 
 import keras
 import numpy as np
@@ -23,8 +25,8 @@ from tsn_keras.data.flow import PARAMETERS, DeviceError
 # needs many to be busy.
 BATCHES = {"cpu": 1, "gpu": 64}
 
-# Seconds that a batch that is not full waits for more pairs.
-_PATIENCE = 0.02
+# Seconds that pairs wait for their batch to be full.
+_PATIENCE = 0.05
 
 
 def kind(device):
@@ -66,7 +68,7 @@ def versions(device):
     backend = keras.backend.backend()
     return {
         "keras": keras.__version__,
-        backend: importlib.metadata.version(backend),
+        backend: sys.modules[backend].__version__,
         "flow_device": kind(device),
     }
 
@@ -98,24 +100,29 @@ def of(settings, cores=1):
     return _ENGINES[key]
 
 
+@atexit.register
+def _close_all():
+    # A thread inside a framework takes the process down if it ends before it.
+    for engine in list(_ENGINES.values()):
+        engine.close()
+
+
 def leave_cores_to_lanes():
-    """Keeps TensorFlow from spreading one pair's flow over the cores.
+    """Keeps a framework from spreading one pair's flow over the cores.
 
     Lanes do that, a fifth faster. For processes that compute nothing else; where
     TensorFlow has begun to compute already it stays as it is.
     """
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         import tensorflow as tf
 
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(1)
+    elif backend == "torch":
+        import torch
 
-
-def stop():
-    """Ends all engines of this process: see `Engine.stop`."""
-    with _MAKING:
-        while _ENGINES:
-            _ENGINES.popitem()[1].stop()
+        torch.set_num_threads(1)
 
 
 class Engine:
@@ -143,9 +150,13 @@ class Engine:
         self._compiling = threading.Lock()
         self._known = set()
         self._waiting = queue.Queue()
-        self._stopped = threading.Event()
-        for device in devices:
-            threading.Thread(target=self._lane, args=(device,), daemon=True).start()
+        self._end = None  # the error that everybody gets once there is one
+        self._lanes = [
+            threading.Thread(target=self._lane, args=(device,), daemon=True)
+            for device in devices
+        ]
+        for lane in self._lanes:
+            lane.start()
 
     def __call__(self, previous, following):
         """Computes the flow of a pair; waits until it is there.
@@ -166,8 +177,8 @@ class Engine:
             try:
                 return result.result(timeout=1)
             except concurrent.futures.TimeoutError:
-                if self._stopped.is_set():
-                    raise Stopped from None
+                if self._end:
+                    raise self._end from None
 
     def warm_up(self, height, width):
         """Compiles for images of a size, which takes seconds."""
@@ -176,34 +187,62 @@ class Engine:
 
     def stop(self):
         """Makes an end: whoever waits for flow gets Stopped, now and later."""
-        self._stopped.set()
+        self._end = self._end or Stopped()
+
+    def close(self):
+        """Stops, waits for what is being computed, and forgets the engine."""
+        self.stop()
+        for _ in self._lanes:
+            self._waiting.put(None)
+        for lane in self._lanes:
+            lane.join()
+        with _MAKING:
+            for key in [key for key, engine in _ENGINES.items() if engine is self]:
+                del _ENGINES[key]
 
     def _lane(self, device):
-        """Computes batches on a device, for ever."""
+        """Computes batches on a device until the engine is closed."""
+        try:
+            with keras.device(device):
+                self._serve(device)
+        except Exception as error:
+            # No such device. Nobody is to wait for it.
+            self._end = _told(error, device)
+
+    def _serve(self, device):
         held = None
-        with keras.device(device):
-            while True:
-                batch, held = self._gathered(held)
-                try:
-                    if self._stopped.is_set():
-                        raise Stopped
-                    flows = self._flows(device, np.stack([pair for pair, _ in batch]))
-                except Exception as error:
-                    for _, result in batch:
-                        result.set_exception(_told(error, device, self._batch))
-                else:
-                    for (_, result), flow in zip(batch, flows, strict=True):
-                        result.set_result(flow)
+        while True:
+            batch, held = self._gathered(held)
+            if not batch:
+                return
+            try:
+                if self._end:
+                    raise self._end
+                flows = self._flows(device, np.stack([pair for pair, _ in batch]))
+            except Exception as error:
+                for _, result in batch:
+                    result.set_exception(_told(error, device))
+            else:
+                for (_, result), flow in zip(batch, flows, strict=True):
+                    # Not a view, which would keep the whole batch.
+                    result.set_result(flow.copy())
 
     def _gathered(self, held):
-        """Takes (pairs of one size, one of another size that came after or None)."""
-        batch = [held or self._waiting.get()]
+        """Takes (pairs of one size, one of another that came after or None)."""
+        first = held or self._waiting.get()
+        if first is None:
+            return [], None
+        batch, end = [first], time.monotonic() + _PATIENCE
         while len(batch) < self._batch:
             try:
-                more = self._waiting.get(timeout=_PATIENCE)
+                more = self._waiting.get(timeout=max(0, end - time.monotonic()))
             except queue.Empty:
                 break
-            if more[0].shape != batch[0][0].shape:
+            if more is None:
+                # The end, for a lane: after this batch, and maybe another's.
+                self._waiting.put(None)
+                break
+            if more[0].shape != first[0].shape:
                 return batch, more
             batch.append(more)
         return batch, None
@@ -230,15 +269,24 @@ class Stopped(Exception):
     """Flow was asked for of an engine that was stopped."""
 
 
-def _told(error, device, batch):
+# What the frameworks' errors say when memory is short.
+_MEMORY = ("out of memory", "resource_exhausted", "resource exhausted", "oom")
+
+
+def _told(error, device):
     """An error of a framework, in words."""
-    if isinstance(error, Stopped):
+    if isinstance(error, Stopped | DeviceError):
         return error
-    lines = str(error).strip().splitlines() or [""]
-    advice = " Less memory is taken with a smaller --flow-batch." if batch > 1 else ""
-    return DeviceError(
-        f"TV-L1 on {device} failed with {type(error).__name__}: {lines[0]}.{advice}"
+    text = str(error).strip()
+    advice = ""
+    if isinstance(error, MemoryError) or any(m in text.lower() for m in _MEMORY):
+        advice = "; smaller batches (extract --flow-batch) take less memory"
+    first = text.splitlines()[0] if text else "no reason given"
+    told = DeviceError(
+        f"TV-L1 on {device} failed with {type(error).__name__}: {first}{advice}"
     )
+    told.__cause__ = error
+    return told
 
 
 def compiled(function):

@@ -258,8 +258,8 @@ def _run(request, sources, aside):
     workers = request.workers or joblib.cpu_count()
     if request.settings.on_device:
         # Ready before the progress of the videos is shown.
-        device = _device(request.settings, workers)
-        return _in_threads(jobs, device, workers)
+        engine = _engine(request.settings, workers)
+        return _in_threads(jobs, engine, workers)
     # Cores that have no video of their own help with another's pairs.
     processes = min(workers, len(jobs))
     return _in_processes(jobs, processes, workers // processes)
@@ -285,35 +285,35 @@ def _on_cluster(jobs, address):
         yield from stack.enter_context(contextlib.closing(results))
 
 
-def _in_threads(jobs, device, workers):
+def _in_threads(jobs, engine, workers):
     """Videos in threads of this process, which has the devices."""
     sharing = min(workers, len(jobs))
-    with concurrent.futures.ThreadPoolExecutor(sharing) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(sharing)
+    try:
         waiting = [
             pool.submit(extraction_job.run, *job, workers, sharing, False)
             for job in jobs
         ]
-        try:
-            for done in concurrent.futures.as_completed(waiting):
-                yield done.result()
-        finally:
-            # What is under way ends at its next pair.
-            device.stop()
-            pool.shutdown(cancel_futures=True)
+        for done in concurrent.futures.as_completed(waiting):
+            yield done.result()
+    finally:
+        # What is under way ends at its next pair, and nothing else begins.
+        engine.stop()
+        pool.shutdown(cancel_futures=True)
+        engine.close()
 
 
-def _device(settings, cores):
-    """Loads Keras and compiles, which takes seconds; returns flow_device."""
+def _engine(settings, cores):
+    """Loads Keras and compiles, which takes seconds; returns the engine."""
     with console.quiet_frameworks():
         from tsn_keras.data import flow_device
 
         flow_device.leave_cores_to_lanes()
-        kind = flow_device.kind(settings.device)
         engine = flow_device.of(settings, cores)
-    console.say(f"flow by Keras on {kind}: compiling")
+    console.say(f"flow by Keras on {flow_device.kind(settings.device)}: compiling")
     with console.quiet_frameworks():
         engine.warm_up(*reversed(settings.size))
-    return flow_device
+    return engine
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The record beside a video's files: how they were made, and that they are whole.
 
-`extract.json` in the frame folder. Nothing in it tells the time or the
-machine: the same video gives the same bytes.
+`extract.json` in the frame folder. Nothing in it tells the time: the same video
+gives the same bytes, flow by Keras on the same kind of device.
 """
 
 import dataclasses

@@ -44,7 +44,7 @@ def watch(source, request, window):
             number, frames = newest
             for modality, scored in windows.items():
                 snippet = clip.snippet_of_frames(
-                    frames, model.preprocess[modality], request.settings, threads
+                    frames, model.preprocess[modality], model.settings, threads
                 )
                 scored.append(model.score(modality, snippet[None])[0])
             looks += 1

@@ -10,7 +10,7 @@ import joblib
 import tqdm
 
 from tsn_keras import config
-from tsn_keras.data import extractor, storage, videos
+from tsn_keras.data import extractor, flow, storage, videos
 from tsn_keras.engine import console, report
 
 CAMERA = "camera:"
@@ -67,25 +67,14 @@ def _predictor(request):
     with console.quiet_frameworks():
         storage.prepare(request.weights)
         from tsn_keras.engine import predictor
-    threads = request.workers or joblib.cpu_count()
-    made = predictor.Predictor(
+    return predictor.Predictor(
         request.weights,
         request.settings,
         predictor.FAST if request.fast else predictor.TEST,
         classes=request.classes,
         precision=request.precision,
-        threads=threads,
+        threads=request.workers or joblib.cpu_count(),
     )
-    if request.settings.on_device:
-        if "flow" not in made.weights:
-            raise console.UsageError("--flow-device is for weights of flow")
-        with console.quiet_frameworks():
-            from tsn_keras.data import flow_device
-
-            flow_device.of(request.settings, threads).warm_up(
-                *made.preprocess["flow"].frame_size
-            )
-    return made
 
 
 def _check_plot(plot, many):
@@ -133,6 +122,8 @@ def _many(sources, predictor, request):
         for source in bar:
             try:
                 found = predictor.predict(source.path)
+            except flow.DeviceError:
+                raise  # every other video would fail as well
             except (config.InputError, OSError, cv2.error, MemoryError) as error:
                 failed[source.id] = str(error)
                 line = {"video": str(source.path), "error": str(error)}

@@ -77,9 +77,10 @@ class Predictor:
         classes: data set or file that names the classes, or None.
         precision: "float32" or "bfloat16".
         batch: snippets in a batch.
-        threads: pairs of frames whose flow is computed at once.
+        threads: cores that compute flow.
 
     Attributes:
+        settings: as given, with a batch of what `protocol` looks at.
         classes: names of the classes.
         weights: {modality: float}, how the streams are added; their sum is 1.
 
@@ -98,7 +99,7 @@ class Predictor:
         batch=5,
         threads=1,
     ):
-        self._settings, self._threads, self.protocol = settings, threads, protocol
+        self.settings, self._threads, self.protocol = settings, threads, protocol
         self._batch = batch
         opened = {}
         for weights in map(loading.find, names):
@@ -131,6 +132,25 @@ class Predictor:
             for modality, weights in opened.items()
         }
 
+        if settings.on_device:
+            self._prepare_device()
+
+    def _prepare_device(self):
+        """Compiles for flow, which takes seconds."""
+        if "flow" not in self.weights:
+            raise console.UsageError("--flow-device is for weights of flow")
+        rule = self.preprocess["flow"]
+        with console.quiet_frameworks():
+            from tsn_keras.data import flow_device
+
+            kind = flow_device.kind(self.settings.device)
+            wanted = self.protocol.snippets * rule.snippet_length
+            # A GPU computes a whole batch for few pairs too.
+            batch = min(wanted, flow_device.BATCHES[kind])
+            self.settings = dataclasses.replace(self.settings, batch=batch)
+            engine = flow_device.of(self.settings, self._threads)
+            engine.warm_up(*rule.frame_size)
+
     def predict(self, path, key_frames=False, progress=None):
         """Scores a video.
 
@@ -147,7 +167,7 @@ class Predictor:
             OSError: it cannot be read.
         """
         damage = []
-        keep = self._settings.damaged == "keep"
+        keep = self.settings.damaged == "keep"
         files = clip.count_files(
             path, on_damage=damage.append if keep else None, threads=self._threads
         )
@@ -172,7 +192,7 @@ class Predictor:
         ticks, order = plan[first]
         pictures = []
         if key_frames:
-            pictures = clip.key_frames(path, ticks.tolist(), _THUMBNAIL, self._settings)
+            pictures = clip.key_frames(path, ticks.tolist(), _THUMBNAIL, self.settings)
         return Prediction(
             files=files,
             damage=damage[0] if damage else None,
@@ -186,7 +206,7 @@ class Predictor:
         found = []
         rule = self.preprocess[modality]
         for _, snippet in clip.snippets(
-            path, ticks, files, rule, self._settings, self._threads
+            path, ticks, files, rule, self.settings, self._threads
         ):
             found.append(snippet)
             if len(found) == self._batch:
