@@ -101,7 +101,7 @@ class Solver:
             # What of (2) does not change with u.
             constant=image - across * right - along * down - previous,
         )
-        # (7), as sums over the pixels.
+        # (7), as a sum over the pixels.
         bound = self.epsilon**2 * grid.pixels
 
         def more(limit):
@@ -140,21 +140,24 @@ class Solver:
         step = self.tau / self.theta * active
         framed = right, down
         before = right, down = grid.at(right), grid.at(down)
+        # (2), whose part without u is known.
         rho = data.constant + data.across * right + data.along * down
-        # The three cases of (4) are one number within two bounds.
+        # (4): its three cases are one number within two bounds.
         amount = ops.minimum(ops.maximum(-rho * data.inverse, -limit), limit)
+        # (5), v = u + amount * slope.
         flow = (
             right + amount * data.across + theta * grid.divergence(p11, p12),
             down + amount * data.along + theta * grid.divergence(p21, p22),
         )
-        # One sum, not one of each component: on processors sums are what a
-        # turn takes longest for.
+        # (7), as a sum. One, not one of each component: on processors sums are
+        # what a turn takes longest for.
         change = ops.sum(
             ops.square(flow[0] - before[0]) + ops.square(flow[1] - before[1]), axis=1
         )
         framed = [grid.put(f, u) for f, u in zip(framed, flow, strict=True)]
         duals = []
         for u, dual in zip(framed, ((p11, p12), (p21, p22)), strict=True):
+            # (6)
             slopes = grid.gradient(u)
             norm = 1 / (1 + step * ops.sqrt(sum(ops.square(s) for s in slopes)))
             duals += [
