@@ -21,7 +21,7 @@ import keras
 import machine
 import numpy as np
 
-from tsn_keras.data import flow, flow_device, tvl1
+from tsn_keras.data import devices, flow, tvl1
 
 NOISE = 1e-3  # grey levels
 
@@ -51,7 +51,7 @@ def opencv_with_noise(parameters, greys, seed):
 
 
 def ours(parameters, greys, workers, **options):
-    compute = flow_device.compiled(
+    compute = devices.compiled(
         functools.partial(tvl1.tvl1, **parameters.keywords(), **options)
     )
 

@@ -18,7 +18,7 @@ import machine
 import motion
 import numpy as np
 
-from tsn_keras.data import flow, flow_device, tvl1
+from tsn_keras.data import devices, flow, tvl1
 
 SIZE = (340, 256)
 
@@ -34,7 +34,7 @@ def parse_args():
 
 
 def ours(parameters, **options):
-    compute = flow_device.compiled(
+    compute = devices.compiled(
         functools.partial(tvl1.tvl1, **parameters.keywords(), **options)
     )
 

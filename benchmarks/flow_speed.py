@@ -77,17 +77,17 @@ def _rate(pairs, threads, compute):
 
 
 def ours(args, pairs):
-    from tsn_keras.data import extractor, flow_device
+    from tsn_keras.data import devices, extractor, flow_device
 
-    flow_device.leave_cores_to_lanes()
+    devices.leave_cores_to_lanes()
     settings = extractor.Settings(
         parameters=args.parameters, device=args.device, batch=args.batch
     )
     engine = flow_device.of(settings, os.cpu_count())
     engine.warm_up(*pairs[0].shape[1:])
     report = {
-        **flow_device.versions(args.device),
-        "batch": args.batch or flow_device.BATCHES[flow_device.kind(args.device)],
+        **devices.versions(args.device),
+        "batch": args.batch or flow_device.BATCHES[devices.kind(args.device)],
     }
     return _rate(pairs, engine.pairs, engine), report
 
@@ -121,10 +121,10 @@ def turn(args, pairs):
     """Milliseconds of a turn for a pair, and of its memory traffic alone."""
     import keras
 
-    from tsn_keras.data import flow, flow_device, tvl1
+    from tsn_keras.data import devices, flow, flow_device, tvl1
 
-    flow_device.leave_cores_to_lanes()
-    kind = flow_device.kind(args.device)
+    devices.leave_cores_to_lanes()
+    kind = devices.kind(args.device)
     batch = args.batch or flow_device.BATCHES[kind]
     height, width = pairs[0].shape[1:]
     some = np.stack([pairs[k % len(pairs)] for k in range(batch)])
@@ -134,7 +134,7 @@ def turn(args, pairs):
     }
 
     def solve(count):
-        compute = flow_device.compiled(
+        compute = devices.compiled(
             functools.partial(tvl1.tvl1, **{**keywords, "iterations": count})
         )
         images = [keras.ops.convert_to_tensor(some[:, k]) for k in (0, 1)]
@@ -152,7 +152,7 @@ def turn(args, pairs):
                 (0, one),
             )[1]
 
-        compute = flow_device.compiled(add)
+        compute = devices.compiled(add)
         return _seconds(lambda: keras.ops.convert_to_numpy(compute(*arrays)[:1]))
 
     def measure():

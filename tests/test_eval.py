@@ -133,6 +133,7 @@ def test_scores_and_figures(case, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_rgb_difference(case):
     """The third modality, and its fusion with the first."""
     root, argv = case
@@ -285,6 +286,7 @@ def test_scores_of_other_weights_are_not_mixed(case):
         eval.main(rgb_only(argv))
 
 
+@pytest.mark.slow
 def test_bfloat16_is_near(case):
     root, argv = case
     eval.main(rgb_only(argv))

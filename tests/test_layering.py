@@ -42,10 +42,8 @@ ALLOWED = {
     "data.bicubic": ("keras numpy", ""),
     "data.tvl1_solver": ("keras numpy", "data.bicubic data.median"),
     "data.tvl1": ("keras numpy", "data.tvl1_solver"),
-    "data.flow_device": (
-        "jax keras numpy tensorflow torch",
-        "data.flow data.tvl1",
-    ),
+    "data.devices": ("jax keras tensorflow torch", "data.flow"),
+    "data.flow_device": ("keras numpy", "data.devices data.flow data.tvl1"),
     "data.extractor": (
         "cv2",
         "config data.camera data.flow data.flow_device data.flow_pairs data.frames "
@@ -141,7 +139,7 @@ ALLOWED = {
     "engine.score_conversion": ("", "engine.console engine.npz engine.scores"),
     "engine.extraction_record": (
         "av cv2",
-        "config data.flow data.flow_device data.images",
+        "config data.devices data.flow data.images",
     ),
     "engine.extraction_job": (
         "cv2",
@@ -149,13 +147,14 @@ ALLOWED = {
     ),
     "engine.extraction": (
         "distributed joblib",
-        "data.extractor data.flow_device data.frames data.videos engine.console "
-        "engine.extraction_job engine.extraction_record engine.progress",
+        "data.devices data.extractor data.flow_device data.frames data.videos "
+        "engine.console engine.extraction_job engine.extraction_record engine.progress",
     ),
     "engine.class_names": ("", "config data.annotations data.demo models.presets"),
     "engine.predictor": (
         "numpy",
-        "config checkpoints.loading data.clip data.flow_device data.sampling "
+        "config checkpoints.loading data.clip data.devices data.flow_device "
+        "data.sampling "
         "engine.class_names engine.console engine.inference engine.metrics "
         "engine.scores models.presets",
     ),

@@ -354,6 +354,7 @@ def start_workers(data, out, *more):
     ]
 
 
+@pytest.mark.slow
 def test_two_machines_are_one(data, tmp_path):
     """With the live batch norm frozen and nothing dropped; stopped half-way."""
     same = ["--set", 'model.batch_norm="none"', "--set", "model.dropout=0.0"]
@@ -399,9 +400,8 @@ def test_one_of_two_machines_is_stopped(data, tmp_path):
     assert (tmp_path / "run" / training_run.CHECKPOINT).exists()
 
 
-@pytest.mark.parametrize(
-    "precision", [pytest.param("bfloat16", marks=pytest.mark.slow), "float16"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_mixed_precision(data, undisturbed, tmp_path, precision):
     """Weights stay float32, and losses near those of float32."""
     out = tmp_path / precision

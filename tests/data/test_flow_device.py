@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tsn_keras.data import extractor, flow, flow_device, tvl1
+from tsn_keras.data import devices, extractor, flow, flow_device, tvl1
 
 SIZES = ((20, 24), (18, 30))
 
@@ -42,7 +42,7 @@ def test_each_gets_its_own_flow(engine):
         of_size = [p for p in pairs(11) if p[0].shape == size]
         images = [np.stack(batch) for batch in zip(*of_size, strict=True)]
         expected[size] = flow.PARAMETERS["original"].keywords()
-        compute = flow_device.compiled(
+        compute = devices.compiled(
             lambda a, b, k=expected[size]: tvl1.tvl1(a, b, pairs_at_once=1, **k)
         )
         expected[size] = iter(keras.ops.convert_to_numpy(compute(*images)))
@@ -112,7 +112,7 @@ def test_closed_while_pairs_wait():
 
 def test_a_device_that_is_not_there(monkeypatch):
     """Nobody waits for it for ever."""
-    monkeypatch.setattr(flow_device, "_gpus", lambda: ["gpu:7"])
+    monkeypatch.setattr(devices, "gpus", lambda: ["gpu:7"])
     monkeypatch.setattr(
         flow_device.keras, "device", lambda name: (_ for _ in ()).throw(OSError(name))
     )
@@ -169,9 +169,9 @@ def test_a_device_that_fails_says_so(engine, error, text):
 
 
 def test_gpus_are_preferred_and_asked_for(monkeypatch):
-    assert flow_device.kind("auto") == flow_device.kind("cpu") == "cpu"
+    assert devices.kind("auto") == devices.kind("cpu") == "cpu"
     with pytest.raises(flow.DeviceError, match="Keras sees no GPU with tensorflow"):
-        flow_device.kind("gpu")
-    monkeypatch.setattr(flow_device, "_gpus", lambda: ["gpu:0"])
-    assert flow_device.kind("auto") == flow_device.kind("gpu") == "gpu"
-    assert flow_device.kind("cpu") == "cpu"
+        devices.kind("gpu")
+    monkeypatch.setattr(devices, "gpus", lambda: ["gpu:0"])
+    assert devices.kind("auto") == devices.kind("gpu") == "gpu"
+    assert devices.kind("cpu") == "cpu"

@@ -61,7 +61,8 @@ def trained(trainer):
 
 
 @pytest.mark.parametrize(
-    "modality", ["rgb", pytest.param("flow", marks=pytest.mark.slow), "rgbdiff"]
+    "modality",
+    ["rgb", *(pytest.param(m, marks=pytest.mark.slow) for m in ("flow", "rgbdiff"))],
 )
 def test_it_learns(modality):
     """A batch is known by heart after a few updates."""
@@ -270,6 +271,7 @@ def test_four_replicas_are_two(tmp_path):
     assert_near(replicas(2, "none", tmp_path)[0], replicas(4, "none", tmp_path)[0])
 
 
+@pytest.mark.slow
 def test_replicas_normalise_each_by_its_own_batch(tmp_path):
     """As the original's processes do: two replicas are two parts of a device."""
     two, _ = replicas(2, "first", tmp_path)

@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 
-from tsn_keras.data import flow, flow_device, tvl1
+from tsn_keras.data import devices, flow, tvl1
 
 sys.path.append(str(pathlib.Path(__file__).parents[2] / "benchmarks"))
 
@@ -36,9 +36,7 @@ def main(out):
     batches = [keras.ops.convert_to_tensor(batch) for batch in images()]
     found = {
         name: keras.ops.convert_to_numpy(
-            flow_device.compiled(lambda a, b, k=keywords: tvl1.tvl1(a, b, **k))(
-                *batches
-            )
+            devices.compiled(lambda a, b, k=keywords: tvl1.tvl1(a, b, **k))(*batches)
         )
         for name, keywords in SETS.items()
     }

@@ -8,17 +8,15 @@ video's files to be written.
 
 import atexit
 import concurrent.futures
-import contextlib
 import functools
 import queue
-import sys
 import threading
 import time
 
 import keras
 import numpy as np
 
-from tsn_keras.data import tvl1
+from tsn_keras.data import devices, tvl1
 from tsn_keras.data.flow import PARAMETERS, DeviceError
 
 # Pairs that are computed at once. A processor's caches hold one pair; a GPU
@@ -27,50 +25,6 @@ BATCHES = {"cpu": 1, "gpu": 64}
 
 # Seconds that pairs wait for their batch to be full.
 _PATIENCE = 0.05
-
-
-def kind(device):
-    """What "auto" stands for on this machine.
-
-    Args:
-        device: "auto", "cpu" or "gpu".
-
-    Returns:
-        "cpu" or "gpu".
-
-    Raises:
-        DeviceError: "gpu", and there is none.
-    """
-    gpus = _gpus() if device != "cpu" else []
-    if device == "gpu" and not gpus:
-        raise DeviceError(
-            f"Keras sees no GPU with {keras.backend.backend()}: install that with "
-            f"support for GPUs, choose another by KERAS_BACKEND, or compute flow on "
-            f"the processor"
-        )
-    return "gpu" if gpus else "cpu"
-
-
-def _gpus():
-    backend = keras.backend.backend()
-    if backend == "torch":
-        import torch
-
-        return [f"gpu:{k}" for k in range(torch.cuda.device_count())]
-    try:
-        return [name.lower() for name in keras.distribution.list_devices("gpu")]
-    except RuntimeError:  # JAX's answer where there are none
-        return []
-
-
-def versions(device):
-    """Versions of what computes flow, and on what."""
-    backend = keras.backend.backend()
-    return {
-        "keras": keras.__version__,
-        backend: sys.modules[backend].__version__,
-        "flow_device": kind(device),
-    }
 
 
 _ENGINES = {}
@@ -91,9 +45,9 @@ def of(settings, cores=1):
         Engine.
 
     Raises:
-        DeviceError: see `kind`.
+        DeviceError: see `devices.kind`.
     """
-    key = (settings.parameters, kind(settings.device), settings.batch, cores)
+    key = (settings.parameters, devices.kind(settings.device), settings.batch, cores)
     with _MAKING:
         if key not in _ENGINES:
             _ENGINES[key] = Engine(*key)
@@ -105,24 +59,6 @@ def _close_all():
     # A thread inside a framework takes the process down if it ends before it.
     for engine in list(_ENGINES.values()):
         engine.close()
-
-
-def leave_cores_to_lanes():
-    """Keeps a framework from spreading one pair's flow over the cores.
-
-    Lanes do that, a fifth faster. For processes that compute nothing else; where
-    TensorFlow has begun to compute already it stays as it is.
-    """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with contextlib.suppress(RuntimeError):
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-    elif backend == "torch":
-        import torch
-
-        torch.set_num_threads(1)
 
 
 class Engine:
@@ -141,10 +77,10 @@ class Engine:
 
     def __init__(self, parameters, kind, batch=None, lanes=1):
         self._batch = batch or BATCHES[kind]
-        devices = _gpus() if kind == "gpu" else ["cpu:0"] * lanes
+        names = devices.gpus() if kind == "gpu" else ["cpu:0"] * lanes
         # While a batch is computed the next one gathers.
-        self.pairs = 2 * self._batch * len(devices)
-        self._compute = compiled(
+        self.pairs = 2 * self._batch * len(names)
+        self._compute = devices.compiled(
             functools.partial(tvl1.tvl1, **PARAMETERS[parameters].keywords())
         )
         self._compiling = threading.Lock()
@@ -153,7 +89,7 @@ class Engine:
         self._end = None  # the error that everybody gets once there is one
         self._lanes = [
             threading.Thread(target=self._lane, args=(device,), daemon=True)
-            for device in devices
+            for device in names
         ]
         for lane in self._lanes:
             lane.start()
@@ -287,19 +223,3 @@ def _told(error, device):
     )
     told.__cause__ = error
     return told
-
-
-def compiled(function):
-    """Compiles a function of tensors with the backend's compiler."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function, jit_compile=True, autograph=False)
-    if backend == "jax":
-        import jax
-
-        return jax.jit(function)
-    # PyTorch's compiler cuts a program at every loop whose end depends on data,
-    # and these are all of it: it runs operation by operation.
-    return function

@@ -8,7 +8,7 @@ I1 the flow u = (u1, u2) is sought that makes
 
 (1)  E(u) = sum of lambda |rho(u)| + |grad u1| + |grad u2|
 
-small (Zach section 2.2), where
+small, where
 
 (2)  rho(u) = I1(x + u0) + <grad I1(x + u0), u - u0> - I0(x)
 
@@ -17,15 +17,15 @@ A second field v and theta part the two terms:
 
 (3)  E(u, v) = sum of lambda |rho(v)| + |u - v|^2 / (2 theta) + |grad u1| + |grad u2|
 
-which is made smaller in turns. In v, pixel by pixel (Zach proposition 3), with
+which is made smaller in turns. In v, pixel by pixel (the thresholding step), with
 g = |grad I1(x + u0)|^2:
 
 (4)  v = u + grad I1(x + u0) * {  lambda theta   where rho(u) < -lambda theta g
                                { -lambda theta   where rho(u) >  lambda theta g
                                { -rho(u) / g     elsewhere
 
-In u, through dual variables p1, p2 (Zach proposition 1, after Chambolle 2004),
-of which one step a turn is taken:
+In u, through dual variables p1, p2 (Chambolle 2004), of which one step a turn is
+taken:
 
 (5)  u_d = v_d + theta div p_d
 (6)  p_d = (p_d + tau/theta grad u_d) / (1 + tau/theta |grad u_d|)      d = 1, 2
@@ -34,8 +34,12 @@ of which one step a turn is taken:
      most epsilon^2, or at their largest number.
 
 grad u is made of forward differences, zero at the far border, div p of backward
-ones (IPOL section 3), grad I1 of central ones over repeated border pixels. All
-this is done at each scale of a pyramid, the coarsest first, `warps` times.
+ones, grad I1 of central ones over repeated border pixels. All this is done at each
+scale of a pyramid, the coarsest first, `warps` times.
+
+Unlike the papers, and like OpenCV's class, I1 and its gradient are read at
+positions rounded to 1/32 pixel, with a = -0.75 in the cubic kernel and zero
+outside: see `subpixels`.
 """
 
 import numpy as np

@@ -306,11 +306,11 @@ def _in_threads(jobs, engine, workers):
 def _engine(settings, cores):
     """Loads Keras and compiles, which takes seconds; returns the engine."""
     with console.quiet_frameworks():
-        from tsn_keras.data import flow_device
+        from tsn_keras.data import devices, flow_device
 
-        flow_device.leave_cores_to_lanes()
+        devices.leave_cores_to_lanes()
         engine = flow_device.of(settings, cores)
-    console.say(f"flow by Keras on {flow_device.kind(settings.device)}: compiling")
+    console.say(f"flow by Keras on {devices.kind(settings.device)}: compiling")
     with console.quiet_frameworks():
         engine.warm_up(*reversed(settings.size))
     return engine

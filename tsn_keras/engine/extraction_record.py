@@ -54,9 +54,9 @@ def versions(settings):
     }
     if settings.on_device:
         # Loaded already by then.
-        from tsn_keras.data import flow_device
+        from tsn_keras.data import devices
 
-        values |= flow_device.versions(settings.device)
+        values |= devices.versions(settings.device)
     return values
 
 

@@ -141,9 +141,9 @@ class Predictor:
             raise console.UsageError("--flow-device is for weights of flow")
         rule = self.preprocess["flow"]
         with console.quiet_frameworks():
-            from tsn_keras.data import flow_device
+            from tsn_keras.data import devices, flow_device
 
-            kind = flow_device.kind(self.settings.device)
+            kind = devices.kind(self.settings.device)
             wanted = self.protocol.snippets * rule.snippet_length
             # A GPU computes a whole batch for few pairs too.
             batch = min(wanted, flow_device.BATCHES[kind])
