@@ -11,17 +11,16 @@ determines the flow at all.
 
 import argparse
 import concurrent.futures
-import functools
 import pathlib
 
 import cv2
 import frame_pairs
 import joblib
-import keras
+import keras_flow
 import machine
 import numpy as np
 
-from tsn_keras.data import devices, flow, tvl1
+from tsn_keras.data import flow
 
 NOISE = 1e-3  # grey levels
 
@@ -51,17 +50,10 @@ def opencv_with_noise(parameters, greys, seed):
 
 
 def ours(parameters, greys, workers, **options):
-    compute = devices.compiled(
-        functools.partial(tvl1.tvl1, **parameters.keywords(), **options)
-    )
-
-    def one(pair):
-        images = (keras.ops.convert_to_tensor(image[None]) for image in pair)
-        return keras.ops.convert_to_numpy(compute(*images))[0]
-
-    one(greys[0])
+    compute = keras_flow.ours(parameters, **options)
+    compute(*greys[0])
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(one, greys))
+        return list(pool.map(lambda pair: compute(*pair), greys))
 
 
 def row(found, expected):

@@ -10,15 +10,14 @@ rounded to 32nds of a pixel as cv2.remap rounds them.
 """
 
 import argparse
-import functools
 
 import cv2
-import keras
+import keras_flow
 import machine
 import motion
 import numpy as np
 
-from tsn_keras.data import devices, flow, tvl1
+from tsn_keras.data import flow
 
 SIZE = (340, 256)
 
@@ -33,22 +32,9 @@ def parse_args():
     return parser.parse_args()
 
 
-def ours(parameters, **options):
-    compute = devices.compiled(
-        functools.partial(tvl1.tvl1, **parameters.keywords(), **options)
-    )
-
-    def one(pair):
-        images = (pair.previous[None], pair.following[None])
-        images = map(keras.ops.convert_to_tensor, images)
-        return keras.ops.convert_to_numpy(compute(*images))[0]
-
-    return one
-
-
-def opencv(parameters):
-    compute = flow.tvl1(parameters)
-    return lambda pair: compute(pair.previous, pair.following)
+def mean_error(compute, pairs):
+    errors = [p.error(compute(p.previous, p.following)) for p in pairs]
+    return round(float(np.mean(errors)), 4)
 
 
 def main():
@@ -57,15 +43,14 @@ def main():
     rows = []
     for name, parameters in flow.PARAMETERS.items():
         contenders = {
-            "opencv": opencv(parameters),
-            "ours": ours(parameters),
-            "ours_exact_positions": ours(parameters, subpixels=None),
+            "opencv": flow.tvl1(parameters),
+            "ours": keras_flow.ours(parameters),
+            "ours_exact_positions": keras_flow.ours(parameters, subpixels=None),
         }
         for label, make in motion.MOTIONS.items():
             pairs = [make(SIZE, seed) for seed in range(args.seeds)]
             errors = {
-                what: round(float(np.mean([p.error(compute(p)) for p in pairs])), 4)
-                for what, compute in contenders.items()
+                what: mean_error(compute, pairs) for what, compute in contenders.items()
             }
             of = {"parameters": name, "motion": label, "seeds": args.seeds}
             rows.append({**machine.facts(), **of, **errors})

@@ -154,9 +154,8 @@ ALLOWED = {
     "engine.predictor": (
         "numpy",
         "config checkpoints.loading data.clip data.devices data.flow_device "
-        "data.sampling "
-        "engine.class_names engine.console engine.inference engine.metrics "
-        "engine.scores models.presets",
+        "data.sampling engine.class_names engine.console engine.inference "
+        "engine.metrics engine.scores models.presets",
     ),
     "engine.picture": (
         "jinja2 matplotlib numpy",

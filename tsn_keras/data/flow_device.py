@@ -26,7 +26,6 @@ BATCHES = {"cpu": 1, "gpu": 64}
 # Seconds that pairs wait for their batch to be full.
 _PATIENCE = 0.05
 
-
 _ENGINES = {}
 _MAKING = threading.Lock()
 

@@ -262,11 +262,10 @@ def _run(request, sources, aside):
         return _in_threads(jobs, engine, workers)
     # Cores that have no video of their own help with another's pairs.
     processes = min(workers, len(jobs))
-    return _in_processes(jobs, processes, workers // processes)
+    return _in_processes(jobs, processes, workers // processes, 1, processes > 1)
 
 
-def _in_processes(jobs, processes, cores, sharing=1, child=None):
-    child = processes > 1 if child is None else child
+def _in_processes(jobs, processes, cores, sharing, child):
     # One video a task: they take seconds, and each is reported when done.
     parallel = joblib.Parallel(processes, return_as="generator_unordered", batch_size=1)
     return parallel(

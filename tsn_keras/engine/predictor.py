@@ -131,7 +131,6 @@ class Predictor:
             )
             for modality, weights in opened.items()
         }
-
         if settings.on_device:
             self._prepare_device()
 
