@@ -18,8 +18,6 @@ import machine
 import numpy as np
 import turns
 
-CROPS = 10
-
 
 def parse_args():
     parser = argparse.ArgumentParser(
@@ -34,39 +32,46 @@ def parse_args():
 
 
 def _prepare(modality):
-    from tsn_keras.engine import console
+    from tsn_keras.common import console
 
     with console.quiet_frameworks():
         import tensorflow  # noqa: F401 - loaded here with the command's settings
     import peers
 
-    from tsn_keras import config
     from tsn_keras.models.bn_inception import BNInception
+    from tsn_keras.protocols.caffe import CAFFE
+    from tsn_keras.protocols.modalities import MODALITIES
+    from tsn_keras.protocols.records import Stream
 
-    rule = config.PREPROCESS[modality]
-    model = BNInception((224, 224, rule.channels))
+    stream = Stream(MODALITIES[modality], CAFFE)
+    model = BNInception(stream.input_shape)
     peers.random_weights(model)
-    return rule, model
+    return stream, model
 
 
-def evaluation(modality, folders, counts, batch):
+def evaluation(modality, folders, batch):
     """Files to scores; measures images a second."""
-    rule, model = _prepare(modality)
-    from tsn_keras.data import frames, pipeline
-    from tsn_keras.engine import inference
+    stream, model = _prepare(modality)
+    from tsn_keras.checkpoints import loading
+    from tsn_keras.evaluation import inference
+    from tsn_keras.pipeline import distribution, snippets
 
-    distribution = inference.strategy()
-    scorer = inference.scorer(lambda: model, rule)
-    step = inference.stepper(scorer, distribution)
-    snippets = pipeline.plan(dict(enumerate(counts)), rule.snippet_length, 25)
-    prefixes = frames.Prefixes().of(modality)
-    dataset = pipeline.for_test(folders, snippets, rule, prefixes, batch)
+    view = stream.protocol.test
+    devices = distribution.of_this_machine()
+    with tempfile.TemporaryDirectory() as folder, devices.scope():
+        path = pathlib.Path(folder, "random.weights.h5")
+        model.save_weights(path)
+        del model  # An evaluation has the weights from the file alone.
+        scorer = inference.scorer(loading.find(path), view)
+    step = inference.stepper(scorer, devices)
+    plan = snippets.plan(folders, stream, view)
+    dataset = snippets.for_test(folders, plan, stream, batch)
 
     def measure():
         start = time.perf_counter()
-        done = sum(len(t) for _, t, _ in inference.run(step, dataset, distribution))
-        assert done == len(snippets.tick)
-        speed = CROPS * done / (time.perf_counter() - start)
+        done = sum(len(t) for _, t, _ in inference.run(step, dataset, devices))
+        assert done == len(plan.tick)
+        speed = view.crops.count * done / (time.perf_counter() - start)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         return speed, peak
 
@@ -76,20 +81,20 @@ def evaluation(modality, folders, counts, batch):
 
 def forward(modality, images, batch):
     """Crops in memory to scores; measures images a second."""
-    rule, model = _prepare(modality)
+    stream, model = _prepare(modality)
     import tensorflow as tf
 
-    from tsn_keras.engine import inference
+    from tsn_keras.evaluation import inference
 
-    side = rule.crop_size
-    step = tf.function(inference.network(lambda: model))
+    step = tf.function(inference.network(model))
     random = np.random.default_rng(0)
-    crops = random.integers(-128, 128, (CROPS * batch, side, side, rule.channels))
+    size = stream.protocol.test.crops.count * batch
+    crops = random.integers(-128, 128, (size, *stream.input_shape))
     crops = tf.constant(crops, tf.float32)
 
     def measure():
         start = time.perf_counter()
-        for _ in range(images // (CROPS * batch)):
+        for _ in range(images // size):
             step(crops).numpy()
         return images / (time.perf_counter() - start), 0
 
@@ -100,21 +105,21 @@ def forward(modality, images, batch):
 
 def main():
     args = parse_args()
-    from tsn_keras.data import demo, frames
+    from tsn_keras.datasets import demo, selection
+    from tsn_keras.protocols.caffe import CAFFE
 
     rows = []
     with tempfile.TemporaryDirectory() as root:
-        videos = [v for v in demo.split().test if not v.id.endswith("03")]
+        split = demo.split()
+        videos = tuple(v for v in split.test if not v.id.endswith("03"))
         videos = videos[: args.videos]
         demo.prepare(root, videos)
-        folders = [str(frames.locate(root, video)) for video in videos]
-        counts = [frames.count(pathlib.Path(f), ["img_"]) for f in folders]
+        found = selection.VideoSet("demo", 1, root, videos, split.classes)
+        folders = selection.select(found, ("img_",)).folders
         for modality in args.modality:
-            images = 25 * CROPS * len(videos)
+            images = CAFFE.test.snippets * CAFFE.test.crops.count * len(videos)
             contenders = {
-                "whole": turns.Contender(
-                    evaluation, modality, folders, counts, args.batch
-                ),
+                "whole": turns.Contender(evaluation, modality, folders, args.batch),
                 "network": turns.Contender(forward, modality, images, args.batch),
             }
             found = turns.rounds(contenders, args.rounds)

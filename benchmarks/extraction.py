@@ -48,12 +48,13 @@ def prepare(args, folder):
     import av
     import cv2
 
-    from tsn_keras.data import demo, video, videos
+    from tsn_keras.datasets import demo
+    from tsn_keras.video import decode, sources
 
     if args.videos:
-        sources = videos.find(args.videos)
-        step = max(1, len(sources) // args.count)
-        clips = [list(video.frames(s.path)) for s in sources[::step][: args.count]]
+        found = sources.find(args.videos)
+        step = max(1, len(found) // args.count)
+        clips = [list(decode.frames(s.path)) for s in found[::step][: args.count]]
     else:
         names = [v.id for v in demo.split().test if not v.id.endswith("03")]
         clips = [
@@ -76,9 +77,9 @@ def prepare(args, folder):
 
 
 def decode_ours(paths):
-    from tsn_keras.data import video
+    from tsn_keras.video import decode
 
-    return _rate(lambda: sum(1 for p in paths for _ in video.frames(p))), None
+    return _rate(lambda: sum(1 for p in paths for _ in decode.frames(p))), None
 
 
 def decode_opencv(paths):
@@ -108,13 +109,14 @@ def _rate(work, least=1.0):
 
 
 def flow_ours(paths):
-    from tsn_keras.data import extractor
+    from tsn_keras.extraction import extractor
+    from tsn_keras.extraction.settings import Settings
 
     def work():
         pairs = 0
         for path in paths:
             with tempfile.TemporaryDirectory() as folder:
-                made = extractor.extract(path, folder, extractor.Settings(size=SIZE))
+                made = extractor.extract(path, folder, Settings(size=SIZE))
                 pairs += made.files
         return pairs
 
@@ -124,17 +126,19 @@ def flow_ours(paths):
 def flow_opencv(paths):
     import cv2
 
-    from tsn_keras.data import flow, video
+    from tsn_keras.flow.opencv import tvl1
+    from tsn_keras.flow.settings import PARAMETERS
+    from tsn_keras.video import decode
 
     cv2.setNumThreads(1)
     clips = [
         [
             cv2.cvtColor(cv2.resize(frame, SIZE), cv2.COLOR_BGR2GRAY)
-            for frame in video.frames(path)
+            for frame in decode.frames(path)
         ]
         for path in paths
     ]
-    compute = flow.tvl1(flow.PARAMETERS["original"])
+    compute = tvl1(PARAMETERS["original"])
 
     def work():
         for clip in clips:

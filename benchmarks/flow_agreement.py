@@ -20,7 +20,8 @@ import keras_flow
 import machine
 import numpy as np
 
-from tsn_keras.data import flow
+from tsn_keras.flow.opencv import tvl1
+from tsn_keras.flow.settings import PARAMETERS
 
 NOISE = 1e-3  # grey levels
 
@@ -40,7 +41,7 @@ def parse_args():
 
 def opencv(parameters, greys):
     cv2.setNumThreads(1)
-    return flow.tvl1(parameters)(*greys)
+    return tvl1(parameters)(*greys)
 
 
 def opencv_with_noise(parameters, greys, seed):
@@ -79,7 +80,7 @@ def main():
     parallel = joblib.Parallel(args.workers)
     greys = parallel(joblib.delayed(frame_pairs.greys)(*c) for c in chosen)
     rows = []
-    for name, parameters in flow.PARAMETERS.items():
+    for name, parameters in PARAMETERS.items():
         expected = parallel(joblib.delayed(opencv)(parameters, g) for g in greys)
         others = greys[: args.others]
         found = {

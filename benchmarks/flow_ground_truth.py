@@ -17,7 +17,8 @@ import machine
 import motion
 import numpy as np
 
-from tsn_keras.data import flow
+from tsn_keras.flow import opencv
+from tsn_keras.flow.settings import PARAMETERS
 
 SIZE = (340, 256)
 
@@ -41,9 +42,9 @@ def main():
     args = parse_args()
     cv2.setNumThreads(cv2.getNumberOfCPUs())
     rows = []
-    for name, parameters in flow.PARAMETERS.items():
+    for name, parameters in PARAMETERS.items():
         contenders = {
-            "opencv": flow.tvl1(parameters),
+            "opencv": opencv.tvl1(parameters),
             "ours": keras_flow.ours(parameters),
             "ours_exact_positions": keras_flow.ours(parameters, subpixels=None),
         }

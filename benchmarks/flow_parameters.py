@@ -14,7 +14,8 @@ import joblib
 import machine
 import numpy as np
 
-from tsn_keras.data import flow
+from tsn_keras.flow.opencv import tvl1
+from tsn_keras.flow.settings import PARAMETERS
 
 
 def parse_args():
@@ -32,7 +33,7 @@ def compare(source, seed):
     """Histograms of the levels of a pair: their differences, and the motion."""
     greys = frame_pairs.greys(source, seed)
     original, other = (
-        flow.tvl1(flow.PARAMETERS[name])(*greys) for name in ("original", "opencv4")
+        tvl1(PARAMETERS[name])(*greys) for name in ("original", "opencv4")
     )
     return (
         frame_pairs.level_differences(original, other),

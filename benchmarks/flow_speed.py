@@ -77,17 +77,17 @@ def _rate(pairs, threads, compute):
 
 
 def ours(args, pairs):
-    from tsn_keras.data import devices, extractor, flow_device
+    from tsn_keras.flow import devices
+    from tsn_keras.flow import engine as engines
+    from tsn_keras.flow.settings import FlowSettings
 
     devices.leave_cores_to_lanes()
-    settings = extractor.Settings(
-        parameters=args.parameters, device=args.device, batch=args.batch
-    )
-    engine = flow_device.of(settings, os.cpu_count())
+    settings = FlowSettings(args.parameters, args.device, args.batch)
+    engine = engines.of(settings, os.cpu_count())
     engine.warm_up(*pairs[0].shape[1:])
     report = {
         **devices.versions(args.device),
-        "batch": args.batch or flow_device.BATCHES[devices.kind(args.device)],
+        "batch": args.batch or engines.BATCHES[devices.kind(args.device)],
     }
     return _rate(pairs, engine.pairs, engine), report
 
@@ -95,12 +95,14 @@ def ours(args, pairs):
 def opencv(args, pairs):
     import cv2
 
-    from tsn_keras.data import flow, flow_pairs
+    from tsn_keras.flow import pairs as flow_pairs
+    from tsn_keras.flow.opencv import tvl1
+    from tsn_keras.flow.settings import PARAMETERS
 
     def measure():
         start = time.perf_counter()
         tagged = ((None, *pair) for pair in pairs)
-        make = functools.partial(flow.tvl1, flow.PARAMETERS[args.parameters])
+        make = functools.partial(tvl1, PARAMETERS[args.parameters])
         done = list(flow_pairs.compute(tagged, make, os.cpu_count()))
         return len(done) / (time.perf_counter() - start)
 
@@ -121,14 +123,16 @@ def turn(args, pairs):
     """Milliseconds of a turn for a pair, and of its memory traffic alone."""
     import keras
 
-    from tsn_keras.data import devices, flow, flow_device, tvl1
+    from tsn_keras.flow import devices, tvl1
+    from tsn_keras.flow.engine import BATCHES
+    from tsn_keras.flow.settings import PARAMETERS
 
     devices.leave_cores_to_lanes()
     kind = devices.kind(args.device)
-    batch = args.batch or flow_device.BATCHES[kind]
+    batch = args.batch or BATCHES[kind]
     height, width = pairs[0].shape[1:]
     some = np.stack([pairs[k % len(pairs)] for k in range(batch)])
-    keywords = flow.PARAMETERS[args.parameters].keywords() | {
+    keywords = PARAMETERS[args.parameters].keywords() | {
         **{"scales": 1, "warps": 1, "outer_iterations": 1},
         **{"epsilon": 0.0, "median_filter": 1},
     }

@@ -6,21 +6,23 @@ import random
 import cv2
 import numpy as np
 
-from tsn_keras.data import flow, video, videos
+from tsn_keras.flow.quantiser import quantise
+from tsn_keras.video import decode
+from tsn_keras.video.sources import find
 
 SIZE = (340, 256)  # the original's
 
 
 def sources(folder, count):
-    """(videos.Source, seed) of `count` pairs, spread over the videos of a folder."""
-    found = videos.find(pathlib.Path(folder))
+    """(video.sources.Source, seed) of `count` pairs, spread over a folder's videos."""
+    found = find(pathlib.Path(folder))
     return [(found[k % len(found)], k) for k in range(count)]
 
 
 def greys(source, seed):
     """Two consecutive grey frames of a video, uint8 [2, H, W]."""
     cv2.setNumThreads(1)
-    frames = list(video.frames(source.path))
+    frames = list(decode.frames(source.path))
     at = random.Random(seed).randrange(len(frames) - 1)
     return np.stack(
         [
@@ -32,7 +34,7 @@ def greys(source, seed):
 
 def level_differences(one, other):
     """Histogram [256] of the differences of two flows' stored grey levels."""
-    levels = [flow.quantise(f).astype(int) for f in (one, other)]
+    levels = [quantise(f).astype(int) for f in (one, other)]
     return np.bincount(np.abs(levels[0] - levels[1]).ravel(), minlength=256)
 
 

@@ -54,21 +54,21 @@ def build(name, batch, threads, precision):
 def _runner(name, threads, precision):
     """Returns float32 [N, 224, 224, 3] to scores."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    from tsn_keras.engine import console
+    from tsn_keras.common import console
 
     with console.quiet_frameworks():
         import tensorflow as tf
     import peers
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    from tsn_keras.engine import inference
+    from tsn_keras.evaluation import inference
     from tsn_keras.models.bn_inception import BNInception
-    from tsn_keras.models.fold import fold
+    from tsn_keras.models.folding import fold
 
     model = BNInception()
     peers.random_weights(model)
     if name == "tsn_keras":
-        network = inference.network(lambda: model, precision)
+        network = inference.network(model, precision=precision)
         signature = [tf.TensorSpec((None, 224, 224, 3), tf.float32)]
         step = tf.function(network, input_signature=signature)
         return lambda images: step(images).numpy()

@@ -4,14 +4,14 @@ import functools
 
 import keras
 
-from tsn_keras.data import devices, tvl1
+from tsn_keras.flow import devices, tvl1
 
 
 def ours(parameters, **options):
     """Makes a function of two uint8 [H, W] to their flow by Keras, [H, W, 2].
 
     Args:
-        parameters: flow.Parameters.
+        parameters: flow.settings.Parameters.
         options: other arguments of tvl1.tvl1.
     """
     compute = devices.compiled(

@@ -14,7 +14,8 @@ import statistics
 
 import machine
 
-from tsn_keras.engine import fusion, scores
+from tsn_keras.scores import joining, metrics
+from tsn_keras.scores.score_file import ScoreFile
 
 
 def parse_args():
@@ -33,8 +34,8 @@ def main():
         list(csv.DictReader((args.run / name).open(newline="")))
         for name in ("log.csv", "validation.csv")
     )
-    with scores.open(args.run / "scores.h5") as file:
-        figures = fusion.figures(scores.aggregate_file(file), file.labels)
+    with ScoreFile(args.run / "scores.h5") as file:
+        accuracy = metrics.accuracy(joining.aggregate_file(file), file.labels)
         classes = len(set(map(int, file.labels)))
         videos = len(file.labels)
     about = {
@@ -69,8 +70,8 @@ def main():
             "test": "25 x 10",
             "loss": "",
             "videos": videos,
-            "top1": round(figures["top1"], 2),
-            "mean_class_accuracy": round(figures["mean_class_accuracy"], 2),
+            "top1": round(accuracy.top1, 2),
+            "mean_class_accuracy": round(accuracy.mean_class_accuracy, 2),
         }
     )
     out = args.out or f"benchmarks/results/{args.run.name}.csv"

@@ -40,15 +40,19 @@ def parse_args():
 
 def step(name, videos, steps, threads):
     """A training step on images in memory; reports the first losses."""
-    from tsn_keras.engine import console
+    from tsn_keras.common import console
 
     with console.quiet_frameworks():
         import tensorflow as tf
     import peers
 
     from tsn_keras import config
-    from tsn_keras.models.bn_inception import BNInception
+    from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
+    from tsn_keras.protocols.caffe import CAFFE
+    from tsn_keras.protocols.modalities import RGB
+    from tsn_keras.protocols.records import Stream
 
+    stream = Stream(RGB, CAFFE)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     model = BNInception(classes=CLASSES, dropout=0.0)
     peers.random_weights(model)
@@ -61,23 +65,17 @@ def step(name, videos, steps, threads):
         import training_peer
 
         run = training_peer.pytorch(model, threads, RATE, CLIP)
-        mean = np.array(config.PREPROCESS["rgb"].mean, np.float32)
+        mean = np.array(stream.normalisation.mean, np.float32)
         inputs = images.astype(np.float32) - mean
 
         def once():
             return run(inputs, labels)
     else:
-        from tsn_keras.engine import training
+        from tsn_keras.training.trainer import Network, Trainer
 
         settings = config.TrainSettings(base_lr=RATE, clip=CLIP)
-        trainer = training.Trainer(
-            model,
-            config.PREPROCESS["rgb"],
-            config.ModelSettings(segments=SEGMENTS),
-            settings,
-            1,
-            tf.distribute.get_strategy(),
-        )
+        network = Network(model, BN_INCEPTION, stream, SEGMENTS)
+        trainer = Trainer(network, settings, 1, tf.distribute.get_strategy())
         if name == "reshape":
             trainer.network = _reshaped(tf, model)
         tensors = tf.constant(images), tf.constant(labels)
@@ -107,24 +105,19 @@ def _reshaped(tf, model):
     return network
 
 
-def pipeline(modality, rows, videos, steps):
+def pipeline(modality, folders, videos, steps):
     """Files to batches of crops; measures images (snippets) a second."""
-    from tsn_keras.engine import console
+    from tsn_keras.common import console
 
     with console.quiet_frameworks():
         import tensorflow  # noqa: F401 - loaded here with the command's settings
-    from tsn_keras import config
-    from tsn_keras.data import frames, pipeline
+    from tsn_keras.pipeline.training import Batches
+    from tsn_keras.protocols.caffe import CAFFE
+    from tsn_keras.protocols.modalities import MODALITIES
+    from tsn_keras.protocols.records import Stream
 
-    dataset = pipeline.for_training(
-        rows,
-        config.PREPROCESS[modality],
-        frames.Prefixes().of(modality),
-        segments=SEGMENTS,
-        batch=videos,
-        seed=0,
-    )
-    batches = iter(dataset)
+    stream = Stream(MODALITIES[modality], CAFFE)
+    batches = iter(Batches(folders, stream, SEGMENTS, videos).for_training())
 
     def measure():
         # More than are fetched ahead, so that the clock sees all the work.
@@ -140,7 +133,7 @@ def pipeline(modality, rows, videos, steps):
 
 def main():
     args = parse_args()
-    from tsn_keras.data import demo, frames
+    from tsn_keras.datasets import demo, selection
 
     contenders = {}
     for name in ("tsn_keras", "reshape", "pytorch"):
@@ -151,15 +144,14 @@ def main():
         if not np.allclose(ours, theirs, rtol=TOLERANCE):
             sys.exit(f"{name} computes something else")
     with tempfile.TemporaryDirectory() as root:
-        videos = demo.split().train[::24]
+        split = demo.split()
+        videos = split.train[::24]
         demo.prepare(root, videos)
-        rows = []
-        for video in videos:
-            folder = frames.locate(root, video)
-            rows.append((str(folder), frames.count(folder, ["img_"]), video.label))
+        found = selection.VideoSet("demo", 1, root, videos, split.classes)
+        folders = selection.select(found, ("img_",)).folders
         for modality in ("rgb", "flow"):
             contenders[f"input {modality}"] = turns.Contender(
-                pipeline, modality, rows, args.videos, args.steps
+                pipeline, modality, folders, args.videos, args.steps
             )
         speeds = turns.rounds(contenders, args.rounds)
     results = []

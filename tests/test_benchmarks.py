@@ -6,7 +6,7 @@ import pytest
 import turns
 
 from tsn_keras.models.bn_inception import BNInception
-from tsn_keras.models.fold import fold
+from tsn_keras.models.folding import fold
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from tsn_keras import config
+from tsn_keras.common.errors import InputError
 
 
 def write(tmp_path, text):
@@ -53,7 +54,7 @@ def test_overrides(tmp_path):
 )
 def test_what_is_wrong_is_named(tmp_path, text, words):
     path = write(tmp_path, text)
-    with pytest.raises(config.InputError) as error:
+    with pytest.raises(InputError) as error:
         config.read_training(path)
     assert words in str(error.value)
     assert str(path) in str(error.value)
@@ -61,14 +62,14 @@ def test_what_is_wrong_is_named(tmp_path, text, words):
 
 @pytest.mark.parametrize("override", ["batch=3", "train.batch", "=3"])
 def test_malformed_overrides(tmp_path, override):
-    with pytest.raises(config.InputError, match=r"must be like train\.base_lr=0\.002"):
+    with pytest.raises(InputError, match=r"must be like train\.base_lr=0\.002"):
         config.read_training(write(tmp_path, ""), [override])
 
 
 def test_not_text(tmp_path):
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(config.InputError, match="is not TOML"):
+    with pytest.raises(InputError, match="is not TOML"):
         config.read_training(path)
     with pytest.raises(FileNotFoundError):
         config.read_training(tmp_path / "missing.toml")
@@ -91,6 +92,7 @@ def test_not_text(tmp_path):
         ("data.split=4", "must be one of 1, 2, 3"),
         ("data.holdout=1.0", "data.holdout must be from 0 to 1, without 1"),
         ("data.dataset=kinetics", "one of hmdb51, ucf101, demo, folders, list"),
+        ("data.protocol=mine", "data.protocol must be one of caffe"),
         ("model.batch_norm=partial", "must be one of first, none, all"),
         ("model.dropout=1.0", "model.dropout must be from 0 to 1, without 1"),
         ("model.segments=0", "model.segments must be at least 1"),
@@ -99,7 +101,7 @@ def test_not_text(tmp_path):
     ],
 )
 def test_values_out_of_range(tmp_path, override, words):
-    with pytest.raises(config.InputError) as error:
+    with pytest.raises(InputError) as error:
         config.read_training(write(tmp_path, ""), [override])
     assert words in str(error.value)
 

@@ -1,5 +1,6 @@
 """The command `eval` on small videos: figures, faults, interruption."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -17,9 +18,13 @@ import processes
 import pytest
 
 import tsn_keras
-from tsn_keras import config, eval
-from tsn_keras.data import datasets
-from tsn_keras.engine import console, metrics, scores
+from tsn_keras import eval
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets import demo, selection
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.protocols import sampling
+from tsn_keras.scores import metrics, score_file
+from tsn_keras.scores.score_file import VideoScores
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -60,7 +65,7 @@ def run(argv, **options):
 
 
 def read(path):
-    with scores.open(path) as file:
+    with score_file.ScoreFile(path) as file:
         return {video: file.read(video) for video in file.video_ids}
 
 
@@ -156,19 +161,88 @@ def test_rgb_difference(case):
 
 def test_no_published_weights_for_rgb_difference(tmp_path, monkeypatch):
     argv = ["--dataset", "demo", "--data", str(tmp_path), "--modality", "rgbdiff"]
-    monkeypatch.setattr("tsn_keras.data.demo.prepare", lambda *_, **__: None)
-    monkeypatch.setattr(
-        "tsn_keras.data.datasets.select",
-        lambda *_: datasets.Selection((), (), (), (), {}),
-    )
-    with pytest.raises(console.UsageError, match="no weights for rgbdiff"):
+    monkeypatch.setattr(selection, "make", lambda *_: None)
+    monkeypatch.setattr(selection, "select", lambda *_: selection.Selection(()))
+    with pytest.raises(InputError, match="no weights for rgbdiff.* --weights"):
         eval.main(argv)
+
+
+@pytest.fixture
+def two_demo_videos(tmp_path, monkeypatch):
+    """The demo with two test videos, and a folder for its weights."""
+    split = demo.split()
+    few = dataclasses.replace(split, test=split.test[:2])
+    record = dataclasses.replace(DATASETS["demo"], read=lambda *_: few)
+    monkeypatch.setitem(DATASETS, "demo", record)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    scores = ["--scores", str(tmp_path / "s.h5")]
+    return folder, ["--dataset", "demo", "--weights", str(folder), *scores]
+
+
+def test_a_preset_file_of_another_modality(two_demo_videos):
+    folder, argv = two_demo_videos
+    shutil.copy(ROOT / "weights/demo_flow.weights.h5", folder / "demo_rgb.weights.h5")
+    words = (
+        r"should hold demo_rgb \(rgb, 16 classes\), but is a network for 10 channels"
+    )
+    with pytest.raises(InputError, match=words):
+        eval.main([*argv, "--modality", "rgb"])
+
+
+def test_a_preset_file_of_other_weights(two_demo_videos):
+    """Of the right network: only the digest tells."""
+    folder, argv = two_demo_videos
+    model = tsn_keras.load("demo_rgb")
+    model.save_weights(folder / "demo_rgb.weights.h5")
+    with pytest.raises(InputError, match="is not demo_rgb: its sha256 is"):
+        eval.main([*argv, "--modality", "rgb"])
+
+
+def test_presets_are_named_in_the_scores(two_demo_videos, tmp_path):
+    folder, argv = two_demo_videos
+    shutil.copy(ROOT / "weights/demo_rgb.weights.h5", folder)
+    result, _ = eval.main([*argv, "--modality", "rgb"])
+    assert result["results"][0]["videos"] == 2
+    with score_file.ScoreFile(tmp_path / "s.h5") as file:
+        assert file.about["weights"] == "demo_rgb"
+
+
+def rewrite(path, change):
+    """Writes a score file again with another `about`."""
+    with score_file.ScoreFile(path) as file:
+        rows = [
+            VideoScores(video, int(label), int(files), file.read(video))
+            for video, label, files in zip(
+                file.video_ids, file.labels, file.frames, strict=True
+            )
+        ]
+        about, classes = change(dict(file.about)), file.classes
+    score_file.write(path, rows, classes=classes, about=about, failed={})
+
+
+def test_scores_of_version_0_1_are_used(case, capsys):
+    """They name weights by their file, and do not say what is averaged."""
+    root, argv = case
+    eval.main(rgb_only(argv))
+
+    def older(about):
+        del about["average"]
+        return {**about, "weights": "under/another/name"}
+
+    rewrite(root / "s.h5", older)
+    result, status = eval.main(rgb_only(argv))
+    assert (status, result["results"][0]["videos"]) == (0, 4)
+    assert "4 videos are already in" in capsys.readouterr().err
+    rewrite(root / "s.h5", lambda about: {**about, "protocol": "other"})
+    with pytest.raises(InputError, match="its protocol is other, now it is caffe"):
+        eval.main(rgb_only(argv))
 
 
 def test_score_file_says_what_it_is_of(case):
     root, argv = case
     eval.main(rgb_only(argv))
-    with scores.open(root / "s.h5") as file:
+    with score_file.ScoreFile(root / "s.h5") as file:
         assert list(file.frames) == [27, 30, 12, 40]
         weights = file.about.pop("weights_sha256")
         assert len(weights) == 64
@@ -179,6 +253,7 @@ def test_score_file_says_what_it_is_of(case):
             "protocol": "caffe",
             "snippets": 25,
             "crops": 10,
+            "average": "scores",
             "precision": "float32",
             "weights": "rgb.weights.h5",
             "tsn_keras": tsn_keras.__version__,
@@ -268,7 +343,7 @@ def test_stopped_and_run_again_is_as_if_never_stopped(case, stop):
     assert done_before >= 30
     if stop != signal.SIGKILL:
         assert process.returncode == 130
-        assert "the same command goes on" in json.loads(out)["interrupted"]
+        assert "the same command resumes" in json.loads(out)["interrupted"]
         assert "Traceback" not in err
     done = run(argv)
     assert done.returncode == 0
@@ -282,7 +357,7 @@ def test_scores_of_other_weights_are_not_mixed(case):
     root, argv = case
     eval.main(rgb_only(argv))
     clips.make_weights(root / "rgb.weights.h5", 3, seed=5)
-    with pytest.raises(config.InputError, match=r"s\.h5.*weights_sha256.*--scores"):
+    with pytest.raises(InputError, match=r"s\.h5.*weights_sha256.*--scores"):
         eval.main(rgb_only(argv))
 
 
@@ -306,12 +381,13 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 from tsn_keras import eval
-from tsn_keras.engine import console, inference
+from tsn_keras.common import console
+from tsn_keras.pipeline import distribution
 def strategy():
     found = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     assert found.num_replicas_in_sync == 2
     return found
-inference.strategy = strategy
+distribution.of_this_machine = strategy
 console.run(eval.main, sys.argv[1:])
 """
 
@@ -342,7 +418,7 @@ def test_two_devices_give_the_scores_of_one(case):
     [
         (
             lambda a: a[:-2],
-            "expected at least one argument|needs --weights|for the mod",
+            "no weights for rgb were published for list: .*--weights",
         ),
         (lambda a: a[:-1], "names 1 files for the modalities rgb flow"),
         (lambda a: [*a[:-1], a[-2]], "no weights for flow"),
@@ -358,16 +434,14 @@ def test_what_is_wrong_is_said(case, change, words):
     argv = change(argv)
     if argv[-1] == "--weights":
         argv = argv[:-1]
-    with pytest.raises((config.InputError, OSError), match=words):
+    with pytest.raises((InputError, OSError), match=words):
         eval.main(argv)
 
 
 def test_missing_videos_must_be_allowed(case):
     root, argv = case
     shutil.rmtree(root / "data/c")
-    with pytest.raises(
-        config.InputError, match=r"1 of 4 test videos.* c: .*--allow-mis"
-    ):
+    with pytest.raises(InputError, match=r"1 of 4 test videos.* c: .*--allow-mis"):
         eval.main(rgb_only(argv))
     result, status = eval.main([*rgb_only(argv), "--allow-missing"])
     (figures,) = result["results"]
@@ -384,21 +458,19 @@ def test_finished_scores_are_used_and_never_dropped(case, capsys):
     assert "4 videos are already in" in capsys.readouterr().err
     assert (root / "s.h5").stat().st_ino == before
     shutil.rmtree(root / "data/c")
-    with pytest.raises(
-        config.InputError, match="1 videos that are not on disk now, as c"
-    ):
+    with pytest.raises(InputError, match="1 videos that are not on disk now, as c"):
         eval.main([*rgb_only(argv), "--allow-missing"])
     assert (root / "s.h5").stat().st_ino == before
 
 
 def test_empty_folder_and_no_data(tmp_path, monkeypatch):
-    with pytest.raises(config.InputError, match="--data.*TSN_KERAS_DATA"):
+    with pytest.raises(InputError, match="--data.*TSN_KERAS_DATA"):
         eval.main(["--dataset", "hmdb51"])
     monkeypatch.setenv("TSN_KERAS_DATA", str(tmp_path))
-    with pytest.raises(config.InputError, match=r"no folder .*hmdb51"):
+    with pytest.raises(InputError, match=r"no folder .*hmdb51"):
         eval.main(["--dataset", "hmdb51"])
     (tmp_path / "hmdb51").mkdir()
-    with pytest.raises(config.InputError, match="no hmdb51 annotations.*--annotations"):
+    with pytest.raises(InputError, match="no hmdb51 annotations.*--annotations"):
         eval.main(["--dataset", "hmdb51"])
 
 
@@ -440,8 +512,6 @@ def test_golden_scores(golden, caffemodels, tmp_path):
 
 
 def test_golden_ticks(golden):
-    from tsn_keras.data import sampling
-
     expected = np.load(golden / "eval/eval_25x10.npz")
     for name, count in (("v1", 31), ("v2", 14)):
         for modality, depth in (("rgb", 1), ("flow", 5)):

@@ -14,8 +14,15 @@ import videofiles
 from extractions import SMALL, command, contents, finished, run, start, wait_for
 
 from tsn_keras import extract
-from tsn_keras.data import extractor, frames
-from tsn_keras.engine import console, extraction, extraction_job, extraction_record
+from tsn_keras.common import console
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets import frames
+from tsn_keras.extraction import extractor, provenance, video_job
+from tsn_keras.extraction import run as extraction_run
+from tsn_keras.extraction.settings import Settings
+from tsn_keras.extraction.video_job import Crew, Job
+from tsn_keras.extraction.workers import Workers
+from tsn_keras.video.sources import Source
 
 IMAGES = (*SMALL, "--flow", "none")
 
@@ -124,7 +131,7 @@ def test_interrupted(folder, undisturbed, tmp_path, workers, number):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == console.EXIT_INTERRUPTED
     assert "Traceback" not in stderr
-    assert "the same command goes on from there" in stderr
+    assert "the same command resumes from there" in stderr
     assert "interrupted" in json.loads(stdout.splitlines()[-1])
     assert not (out / ".extract").exists()
     found = contents(out)
@@ -169,7 +176,7 @@ def test_a_folder_that_something_else_made(clip, tmp_path):
     (tmp_path / "a" / "img_00001.jpg").touch()
     done, _ = run(clip, tmp_path, *IMAGES)
     assert done.returncode == console.EXIT_USAGE
-    assert "did not make it" in done.stderr
+    assert "no extraction made it" in done.stderr
     (tmp_path / "a" / "extract.json").write_text('{"source": 3}')
     done, _ = run(clip, tmp_path, *IMAGES)
     assert done.returncode == console.EXIT_USAGE
@@ -246,14 +253,14 @@ def test_good_frames_of_a_truncated_video_can_be_kept(faulty, tmp_path):
     assert result["failed"].keys() == FAULTS.keys() - {"truncated"}
     assert "cut off" in result["damaged"]["truncated"]
     assert "truncated is damaged" in done.stderr
-    record = extraction_record.read(out / "truncated")
+    record = provenance.read(out / "truncated")
     assert record["damage"] == result["damaged"]["truncated"]
     assert frames.count(out / "truncated", ("img_",)) == record["files"] < 29
     # It stays known as damaged, and is not passed where damage must fail.
     _, again = run(faulty, out, *IMAGES, "--damaged", "keep")
     assert again["damaged"] == result["damaged"]
     _, again = run(faulty, out, *IMAGES)
-    assert "add --damaged keep" in again["failed"]["truncated"]
+    assert "set --damaged keep" in again["failed"]["truncated"]
 
 
 def test_no_permission(clip, tmp_path):
@@ -310,13 +317,13 @@ def test_full_disk(folder, small_disk, workers):
     done, result = run(folder, out, *IMAGES, "--workers", workers)
     assert done.returncode == console.EXIT_USAGE
     assert "No space left on device" in result["error"]
-    assert "the same command goes on" in result["error"]
+    assert "the same command resumes" in result["error"]
     there = finished(out)
     assert 0 < len(there) < 8
     assert f"{len(there)} of 8 videos are in" in result["error"]
     assert not (out / ".extract").exists()
     for record in there:
-        whole = extraction_record.read(record.parent)
+        whole = provenance.read(record.parent)
         assert frames.count(record.parent, ("img_",)) == whole["files"]
 
 
@@ -327,11 +334,13 @@ def test_faults_of_the_disk_are_not_blamed_on_the_video(
     def fail(*_):
         raise OSError(number, os.strerror(number), "x")
 
-    monkeypatch.setattr(extractor.images, "write", fail)
-    settings = extractor.Settings("none", size=(96, 64))
-    request = extraction.Request(str(clip), str(tmp_path / "out"), settings, workers=1)
-    with pytest.raises(console.UsageError, match="stopped at .*a.avi.*0 of 1"):
-        extraction.extract(request)
+    monkeypatch.setattr(extractor.jpeg, "write", fail)
+    settings = Settings(flow=None, size=(96, 64))
+    request = extraction_run.Request(
+        clip, tmp_path / "out", settings, workers=Workers(1)
+    )
+    with pytest.raises(InputError, match="stopped at .*a.avi.*0 of 1"):
+        extraction_run.extract(request)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -373,6 +382,16 @@ def test_flow_options_without_flow(clip, tmp_path):
         assert "--flow none takes no" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [(("--bound", "0"), "--bound is 0"), (("--size", "15x256"), "--size is 15x256")],
+)
+def test_values_out_of_range(clip, tmp_path, option, text):
+    with pytest.raises(InputError, match=text):
+        extract.main([str(clip), str(tmp_path / "out"), *option])
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_worker_that_dies(folder, undisturbed, tmp_path):
     """As when memory runs out: the kernel kills it."""
     out = tmp_path / "out"
@@ -387,6 +406,7 @@ def test_a_worker_that_dies(folder, undisturbed, tmp_path):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == console.EXIT_USAGE
     assert "a worker died" in stderr
+    assert "fewer --workers take less memory" in stderr
     assert "Traceback" not in stderr
     assert json.loads(stdout.splitlines()[-1])["error"]
     assert not (out / ".extract").exists()
@@ -397,19 +417,18 @@ def test_a_worker_that_dies(folder, undisturbed, tmp_path):
 
 def test_two_runs_may_make_the_same_video(clip, tmp_path):
     """The one that comes second takes what the first has made."""
-    settings = extractor.Settings("none", size=(96, 64))
-    source = extraction.videos.Source(clip, "a")
+    settings = Settings(flow=None, size=(96, 64))
+    source = Source(clip, "a")
     out, aside = tmp_path / "out", tmp_path / "aside"
     aside.mkdir()
-    results = [
-        extraction_job.run(source, out, aside, settings, 1, 1, False) for _ in range(2)
-    ]
+    job = Job(source, out, aside, settings)
+    results = [video_job.run(job, Crew(1)) for _ in range(2)]
     assert results[0] == results[1]
     assert results[0].made.files == 5
     assert list(aside.iterdir()) == []
     # But not what something else has made.
     (out / "a" / "extract.json").unlink()
-    result = extraction_job.run(source, out, aside, settings, 1, 1, False)
+    result = video_job.run(job, Crew(1))
     assert "not empty" in result.error
 
 
@@ -425,11 +444,11 @@ def test_a_video_that_went_away_is_not_blamed_on_its_frames(clip, tmp_path):
 
 def test_a_worker_that_sees_another_disk(clip, tmp_path):
     """It must not write where nobody looks, and call that done."""
-    source = extraction.videos.Source(clip, "a")
-    settings = extractor.Settings("none", size=(96, 64))
+    source = Source(clip, "a")
+    settings = Settings(flow=None, size=(96, 64))
     place = tmp_path / "elsewhere" / "out"
     aside = place / ".extract" / "host-1"
-    result = extraction_job.run(source, place, aside, settings, 1, 1, False)
+    result = video_job.run(Job(source, place, aside, settings), Crew(1))
     assert result.fatal
     assert f"cannot write to {aside}" in result.error
     assert not place.exists()
@@ -439,7 +458,7 @@ def test_leftovers_of_others_stay(clip, tmp_path):
     """Another machine's run on the same disk may be at work."""
     other = tmp_path / ".extract" / "elsewhere-1"
     other.mkdir(parents=True)
-    mine = tmp_path / ".extract" / f"{extraction.socket.gethostname()}-999999999"
+    mine = tmp_path / ".extract" / f"{extraction_run.socket.gethostname()}-999999999"
     mine.mkdir()
     done, _ = run(clip, tmp_path, *IMAGES)
     assert done.returncode == 0
@@ -449,10 +468,10 @@ def test_leftovers_of_others_stay(clip, tmp_path):
 
 def test_job_survives_no_folder_to_write_to(clip, tmp_path):
     (tmp_path / "file").touch()
-    source = extraction.videos.Source(clip, "a")
-    settings = extractor.Settings("none", size=(96, 64))
+    source = Source(clip, "a")
+    settings = Settings(flow=None, size=(96, 64))
     place = tmp_path / "file" / "x"
-    result = extraction_job.run(source, tmp_path, place, settings, 1, 1, False)
+    result = video_job.run(Job(source, tmp_path, place, settings), Crew(1))
     assert result.fatal
     assert str(place) in result.error
 

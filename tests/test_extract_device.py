@@ -10,7 +10,7 @@ import pytest
 import videofiles
 from extractions import SMALL, contents, finished, run, start, wait_for
 
-from tsn_keras.engine import console
+from tsn_keras.common import console
 
 # All of them smaller than 16 after one halving: one scale is compiled.
 TINY = ("--size", "40x30")
@@ -109,7 +109,7 @@ def test_interrupted(folder, undisturbed, tmp_path, number):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == console.EXIT_INTERRUPTED, stderr
     assert "Traceback" not in stderr
-    assert "the same command goes on from there" in stderr
+    assert "the same command resumes from there" in stderr
     assert "interrupted" in json.loads(stdout.splitlines()[-1])
     assert not (out / ".extract").exists()
     found = contents(out)

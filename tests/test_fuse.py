@@ -8,8 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from tsn_keras import config, fuse
-from tsn_keras.engine import npz, scores
+from tsn_keras import convert, fuse
+from tsn_keras.common.errors import InputError
+from tsn_keras.scores import npz, score_file
+from tsn_keras.scores.score_file import VideoScores
 
 CLASSES = ("a", "b", "c")
 IDS = ("v1", "v2", "v3", "v4")
@@ -24,11 +26,13 @@ def write(tmp_path):
     def write(name, values, order=(0, 1, 2, 3), failed=None, about=None):
         path = tmp_path / name
         rows = [
-            (IDS[i], LABELS[i], 30, np.tile(np.float32(values[i]), (25, 10, 1)))
+            VideoScores(
+                IDS[i], LABELS[i], 30, np.tile(np.float32(values[i]), (25, 10, 1))
+            )
             for i in order
         ]
         about = about or {"dataset": "demo", "split": 1}
-        scores.write(path, rows, classes=CLASSES, about=about, failed=failed or {})
+        score_file.write(path, rows, classes=CLASSES, about=about, failed=failed or {})
         return str(path)
 
     return write
@@ -74,20 +78,65 @@ def test_details_are_written(write, tmp_path, capsys):
 def test_original_files_join_by_position(write, tmp_path, capsys):
     paths = []
     for name, values in (("rgb", RGB), ("flow", FLOW)):
-        with scores.open(write(f"{name}.h5", values)) as file:
+        with score_file.ScoreFile(write(f"{name}.h5", values)) as file:
             paths.append(str(tmp_path / f"{name}.npz"))
             npz.write(file, paths[-1])
     result, _ = fuse.main([*paths, "--weights", "1", "1.5"])
     assert by_file(result)["fusion"]["top1"] == 75
     assert "joined by position" in capsys.readouterr().err
-    with pytest.raises(config.InputError, match="names no videos and cannot be joined"):
+    with pytest.raises(InputError, match="names no videos and cannot be joined"):
         fuse.main([paths[0], str(tmp_path / "flow.h5")])
+
+
+@pytest.fixture
+def original(write, tmp_path):
+    """An .npz of the original, and the ids of its videos."""
+    with score_file.ScoreFile(write("whole.h5", RGB)) as file:
+        npz.write(file, tmp_path / "rgb.npz")
+    (tmp_path / "ids.txt").write_text("\n".join(IDS))
+    return tmp_path / "rgb.npz"
+
+
+@pytest.mark.parametrize(
+    "text", ["clap\nbrush hair\nc\n", "1 clap\r\n2 brush hair\r\n3 c"]
+)
+def test_imported_scores_can_be_told_their_classes(original, tmp_path, capsys, text):
+    """By a name a line, or as UCF101's classInd.txt: convert keeps them."""
+    (tmp_path / "names.txt").write_text(text)
+    target = str(tmp_path / "named.h5")
+    options = ["--ids", str(tmp_path / "ids.txt")]
+    result, _ = convert.main([str(original), target, *options])
+    assert result["videos"] == 4
+    with score_file.ScoreFile(target) as file:
+        assert file.classes == ("0", "1", "2")
+    options += ["--classes", str(tmp_path / "names.txt")]
+    convert.main([str(original), target, *options])
+    fuse.main([target, "--per-class"])
+    assert "brush hair       1       0.0  clap (1)" in capsys.readouterr().out
+    fuse.main([str(original), "--per-class", *options[2:]])
+    assert "brush hair       1       0.0  clap (1)" in capsys.readouterr().out
+
+
+def test_classes_that_do_not_fit(original, write, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("a\nb\n")
+    options = ["--ids", str(tmp_path / "ids.txt"), "--classes", str(names)]
+    target = str(tmp_path / "named.h5")
+    with pytest.raises(InputError, match=r"names\.txt has 2 names, .* of 3 classes"):
+        convert.main([str(original), target, *options])
+    with pytest.raises(InputError, match="--classes has 2 names, .* of 3 classes"):
+        fuse.main([str(original), "--classes", str(names)])
+    with pytest.raises(InputError, match="--classes is for an .npz"):
+        convert.main([write("a.h5", RGB), str(tmp_path / "a.npz"), *options[2:]])
+    with pytest.raises(InputError, match="names no videos: give their ids"):
+        convert.main([str(original), target])
+    assert not (tmp_path / "named.h5").exists()
 
 
 def test_missing_and_failed_videos(write, capsys):
     failed = {"v4": "img_00001.jpg: the file is empty"}
     files = [write("rgb.h5", RGB), write("flow.h5", FLOW, (0, 1, 2), failed)]
-    with pytest.raises(config.InputError, match=r"flow\.h5 lacks 1 \(v4\)"):
+    with pytest.raises(InputError, match=r"flow\.h5 lacks 1 \(v4\)"):
         fuse.main(files)
     result, status = fuse.main([*files, "--allow-missing"])
     assert status == 1
@@ -105,7 +154,7 @@ def test_missing_and_failed_videos(write, capsys):
     ],
 )
 def test_impossible_options(write, argv, words):
-    with pytest.raises((config.InputError, OSError), match=words):
+    with pytest.raises((InputError, OSError), match=words):
         fuse.main([write("rgb.h5", RGB), *argv])
 
 
@@ -114,7 +163,7 @@ def test_other_splits_are_refused(write):
         write("a.h5", RGB),
         write("b.h5", RGB, about={"dataset": "demo", "split": 2}),
     ]
-    with pytest.raises(config.InputError, match="is of split 1, .* of 2"):
+    with pytest.raises(InputError, match="is of split 1, .* of 2"):
         fuse.main(files)
 
 

@@ -1,6 +1,6 @@
-"""Who may import whom: the architecture, as a table that is held.
+"""Who may import whom, room by room; and that records alone are told apart by name.
 
-Change it only on purpose. Imports inside functions count too.
+Change a table only on purpose. Imports inside functions count too.
 """
 
 import ast
@@ -9,179 +9,60 @@ import sys
 
 import pytest
 
+from tsn_keras.checkpoints.presets import PRESETS
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.models.backbones import BACKBONES
+from tsn_keras.protocols.catalogue import PROTOCOLS
+from tsn_keras.protocols.modalities import MODALITIES
+
 PACKAGE = pathlib.Path(__file__).parents[1] / "tsn_keras"
 
-# Module: (packages, modules of tsn_keras) that it may import. In the order of
-# the layers: a module may only list what stands above it.
-ALLOWED = {
-    # 0. No TensorFlow, no Keras.
-    "config": ("tomli", ""),
-    "engine.console": ("", "config"),
-    "engine.files": ("", ""),
-    "engine.metrics": ("numpy", ""),
-    "engine.progress": ("tqdm", ""),
-    "engine.scores": ("h5py numpy", "config engine.files"),
-    "engine.npz": ("numpy", "config engine.files"),
-    "engine.journal": ("numpy", "config"),
-    "engine.report": ("matplotlib numpy", "engine.files engine.metrics"),
-    # It loads TensorFlow when it is given an address of an object store.
-    "data.storage": ("tensorflow tensorflow_io", "config"),
-    "data.annotations": ("", "config data.storage"),
-    "data.frames": ("", "config data.storage"),
-    "data.sampling": ("", ""),
-    "data.augmentation": ("numpy", ""),
-    "data.flow": ("cv2 numpy", "config"),
-    "data.images": ("cv2 numpy", ""),
-    "data.containers": ("", ""),
-    "data.videos": ("", "config"),
-    "data.video": ("av cv2", "config data.containers"),
-    "data.camera": ("cv2 numpy", ""),
-    "data.flow_pairs": ("cv2", ""),
-    # TV-L1 in Keras is of layer 1; here because extractor loads it when asked to.
-    "data.median": ("keras numpy", ""),
-    "data.bicubic": ("keras numpy", ""),
-    "data.tvl1_solver": ("keras numpy", "data.bicubic data.median"),
-    "data.tvl1": ("keras numpy", "data.tvl1_solver"),
-    "data.devices": ("jax keras tensorflow torch", "data.flow"),
-    "data.flow_device": ("keras numpy", "data.devices data.flow data.tvl1"),
-    "data.extractor": (
-        "cv2",
-        "config data.camera data.flow data.flow_device data.flow_pairs data.frames "
-        "data.images data.video",
-    ),
-    "data.clip": (
-        "cv2 numpy",
-        "data.extractor data.flow data.images data.sampling data.video",
-    ),
-    "data.webcam": ("cv2", "data.video"),
-    "data.datasets": ("", "config data.annotations data.frames data.storage"),
-    "data.demo": ("numpy", "data.annotations data.flow data.images"),
-    "data.training_sets": (
-        "",
-        "config data.annotations data.datasets data.demo data.frames data.storage",
-    ),
-    "checkpoints.caffemodel": ("numpy", "config"),
-    "models.presets": ("", "config"),
-    # 1. One framework each.
-    "models.layers": ("keras numpy", ""),
-    "data.transforms": ("tensorflow", ""),
-    "data.draws": ("numpy tensorflow", "data.augmentation"),
-    "engine.optimizer": ("keras", ""),
-    # 2. Models and pipelines, which never meet here.
-    "models.bn_inception": ("keras", "models.layers"),
-    "models.tsn": ("keras", "models.layers"),
-    "models.fold": ("keras numpy", ""),
-    "data.pipeline": (
-        "numpy tensorflow",
-        "data.augmentation data.draws data.sampling data.transforms",
-    ),
-    "models.training_rules": ("keras", ""),
-    "models.cross_modality": ("numpy", ""),
-    "checkpoints.port": ("keras numpy", "config"),
-    "checkpoints.keras_file": ("h5py", "config engine.files"),
-    "checkpoints.folders": ("keras", "config data.storage engine.files"),
-    "checkpoints.loading": (
-        "",
-        "config checkpoints.caffemodel checkpoints.folders checkpoints.keras_file "
-        "checkpoints.port data.storage models.bn_inception models.presets",
-    ),
-    "__init__": ("", "checkpoints.loading"),
-    # 3. Where data meets model.
-    "engine.inference": ("keras numpy tensorflow", "data.transforms models.fold"),
-    "engine.loss_scale": ("", ""),
-    "engine.training": (
-        "h5py keras numpy tensorflow",
-        "config engine.files engine.inference engine.loss_scale engine.optimizer "
-        "models.training_rules models.tsn",
-    ),
-    "engine.validation": ("numpy tensorflow", "engine.inference engine.training"),
-    "engine.distribution": (
-        "tensorflow",
-        "config data.pipeline engine.inference",
-    ),
-    "engine.initialisation": (
-        "keras",
-        "config checkpoints.loading models.bn_inception models.cross_modality",
-    ),
-    "engine.training_log": ("tensorflow", "engine.files"),
-    "engine.training_session": (
-        "keras tensorflow",
-        "config checkpoints.keras_file data.pipeline engine.console "
-        "engine.distribution engine.initialisation engine.training engine.validation",
-    ),
-    "engine.streams": (
-        "",
-        "checkpoints.loading data.frames data.pipeline engine.console "
-        "engine.inference engine.journal engine.progress engine.scores",
-    ),
-    "engine.fusion": (
-        "",
-        "engine.console engine.metrics engine.npz engine.report engine.scores",
-    ),
-    "engine.evaluation": (
-        "numpy tqdm",
-        "config checkpoints.folders data.annotations data.datasets data.demo "
-        "data.frames data.storage engine.console engine.fusion engine.report "
-        "engine.scores engine.streams models.presets",
-    ),
-    "engine.stopping": ("", "engine.console"),
-    "engine.training_run": (
-        "tqdm",
-        "config checkpoints.folders checkpoints.keras_file data.datasets data.demo "
-        "data.storage data.training_sets engine.console "
-        "engine.distribution engine.evaluation engine.files engine.progress "
-        "engine.stopping engine.training_log engine.training_session",
-    ),
-    "engine.weight_conversion": (
-        "",
-        "checkpoints.folders checkpoints.keras_file checkpoints.loading engine.console",
-    ),
-    "engine.score_conversion": ("", "engine.console engine.npz engine.scores"),
-    "engine.extraction_record": (
-        "av cv2",
-        "config data.devices data.flow data.images",
-    ),
-    "engine.extraction_job": (
-        "cv2",
-        "config data.extractor data.flow engine.extraction_record",
-    ),
-    "engine.extraction": (
-        "distributed joblib",
-        "data.devices data.extractor data.flow_device data.frames data.videos "
-        "engine.console engine.extraction_job engine.extraction_record engine.progress",
-    ),
-    "engine.class_names": ("", "config data.annotations data.demo models.presets"),
-    "engine.predictor": (
-        "numpy",
-        "config checkpoints.loading data.clip data.devices data.flow_device "
-        "data.sampling engine.class_names engine.console engine.inference "
-        "engine.metrics engine.scores models.presets",
-    ),
-    "engine.picture": (
-        "jinja2 matplotlib numpy",
-        "data.images engine.files",
-    ),
-    "engine.live": (
-        "joblib numpy",
-        "data.clip engine.console engine.predictor",
-    ),
-    "engine.prediction": (
-        "cv2 joblib tqdm",
-        "config data.extractor data.flow data.storage data.videos data.webcam "
-        "engine.console engine.live engine.picture engine.predictor engine.report",
-    ),
-    # 4. Commands.
-    "extract": ("", "data.extractor engine.console engine.extraction"),
-    "eval": ("", "data.frames engine.console engine.evaluation"),
-    "train": ("", "config engine.console engine.training_run"),
-    "predict": ("", "data.extractor engine.console engine.prediction"),
-    "fuse": ("", "engine.console engine.fusion"),
-    "convert": (
-        "",
-        "engine.console engine.score_conversion engine.weight_conversion",
-    ),
+# Room: (packages that it may import, rooms that it may import beside itself).
+BELOW = "common protocols video flow datasets pipeline models checkpoints scores"
+ROOMS = {
+    "common": ("h5py numpy tensorflow tensorflow_io tqdm", ""),
+    "protocols": ("numpy", "common"),
+    "video": ("av cv2 numpy", "common"),
+    "flow": ("cv2 jax keras numpy tensorflow torch", "common"),
+    "datasets": ("numpy", "video flow common"),
+    "pipeline": ("cv2 numpy tensorflow", "protocols video flow datasets common"),
+    "models": ("keras numpy", "protocols common"),
+    "checkpoints": ("h5py keras numpy", "models protocols common"),
+    "scores": ("h5py matplotlib numpy", "common"),
+    "extraction": ("av cv2 distributed joblib", BELOW),
+    "evaluation": ("keras numpy tensorflow", BELOW),
+    "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
+    "prediction": ("cv2 jinja2 matplotlib numpy", f"{BELOW} evaluation"),
+    # Files beside the rooms: training files, the public API, commands.
+    "config": ("tomli", "common protocols datasets"),
+    "__init__": ("", "checkpoints"),
+    "extract": ("", "common flow extraction"),
+    "eval": ("", "common datasets protocols evaluation"),
+    "train": ("", "common config training"),
+    "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
+    "fuse": ("", "common scores"),
+    "convert": ("", "common checkpoints scores"),
 }
 COMMANDS = ("extract", "eval", "train", "predict", "fuse", "convert")
+
+# Files that speak of one record, and so may know its name and those of others.
+OF_RECORDS = (
+    *("protocols/modalities.py", "protocols/caffe.py", "protocols/catalogue.py"),
+    *("models/bn_inception.py", "models/backbones.py", "checkpoints/presets.py"),
+    *(f"datasets/{name}.py" for name in ("demo", "folders", "hmdb51", "lists")),
+    *("datasets/ucf101.py", "datasets/catalogue.py"),
+)
+NAMES = {
+    name
+    for catalogue in (MODALITIES, PROTOCOLS, BACKBONES, DATASETS, PRESETS)
+    for name in catalogue
+} | {modality.kind for modality in MODALITIES.values()}
+
+
+def modules():
+    """Yields (room or file beside the rooms, path)."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).with_suffix("").parts[0], path
 
 
 def imports(path):
@@ -194,42 +75,148 @@ def imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def modules():
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        if not name.endswith(".__init__"):
-            yield name, path
-
-
-@pytest.mark.parametrize(("name", "path"), list(modules()))
-def test_imports_only_what_its_layer_allows(name, path):
-    packages, internal = (set(text.split()) for text in ALLOWED[name])
+@pytest.mark.parametrize(("room", "path"), list(modules()))
+def test_imports_only_what_its_room_allows(room, path):
+    packages, rooms = (set(text.split()) for text in ROOMS[room])
     for imported in imports(path):
         root, _, rest = imported.partition(".")
         if root == "tsn_keras":
-            known = not rest or any(
-                rest == module or rest.startswith(f"{module}.") for module in internal
-            )
-            assert known, f"{name} may not import tsn_keras.{rest}"
+            found = rest.partition(".")[0]
+            known = found in rooms | {room, "", "__version__"}
+            assert known, f"{path.name} of {room} may not import {imported}"
         elif root not in sys.stdlib_module_names:
-            assert root in packages, f"{name} may not import {root}"
+            assert root in packages, f"{path.name} of {room} may not import {root}"
 
 
 def test_table_is_complete_and_in_order():
-    order = list(ALLOWED)
-    assert {name for name, _ in modules()} == set(order)
-    for index, name in enumerate(order):
-        for module in ALLOWED[name][1].split():
-            assert module in order[:index], f"{name} lists {module}, which is not above"
+    order = list(ROOMS)
+    assert {room for room, _ in modules()} == set(order)
+    for index, room in enumerate(order):
+        for other in ROOMS[room][1].split():
+            # Training reads its settings from the file beside the rooms.
+            above = other in order[:index] or (room, other) == ("training", "config")
+            assert above, f"{room} lists {other}, which is not above"
 
 
-def test_files_beside_the_folders_are_commands():
+def test_no_cycle_between_files():
+    graph = {}
+    for _, path in modules():
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        graph[name] = {
+            found
+            for imported in imports(path)
+            if imported.startswith("tsn_keras.")
+            for found in (
+                imported.removeprefix("tsn_keras."),
+                imported.removeprefix("tsn_keras.").rpartition(".")[0],
+            )
+        }
+    left = dict(graph)
+    while left:
+        free = [name for name, needed in left.items() if not needed & left.keys()]
+        assert free, f"files that import one another: {sorted(left)}"
+        for name in free:
+            del left[name]
+
+
+def test_files_beside_the_rooms_are_commands():
     beside = {path.stem for path in PACKAGE.glob("*.py")}
     assert beside == {*COMMANDS, "__init__", "config"}
 
 
-def test_data_and_models_never_meet():
-    for name, (_, internal) in ALLOWED.items():
-        forbidden = {"data": "models.", "models": "data."}.get(name.split(".")[0])
-        if forbidden:
-            assert not [m for m in internal.split() if m.startswith(forbidden)]
+def test_no_room_is_above_a_sixth():
+    lines = {}
+    for room, path in modules():
+        lines[room] = lines.get(room, 0) + path.read_text().count("\n")
+    largest = max(lines, key=lines.get)
+    assert lines[largest] <= sum(lines.values()) / 6, (largest, lines)
+
+
+# Methods that compare texts, or look them up.
+ASKING = ("startswith", "endswith", "get", "find", "index")
+
+
+def constants(node):
+    """Texts that stand in an expression itself, also in tuples and sets."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        for item in node.elts:
+            yield from constants(item)
+    elif isinstance(node, ast.Dict):
+        for item in filter(None, node.keys):
+            yield from constants(item)
+
+
+def told_apart_by_name(tree):
+    """Yields (line, text) of texts on which a decision depends.
+
+    Comparisons, membership, `match`, look-ups by a text, and methods of texts
+    that compare.
+    """
+    for node in ast.walk(tree):
+        found = []
+        if isinstance(node, ast.Compare):
+            found = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchValue):
+            found = [node.value]
+        elif isinstance(node, ast.Subscript):
+            found = [node.slice, node.value]
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ASKING:
+            found = node.args
+        for one in found:
+            for text in constants(one):
+                yield node.lineno, text
+
+
+@pytest.mark.parametrize(("room", "path"), list(modules()))
+def test_only_records_know_names(room, path):
+    if path.relative_to(PACKAGE).as_posix() in OF_RECORDS:
+        return
+    for line, text in told_apart_by_name(ast.parse(path.read_text())):
+        assert text not in NAMES, f"{path.name}:{line} depends on {text!r}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'modality == "flow"',
+        '"rgb" != given.name',
+        'dataset in ("hmdb51", "ucf101")',
+        'PREPROCESS["flow"]',
+        '{"flow": 1}[modality]',
+        'name.startswith("bn_inception")',
+        'weights.get("caffe")',
+        'match x:\n    case "demo": pass',
+    ],
+)
+def test_the_search_for_names_finds_them(code):
+    assert [t for _, t in told_apart_by_name(ast.parse(code)) if t in NAMES]
+
+
+def calls_and_texts(path):
+    tree = ast.parse(path.read_text())
+    docs = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.lineno, "call", node.func.id
+        elif isinstance(node, ast.Constant) and node.value not in docs:
+            yield node.lineno, "text", f"{node.value}"
+
+
+@pytest.mark.parametrize(
+    ("room", "path"), [(r, p) for r, p in modules() if p.parent != PACKAGE]
+)
+def test_libraries_print_nothing_and_know_no_flag(room, path):
+    for line, kind, text in calls_and_texts(path):
+        if kind == "call":
+            assert text != "print", f"{path.name}:{line} prints"
+        else:
+            for word in text.split():
+                flag = word.strip("`'\"(),.:;")
+                is_flag = flag.startswith("--") and flag[2:3].isalpha()
+                assert not is_flag, f"{path.name}:{line} knows the flag {flag}"

@@ -16,9 +16,11 @@ import numpy as np
 import processes
 import pytest
 
-from tsn_keras import config
-from tsn_keras.data import annotations, storage
-from tsn_keras.engine import console, scores
+from tsn_keras.common import console, storage
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets import hmdb51
+from tsn_keras.datasets.records import Choice
+from tsn_keras.scores import score_file
 
 ROOT = pathlib.Path(__file__).parents[1]
 BUCKET = "clips"
@@ -64,8 +66,8 @@ def evaluate(place, target, *more, **variables):
 def check_same_scores(local, remote):
     for modality in ("rgb", "flow"):
         with (
-            scores.open(local / f"local_{modality}.h5") as one,
-            scores.open(remote / f"remote_{modality}.h5") as other,
+            score_file.ScoreFile(local / f"local_{modality}.h5") as one,
+            score_file.ScoreFile(remote / f"remote_{modality}.h5") as other,
         ):
             assert one.video_ids == other.video_ids == tuple(NAMES.values())
             assert one.about == other.about
@@ -160,12 +162,14 @@ def test_what_is_missing_in_the_store_is_named(case, store, tmp_path):
 def official(data, variables):
     """The test videos of HMDB51's split 1, and what of the first five is there."""
     os.environ.update(variables)
-    from tsn_keras.data import datasets, frames
+    from tsn_keras.common import progress
+    from tsn_keras.datasets import selection
 
-    test = datasets.find_test_set("hmdb51", 1, data)
+    choice = Choice("hmdb51", 1, root=data)
+    test = selection.find_test_set(choice, progress.SILENT)
     # Only two of 1530 have folders; asking for five is enough.
     few = dataclasses.replace(test, videos=test.videos[:5])
-    return test.videos, datasets.select(few, "rgb", frames.Prefixes(), True)
+    return test.videos, selection.select(few, ("img_",), True)
 
 
 def test_official_layouts_in_the_store(request, store):
@@ -174,15 +178,16 @@ def test_official_layouts_in_the_store(request, store):
     client, variables = store
     for path in (clips / "annotations" / "hmdb51").glob("*_split1.txt"):
         client.upload_file(str(path), BUCKET, f"hmdb51/annotations/{path.name}")
-    local = annotations.read("hmdb51", clips / "annotations" / "hmdb51", 1)
+    folder = clips / "annotations" / "hmdb51"
+    local = hmdb51.read_split(folder, 1)
     for number, video in enumerate(local.test[:2]):
         for k in range(1, 3 + number):
             key = f"hmdb51/{video.folder}/{video.id}/img_{k:05d}.jpg"
             client.put_object(Bucket=BUCKET, Key=key, Body=b"x")
     videos, found = processes.apart(official, f"s3://{BUCKET}/hmdb51", variables)
     assert videos == local.test
-    assert found.videos == local.test[:2]
-    assert found.counts == (2, 3)
+    assert [f.id for f in found.folders] == [v.id for v in local.test[:2]]
+    assert [f.files for f in found.folders] == [2, 3]
     assert len(found.missing) == 3
 
 
@@ -247,5 +252,5 @@ def test_paths_and_addresses():
     assert str(storage.path("http://h/d") / "x #1/é") == "http://h/d/x%20%231/%C3%A9"
     assert not storage.is_remote("C:/data")
     for bad in ("ftp://host/x", "file:///etc/passwd", "S3://bucket/x"):
-        with pytest.raises(config.InputError, match="is none of s3://"):
+        with pytest.raises(InputError, match="is none of s3://"):
             storage.path(bad)

@@ -16,9 +16,12 @@ import processes
 import pytest
 import videofiles
 
-from tsn_keras import config, eval, extract, predict
-from tsn_keras.data import flow, webcam
-from tsn_keras.engine import console, metrics, prediction, scores
+from tsn_keras import eval, extract, predict
+from tsn_keras.common import console
+from tsn_keras.common.errors import InputError
+from tsn_keras.flow.settings import DeviceError
+from tsn_keras.scores import metrics, score_file
+from tsn_keras.video import webcam
 
 ROOT = pathlib.Path(__file__).parents[1]
 SLOW = pytest.mark.slow
@@ -73,7 +76,7 @@ def evaluated(videos, name, weights, modalities, root, *options):
     found = {}
     for modality in modalities:
         stem = f"s_{modality}" if len(modalities) > 1 else "s"
-        with scores.open(root / f"{stem}.h5") as file:
+        with score_file.ScoreFile(root / f"{stem}.h5") as file:
             found[modality] = file.read(name)
     return found
 
@@ -108,9 +111,9 @@ def test_scores_are_those_of_extract_and_eval(videos, weights, tmp_path, device)
 def test_devices_that_do_not_fit(videos, weights, tmp_path):
     """Said at once, also for many videos: not once for each."""
     argv = [str(videos), "--weights"]
-    with pytest.raises(console.UsageError, match="--flow-device is for weights of"):
+    with pytest.raises(InputError, match="--flow-device is for weights of"):
         predict.main([*argv, weights["rgb"], "--flow-device", "cpu"])
-    with pytest.raises(flow.DeviceError, match="Keras sees no GPU"):
+    with pytest.raises(DeviceError, match="Keras sees no GPU"):
         predict.main([*argv, weights["flow"], "--flow-device", "gpu"])
 
 
@@ -208,7 +211,7 @@ def test_damaged_video(weights, tmp_path):
     whole = videofiles.make(tmp_path / "whole.avi", 30)
     path = videofiles.cut(whole, 0.8, tmp_path / "cut.avi")
     argv = [str(path), "--weights", weights["rgb"], "--fast"]
-    with pytest.raises(config.InputError, match="is damaged.*--damaged keep"):
+    with pytest.raises(InputError, match="is damaged.*--damaged keep"):
         predict.main(argv)
     result, status = predict.main([*argv, "--damaged", "keep"])
     assert status == 0
@@ -242,7 +245,7 @@ def test_webcam(camera, weights, capsys):
 
 
 def test_webcam_gives_the_newest_frames(camera):
-    with webcam.Webcam(0) as source:
+    with webcam.Webcam(0, 6) as source:
         while not source._ended:
             time.sleep(0.01)
         number, frames = source.newest()
@@ -255,12 +258,12 @@ def test_camera_without_frames(monkeypatch, tmp_path, weights):
     path = str(videofiles.make(tmp_path / "few.avi", 3))
     capture = cv2.VideoCapture
     monkeypatch.setattr(webcam.cv2, "VideoCapture", lambda number: capture(path))
-    with pytest.raises(config.InputError, match="camera 0 gives no 6 frames"):
+    with pytest.raises(InputError, match="camera 0 gives no 6 frames"):
         predict.main(["camera:0", "--weights", weights["rgb"]])
 
 
 def test_no_camera(camera, weights):
-    with pytest.raises(config.InputError, match="no camera 3"):
+    with pytest.raises(InputError, match="no camera 3"):
         predict.main(["camera:3", "--weights", weights["rgb"]])
 
 
@@ -285,17 +288,17 @@ def test_what_is_wrong_is_said(videos, weights, tmp_path, change, words):
     argv = [part.format(videos=videos, empty=tmp_path) for part in change]
     if "--weights" not in argv:
         argv += ["--weights", weights["rgb"]]
-    with pytest.raises((config.InputError, OSError), match=re.escape(words)):
+    with pytest.raises((InputError, OSError), match=re.escape(words)):
         predict.main(argv)
 
 
 def test_weights_that_do_not_go_together(videos, weights, tmp_path):
     video = str(videos / "short.avi")
-    with pytest.raises(config.InputError, match="are both for rgb"):
+    with pytest.raises(InputError, match="are both for rgb"):
         predict.main([video, "--weights", weights["rgb"], weights["rgb"]])
     clips.make_weights(tmp_path / "other.weights.h5", 10, classes=7)
     other = str(tmp_path / "other.weights.h5")
-    with pytest.raises(config.InputError, match="the same classes apart"):
+    with pytest.raises(InputError, match="the same classes apart"):
         predict.main([video, "--weights", weights["rgb"], other])
 
 
@@ -311,7 +314,7 @@ def test_interrupted(weights, tmp_path):
         stderr=subprocess.PIPE,
         preexec_fn=processes.interruptible,
     )
-    while "0snippet" not in process.stderr.readline(40):  # the bar is there
+    while "snippet" not in process.stderr.readline(60):  # the bar is there
         assert process.poll() is None
     time.sleep(1)
     process.send_signal(signal.SIGINT)
@@ -321,20 +324,21 @@ def test_interrupted(weights, tmp_path):
     assert json.loads(stdout) == {"interrupted": "stopped"}
 
 
-def test_names_of_published_classes():
-    from tsn_keras.data import annotations
-    from tsn_keras.engine import class_names
+def test_names_of_published_classes(tmp_path):
+    from tsn_keras.checkpoints import loading
+    from tsn_keras.prediction import class_names
 
-    assert class_names._published_as("ucf101_rgb_split1.weights.h5").dataset == "ucf101"
-    name = "hmdb51_split_2_tsn_flow_reference_bn_inception.caffemodel"
-    for file in (name, f"{name}.v5"):
-        assert class_names._published_as(file).name == "hmdb51_flow_split2"
-    assert class_names._published_as("mine.weights.h5") is None
-    assert len(annotations.UCF101_CLASSES) == 101
+    path = tmp_path / "ucf101_rgb_split1.weights.h5"
+    clips.make_weights(path, 3, classes=101)
+    found = class_names.of(loading.find(path))
+    assert (len(found), found[0], found[-1]) == (101, "ApplyEyeMakeup", "YoYo")
+    path.rename(tmp_path / "mine.weights.h5")
+    found = class_names.of(loading.find(tmp_path / "mine.weights.h5"))
+    assert found[:2] == ("class 0", "class 1")
 
 
 def test_default_weights_exist():
-    from tsn_keras.models import presets
+    from tsn_keras.checkpoints import presets
 
     for name in predict.parse_args(["x"]).weights:
         assert presets.PRESETS[name].accuracy is not None
@@ -343,4 +347,4 @@ def test_default_weights_exist():
 def test_help_answers_without_the_framework():
     done = run(["--help"], timeout=20)
     assert done.returncode == 0
-    assert prediction.CAMERA + "N" in done.stdout
+    assert predict.CAMERA + "N" in done.stdout

@@ -19,9 +19,16 @@ import processes
 import pytest
 
 import tsn_keras
-from tsn_keras import config, train
+from tsn_keras import train
 from tsn_keras.checkpoints import keras_file, loading
-from tsn_keras.engine import class_names, console, training_run
+from tsn_keras.common import console
+from tsn_keras.common.errors import InputError
+from tsn_keras.models.bn_inception import BN_INCEPTION
+from tsn_keras.prediction import class_names
+from tsn_keras.protocols.caffe import CAFFE
+from tsn_keras.protocols.modalities import MODALITIES
+from tsn_keras.protocols.records import Stream
+from tsn_keras.training import loop as training_loop
 
 ROOT = pathlib.Path(__file__).parents[1]
 CLASSES = ("jump", "run", "walk")
@@ -89,7 +96,7 @@ def rows(out, name="log.csv"):
         ]
 
 
-def weights(out, name=training_run.LAST):
+def weights(out, name=training_loop.LAST):
     found = {}
     with h5py.File(out / name) as file:
         file.visititems(
@@ -136,7 +143,7 @@ def test_a_run_and_its_files(data, undisturbed):
     best = max(found, key=lambda row: (row["top1"], -row["loss"]))
     assert result["best"] == best
     assert result["iterations"] == 6
-    about, _ = keras_file.shapes(out / training_run.BEST)
+    about, _ = keras_file.shapes(out / training_loop.BEST)
     assert about["iteration"] == best["iteration"]
     events = list((out / "tensorboard").iterdir())
     assert len(events) == 1
@@ -144,11 +151,13 @@ def test_a_run_and_its_files(data, undisturbed):
 
 
 def test_weights_say_what_they_are(undisturbed):
-    found = loading.find(undisturbed[0] / training_run.LAST)
-    assert found.architecture == loading.Architecture(3, 3, 0.05)
+    found = loading.find(undisturbed[0] / training_loop.LAST)
+    expected = loading.Architecture(BN_INCEPTION, (224, 224, 3), 3, 0.05)
+    assert found.architecture == expected
+    assert found.stream == Stream(MODALITIES["rgb"], CAFFE)
     assert found.class_names == CLASSES
     assert class_names.of(found) == CLASSES
-    model = tsn_keras.load(undisturbed[0] / training_run.LAST)
+    model = tsn_keras.load(undisturbed[0] / training_loop.LAST)
     assert model.output_shape == (None, 3)
 
 
@@ -187,7 +196,7 @@ def test_killed_and_begun_again_is_undisturbed(data, undisturbed, tmp_path):
     with (out / "log.csv").open("a") as file:
         file.write("9")
     _, errors = finish(start(data, out))
-    assert "going on at iteration 4 of 6" in errors
+    assert "resuming at iteration 4 of 6" in errors
     assert [row["loss"] for row in rows(out)] == [
         row["loss"] for row in rows(undisturbed[0])
     ]
@@ -221,11 +230,11 @@ def test_interrupted_keeps_its_iteration(data, undisturbed, tmp_path, number):
 def test_a_finished_run_stays_and_can_be_made_longer(data, undisturbed, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(undisturbed[0], out)
-    before = (out / training_run.LAST).read_bytes()
+    before = (out / training_loop.LAST).read_bytes()
     result, status = train.main(command(data, out, "--evaluate"))
     assert (status, result["iterations"]) == (console.EXIT_OK, 6)
     assert result["best"] == undisturbed[1]["best"]
-    assert (out / training_run.LAST).read_bytes() == before
+    assert (out / training_loop.LAST).read_bytes() == before
     (figures,) = result["evaluation"]["results"]
     assert (figures["videos"], figures["of"]) == (3, 3)
     result, _ = train.main(
@@ -249,7 +258,7 @@ def test_a_finished_run_stays_and_can_be_made_longer(data, undisturbed, tmp_path
     ],
 )
 def test_another_run_in_the_same_folder(data, undisturbed, override, words):
-    with pytest.raises(config.InputError, match=words):
+    with pytest.raises(InputError, match=words):
         train.main(command(data, undisturbed[0], "--set", override))
 
 
@@ -260,7 +269,7 @@ def test_other_videos_are_another_run(data, undisturbed, tmp_path):
     result, _ = train.main(command(data, undisturbed[0], *root))
     assert result["iterations"] == 6
     shutil.rmtree(tmp_path / "frames" / "run" / "run_2")
-    with pytest.raises(config.InputError, match="of another run: its training videos"):
+    with pytest.raises(InputError, match="of another run: its training videos"):
         train.main(command(data, undisturbed[0], *root))
 
 
@@ -269,8 +278,8 @@ def test_what_a_kill_after_the_checkpoint_left_out(data, undisturbed, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(undisturbed[0], out)
     expected = weights(out)
-    older = keras_file.shapes(out / training_run.BEST)[0]["iteration"]
-    (out / training_run.LAST).unlink()
+    older = keras_file.shapes(out / training_loop.BEST)[0]["iteration"]
+    (out / training_loop.LAST).unlink()
     (out / ".0a1b2c3d.checkpoint.h5").write_bytes(b"half")
     result, _ = train.main(command(data, out))
     assert_same(weights(out), expected)
@@ -281,24 +290,24 @@ def test_what_a_kill_after_the_checkpoint_left_out(data, undisturbed, tmp_path):
     last = text[-1].split(",")
     last[2] = "100.0"
     (out / "validation.csv").write_text("\n".join([*text[:-1], ",".join(last), ""]))
-    (out / training_run.BEST).unlink()
+    (out / training_loop.BEST).unlink()
     result, _ = train.main(command(data, out))
     assert result["best"]["iteration"] == 6
-    assert keras_file.shapes(out / training_run.BEST)[0]["iteration"] == 6
+    assert keras_file.shapes(out / training_loop.BEST)[0]["iteration"] == 6
 
 
 def test_evaluation_needs_videos_and_one_machine(data, tmp_path, monkeypatch):
     arguments = command(data, tmp_path / "run", "--evaluate")
-    with pytest.raises(config.InputError, match=r"set data\.holdout for folders"):
+    with pytest.raises(InputError, match=r"set data\.holdout for folders"):
         train.main([*arguments, "--set", "data.holdout=0.0"])
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}}))
-    with pytest.raises(config.InputError, match="--evaluate is for one machine"):
+    with pytest.raises(InputError, match="--evaluate is for one machine"):
         train.main(arguments)
     assert not (tmp_path / "run").exists()
 
 
 def test_addresses_are_no_folders_of_runs(data):
-    with pytest.raises(config.InputError, match="must be a folder of this machine"):
+    with pytest.raises(InputError, match="must be a folder of this machine"):
         train.main(command(data, "s3://bucket/run"))
 
 
@@ -318,7 +327,7 @@ def test_frames_that_are_too_small_or_unequal(data, tmp_path):
         ("other", "is 340 x 256, but "),
     ):
         root = ["--set", f"data.root={tmp_path / name}"]
-        with pytest.raises(config.InputError, match=words):
+        with pytest.raises(InputError, match=words):
             train.main(command(data, tmp_path / f"run_{name}", *root))
 
 
@@ -366,7 +375,7 @@ def test_two_machines_are_one(data, tmp_path):
     pair = start_workers(data, together, *same)
     results = [finish(process) for process in pair]
     # Only the first writes and tells.
-    assert "going on at iteration 3 of 6" in results[0][1]
+    assert "resuming at iteration 3 of 6" in results[0][1]
     train.main(command(data, alone, *same))
     assert [row["loss"] for row in rows(together)] == pytest.approx(
         [row["loss"] for row in rows(alone)], rel=1e-5
@@ -397,7 +406,7 @@ def test_one_of_two_machines_is_stopped(data, tmp_path):
     assert "stopped by another machine after" in texts[0]
     assert "stopped by SIGTERM after" in texts[1]
     assert texts[0].partition("after")[2] == texts[1].partition("after")[2]
-    assert (tmp_path / "run" / training_run.CHECKPOINT).exists()
+    assert (tmp_path / "run" / training_loop.CHECKPOINT).exists()
 
 
 @pytest.mark.slow
@@ -415,7 +424,7 @@ def test_mixed_precision(data, undisturbed, tmp_path, precision):
     assert found != expected
     kernels = [v for v in weights(out).values() if v.ndim == 4]
     assert {v.dtype for v in kernels} == {np.dtype("float32")}
-    with h5py.File(out / training_run.CHECKPOINT) as file:
+    with h5py.File(out / training_loop.CHECKPOINT) as file:
         assert ("loss_scale" in file.attrs) == (precision == "float16")
 
 
@@ -429,7 +438,7 @@ def test_initial_weights_with_a_new_classifier(data, tmp_path, capsys):
     train.main(command(data, out, *arguments))
     assert "new: fc-action" in capsys.readouterr().err
     begun = tsn_keras.load(tmp_path / "begin.weights.h5")
-    found = tsn_keras.load(out / training_run.LAST)
+    found = tsn_keras.load(out / training_loop.LAST)
     assert found.input_shape[-1] == 10
     mean = begun.get_layer("conv1_7x7_s2").get_weights()[0].mean(axis=2)
     kernel = found.get_layer("conv1_7x7_s2").get_weights()[0]
@@ -448,16 +457,16 @@ def test_initial_weights_with_a_new_classifier(data, tmp_path, capsys):
 def test_weights_of_another_modality(data, tmp_path):
     clips.make_weights(tmp_path / "flow.weights.h5", 10)
     more = ["--set", f"model.initial={tmp_path / 'flow.weights.h5'}"]
-    with pytest.raises(config.InputError, match="is a network for flow; rgb can begin"):
+    with pytest.raises(InputError, match="is a network for flow; rgb can begin"):
         train.main(command(data, tmp_path / "run", *more))
 
 
 def test_a_loss_that_is_no_number(data, tmp_path):
     more = ["--set", "train.base_lr=1e30", "--set", "train.clip=0.0"]
-    with pytest.raises(config.InputError) as error:
+    with pytest.raises(InputError) as error:
         train.main(command(data, tmp_path / "run", *more))
     assert "lower train.base_lr (now 1e+30)" in str(error.value)
-    assert not (tmp_path / "run" / training_run.LAST).exists()
+    assert not (tmp_path / "run" / training_loop.LAST).exists()
 
 
 def test_a_frame_that_cannot_be_read(data, tmp_path):
@@ -466,23 +475,43 @@ def test_a_frame_that_cannot_be_read(data, tmp_path):
     for path in (tmp_path / "frames" / "run").glob("*/img_*.jpg"):
         path.write_bytes(b"no image")
     root = ["--set", f"data.root={tmp_path / 'frames'}"]
-    with pytest.raises(config.InputError) as error:
+    with pytest.raises(InputError) as error:
         train.main(command(data, tmp_path / "run", *root))
     assert "img_000" in str(error.value)
     assert "cannot be decoded" in str(error.value)
-    assert "the same command goes on" in str(error.value)
+    assert "the same command resumes" in str(error.value)
 
 
 def test_no_space_at_the_start(data, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=2**19)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(config.InputError, match="no space for checkpoints .* 0 MiB"):
+    with pytest.raises(InputError, match="no space for checkpoints .* 0 MiB"):
         train.main(command(data, tmp_path / "run"))
+
+
+def test_an_unknown_backbone(data, tmp_path):
+    more = ["--set", "model.backbone=vgg16"]
+    words = "model.backbone: there is no backbone 'vgg16'; there are: bn_inception"
+    with pytest.raises(InputError, match=words):
+        train.main(command(data, tmp_path / "run", *more))
+
+
+def test_checkpoints_of_before_are_resumed(data, undisturbed, tmp_path):
+    """They do not name what was added since: backbone and protocol."""
+    out = tmp_path / "run"
+    shutil.copytree(undisturbed[0], out)
+    with h5py.File(out / training_loop.CHECKPOINT, "r+") as file:
+        about = json.loads(file.attrs["about"])
+        assert about.pop("model.backbone") == "bn_inception"
+        assert about.pop("data.protocol") == "caffe"
+        file.attrs["about"] = json.dumps(about)
+    result, _ = train.main(command(data, out))
+    assert result["iterations"] == 6
 
 
 def test_batches_that_do_not_divide(data, tmp_path):
     more = ["--set", "train.batch=6", "--set", "train.iter_size=4"]
-    with pytest.raises(config.InputError, match="must be a multiple of"):
+    with pytest.raises(InputError, match="must be a multiple of"):
         train.main(command(data, tmp_path / "run", *more))
 
 
@@ -514,5 +543,5 @@ def test_wrong_usage_tells_what_to_do(data, tmp_path):
 )
 def test_a_cluster_that_is_none(data, tmp_path, monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(config.InputError, match="TF_CONFIG cannot be used"):
+    with pytest.raises(InputError, match="TF_CONFIG cannot be used"):
         train.main(command(data, tmp_path / "run"))

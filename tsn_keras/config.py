@@ -1,11 +1,14 @@
-"""Settings that more than one layer needs, as frozen records."""
+"""Training files: what a run can be told, as frozen records, and how it is read."""
 
 import dataclasses
 import difflib
 import math
-import os
-import pathlib
 import sys
+
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.protocols.catalogue import PROTOCOLS
+from tsn_keras.protocols.modalities import MODALITIES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -13,86 +16,14 @@ else:
     import tomli as tomllib
 
 
-class InputError(ValueError):
-    """What the user gave cannot be used; the text names it and the way out.
-
-    Commands show the text without a traceback.
-    """
-
-
-@dataclasses.dataclass(frozen=True)
-class Preprocess:
-    """How pixels become network input: the contract between data and model.
-
-    It travels with the weights: every preset and every weight file names one.
-
-    Attributes:
-        modality: "rgb", "flow" or "rgbdiff" (differences of RGB frames).
-        protocol: name of the rules for sampling, cropping and resizing.
-            "caffe" is the original's (temporal-segment-networks
-            tools/eval_net.py, pyActionRecog/action_caffe.py).
-        snippet_length: consecutive files in a snippet (1 for RGB, 5 for flow,
-            6 for the 5 differences of RGB difference).
-        mean: value subtracted from each plane of one file, in the order of the
-            planes: B, G, R for RGB (cv2.imread order), one value for flow. It
-            cancels in differences.
-        frame_size: (height, width) to which each file is resized.
-        crop_size: side of the square crops.
-    """
-
-    modality: str
-    protocol: str
-    snippet_length: int
-    mean: tuple[float, ...]
-    frame_size: tuple[int, int]
-    crop_size: int
-
-    @property
-    def planes_per_file(self):
-        """Planes of one step of a snippet: x and y, or B, G, R."""
-        return 2 if self.modality == "flow" else 3
-
-    @property
-    def planes(self):
-        """Planes that are read for a snippet."""
-        return self.planes_per_file * self.snippet_length
-
-    @property
-    def channels(self):
-        """Planes that the network sees.
-
-        3 of one BGR image, 10 of five x, y pairs, 15 of five differences.
-        """
-        dropped = self.planes_per_file if self.modality == "rgbdiff" else 0
-        return self.planes - dropped
-
-
-# The original's own values: action_caffe.py:27 (RGB mean), :69 (flow mean),
-# eval_net.py:97,107 (340 x 256), the deploy prototxts (224).
-PREPROCESS = {
-    "rgb": Preprocess("rgb", "caffe", 1, (104.0, 117.0, 123.0), (256, 340), 224),
-    "flow": Preprocess("flow", "caffe", 5, (128.0,), (256, 340), 224),
-    # The original has no such network. Sampling and crops are its own all the
-    # same; differences are tsn-pytorch's (models.py:193-224).
-    "rgbdiff": Preprocess("rgbdiff", "caffe", 6, (0.0,), (256, 340), 224),
-}
-
-
-def cache_folder():
-    """Folder for what can be made or fetched again.
-
-    `TSN_KERAS_CACHE`, else `tsn_keras` in `XDG_CACHE_HOME` or ~/.cache.
-    """
-    named = os.environ.get("TSN_KERAS_CACHE")
-    if named:
-        return pathlib.Path(named).expanduser()
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(home).expanduser() / "tsn_keras"
-
-
 def _one_of(*values):
     """A rule for a setting: (words for its error, test)."""
     return f"one of {', '.join(map(str, values))}", lambda value: value in values
+
+
+def _splits():
+    """Numbers of the official splits of all data sets."""
+    return sorted({n for dataset in DATASETS.values() for n in dataset.splits})
 
 
 _AT_LEAST_1 = ("at least 1", lambda value: value >= 1)
@@ -106,10 +37,12 @@ class DataSettings:
     """Section [data] of a training file: what is trained on.
 
     Attributes:
-        dataset: "hmdb51", "ucf101", "demo", "folders" for class folders of frame
-            folders, or "list" for list files.
+        dataset: one of datasets.catalogue: "hmdb51", "ucf101", "demo", "folders"
+            for class folders of frame folders, or "list" for list files.
         split: official split.
-        modality: a key of PREPROCESS.
+        modality: one of protocols.modalities.
+        protocol: one of protocols.catalogue; its crops, normalisation and
+            validation.
         root: path or address of the frame folders; empty for the data set's
             folder in TSN_KERAS_DATA.
         annotations: folder of the split files (empty: in the data folder), or
@@ -125,6 +58,7 @@ class DataSettings:
     dataset: str = "list"
     split: int = 1
     modality: str = "rgb"
+    protocol: str = "caffe"
     root: str = ""
     annotations: str = ""
     validation: str = ""
@@ -135,19 +69,30 @@ class DataSettings:
     flow_x_prefix: str = "flow_x_"
     flow_y_prefix: str = "flow_y_"
 
+    @property
+    def prefixes(self) -> dict[str, str]:
+        """{usual prefix: what the user's files have instead}."""
+        return {
+            "img_": self.rgb_prefix,
+            "flow_x_": self.flow_x_prefix,
+            "flow_y_": self.flow_y_prefix,
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelSettings:
     """Section [model]: the network and what it begins with.
 
     Attributes:
+        backbone: one of models.backbones.
         initial: preset or file; empty for random weights.
         segments: K.
         dropout: fraction of the pooled features that is dropped.
-        batch_norm: the live ones, "first", "none" or "all".
+        batch_norm: the trainable ones, "first", "none" or "all".
         width: factor on the channels of a network with random weights.
     """
 
+    backbone: str = "bn_inception"
     initial: str = ""
     segments: int = 3
     dropout: float = 0.8
@@ -163,9 +108,9 @@ class TrainSettings:
         batch: videos of an update, over all devices and sub-batches.
         iter_size: Caffe's sub-batches of an update. They matter to clipping,
             which sees the sum of their mean gradients. Further sub-batches that
-            memory asks for change nothing but the live batch norms.
+            memory asks for change nothing but the trainable batch norms.
         device_batch: most videos that a device holds at a time, and so the
-            videos over which a live batch norm normalises.
+            videos over which a trainable batch norm normalises.
         iterations: updates.
         base_lr: learning rate of the first iteration.
         drops: iterations at which the learning rate is multiplied by gamma.
@@ -206,9 +151,7 @@ class Training:
 
 # What a value must be, beyond its type: "section.key": (words, test).
 _RULES = {
-    "data.dataset": _one_of("hmdb51", "ucf101", "demo", "folders", "list"),
-    "data.split": _one_of(1, 2, 3),
-    "data.modality": _one_of(*PREPROCESS),
+    "data.split": _one_of(*_splits()),
     "data.holdout": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
     "model.segments": _AT_LEAST_1,
     "model.dropout": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
@@ -268,9 +211,19 @@ def read_training(path, overrides=()):
     return found
 
 
+# Settings that name a record.
+_RECORDS = {
+    "data.dataset": DATASETS,
+    "data.modality": MODALITIES,
+    "data.protocol": PROTOCOLS,
+}
+
+
 def _check(training, path):
     """Checks every value against its rule, and those that bear on one another."""
-    for key, (words, test) in _RULES.items():
+    # Looked up now, so that records that were added since are known.
+    records = {key: _one_of(*catalogue) for key, catalogue in _RECORDS.items()}
+    for key, (words, test) in (records | _RULES).items():
         section, _, name = key.partition(".")
         value = getattr(getattr(training, section), name)
         if not test(value):

@@ -8,13 +8,33 @@ python -m tsn_keras.eval --dataset list --annotations LIST --weights FILE \\
 
 Prints, for each stream and their fusion (RGB : flow : RGB difference weigh
 1 : 1.5 : 1), this run's accuracy beside the published one. The same command
-goes on where it stopped. Exit status: 0, or 1 if videos failed, 2 if something
+resumes where it stopped. Exit status: 0, or 1 if videos failed, 2 if something
 is missing or wrong, 130 if interrupted.
 """
 
 import argparse
 
-from tsn_keras.engine import console
+from tsn_keras.common import console
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.protocols.modalities import MODALITIES
+
+# What stands before the number in the names of files, and the flag for it.
+PREFIXES = {"img_": "rgb", "flow_x_": "flow-x", "flow_y_": "flow-y"}
+SPLITS = sorted({split for dataset in DATASETS.values() for split in dataset.splits})
+WORDS = {
+    "data": "--data",
+    "annotations": "--annotations",
+    "weights": "--weights",
+    "modality": "--modality",
+    "split": "--split",
+    "scores": "--scores",
+    'dataset="list"': "--dataset list",
+    "allow_missing=True": "--allow-missing",
+    "rgb_prefix": "--rgb-prefix",
+    "flow_x_prefix": "--flow-x-prefix",
+    "flow_y_prefix": "--flow-y-prefix",
+}
 
 
 def parse_args(argv=None):
@@ -27,20 +47,20 @@ def parse_args(argv=None):
     add(
         "--dataset",
         required=True,
-        choices=("demo", "hmdb51", "ucf101", "list"),
+        choices=[d.name for d in DATASETS.values() if d.scored],
         help="demo: generated on the spot; list: a list file `path frames label`",
     )
     add(
         "--split",
         type=int,
         nargs="+",
-        choices=(1, 2, 3),
+        choices=SPLITS,
         help="official splits of hmdb51 and ucf101 (default: 1)",
     )
     add(
         "--modality",
         nargs="+",
-        choices=("rgb", "flow", "rgbdiff"),
+        choices=list(MODALITIES),
         default=["rgb", "flow"],
         help="streams to score; several are fused. rgbdiff: differences of RGB frames, "
         "for weights of your own (default: rgb flow)",
@@ -90,13 +110,10 @@ def parse_args(argv=None):
         action="store_true",
         help="score what is there when videos of the split are not on disk",
     )
-    for name, default in (
-        ("rgb", "img_"),
-        ("flow-x", "flow_x_"),
-        ("flow-y", "flow_y_"),
-    ):
+    for default, name in PREFIXES.items():
         add(
             f"--{name}-prefix",
+            dest=default,
             default=default,
             metavar="TEXT",
             help=f"what stands before the number in {name} files (default: {default})",
@@ -104,15 +121,20 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
+@console.command(WORDS)
 def main(argv=None):
     args = parse_args(argv)
     # Imported after parsing, so that --help answers at once.
-    from tsn_keras.data import frames
-    from tsn_keras.engine import evaluation
+    from tsn_keras.common import progress
+    from tsn_keras.evaluation import run
 
-    request = evaluation.Request(
+    dataset = DATASETS[args.dataset]
+    splits = tuple(sorted(set(args.split or [dataset.default_split])))
+    if args.split and len(dataset.splits) < 2:
+        raise InputError(f"--split is not for --dataset {args.dataset}")
+    request = run.Request(
         dataset=args.dataset,
-        split=_splits(args),
+        split=splits,
         modality=tuple(dict.fromkeys(args.modality)),
         data=args.data,
         annotations=args.annotations,
@@ -121,22 +143,13 @@ def main(argv=None):
         batch=args.batch,
         precision=args.precision,
         allow_missing=args.allow_missing,
-        prefixes=frames.Prefixes(
-            args.rgb_prefix, args.flow_x_prefix, args.flow_y_prefix
-        ),
+        prefixes={name: getattr(args, name) for name in PREFIXES},
     )
-    return evaluation.evaluate(request)
-
-
-def _splits(args):
-    """Splits to evaluate; neither the demo nor a list has official ones."""
-    if args.dataset in ("hmdb51", "ucf101"):
-        return tuple(sorted(set(args.split or [1])))
-    if args.split:
-        raise console.UsageError(f"--split is not for --dataset {args.dataset}")
-    if args.dataset == "demo" and args.annotations:
-        raise console.UsageError("--annotations is not for --dataset demo")
-    return (1,) if args.dataset == "demo" else (None,)
+    found = run.evaluate(request, progress.Terminal(WORDS))
+    print(found)
+    console.say_failed(found.failed, WORDS)
+    status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
+    return found.as_json(), status
 
 
 if __name__ == "__main__":

@@ -7,14 +7,26 @@ python -m tsn_keras.extract hmdb51_org frames/hmdb51 --workers 16
 VIDEOS is a video file, a folder (with all below it), or a list (.txt) of paths.
 Each video becomes a folder with img_00001.jpg, flow_x_00001.jpg,
 flow_y_00001.jpg, ... (--flow warped: also warped_x_, warped_y_), which
-tsn_keras.eval takes as it is. The same command goes on where it stopped. Exit
+tsn_keras.eval takes as it is. The same command resumes where it stopped. Exit
 status: 0, or 1 if videos failed, 2 if something is missing or wrong, 130 if
 interrupted.
 """
 
 import argparse
+import pathlib
 
-from tsn_keras.engine import console
+from tsn_keras.common import console
+from tsn_keras.common.errors import InputError, spelled
+
+WORDS = {
+    "size": "--size",
+    "bound": "--bound",
+    "workers": "--workers",
+    "batch": "--flow-batch",
+    "parameters": "--flow-parameters",
+    "device": "--flow-device",
+    "keep_damaged=True": "--damaged keep",
+}
 
 
 def parse_args(argv=None):
@@ -107,40 +119,55 @@ def _size(text):
     return int(width), int(height)
 
 
+@console.command(WORDS)
 def main(argv=None):
     args = parse_args(argv)
     # Imported after parsing, so that --help answers at once.
-    from tsn_keras.data import extractor
-    from tsn_keras.engine import extraction
+    from tsn_keras.common import progress
+    from tsn_keras.extraction import run
+    from tsn_keras.extraction.settings import Settings
+    from tsn_keras.extraction.workers import Workers
 
     if (args.backend == "dask") != (args.scheduler is not None):
-        raise console.UsageError("--backend dask and --scheduler go together")
+        raise InputError("--backend dask and --scheduler go together")
     if args.backend == "dask" and args.workers is not None:
-        raise console.UsageError("--workers is not for --backend dask: it has its own")
-    of_flow = {
+        raise InputError("--workers is not for --backend dask: it has its own")
+    request = run.Request(
+        videos=pathlib.Path(args.videos),
+        out=pathlib.Path(args.out),
+        settings=Settings(
+            flow=_flow(args), size=args.size, keep_damaged=args.damaged == "keep"
+        ),
+        flat=args.flat,
+        workers=Workers(args.workers, args.scheduler),
+    )
+    found = run.extract(request, progress.Terminal(WORDS))
+    print(found)
+    for name, reason in found.failed.items():
+        console.say(f"  {name}: {spelled(reason, WORDS)}")
+    status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
+    return found.as_json(), status
+
+
+def _flow(args):
+    """The FlowSettings of the arguments, or None for images only."""
+    from tsn_keras.flow.settings import FlowSettings
+
+    given = {
         "parameters": args.flow_parameters,
         "bound": args.bound,
         "device": args.flow_device,
         "batch": args.flow_batch,
     }
-    of_flow = {name: value for name, value in of_flow.items() if value is not None}
-    if of_flow and args.flow == "none":
-        raise console.UsageError(
+    given = {name: value for name, value in given.items() if value is not None}
+    if args.flow != "none":
+        return FlowSettings(warped=args.flow == "warped", **given)
+    if given:
+        raise InputError(
             "--flow none takes no --flow-parameters, --flow-device, --flow-batch or "
             "--bound"
         )
-    settings = extractor.Settings(
-        flow=args.flow, size=args.size, damaged=args.damaged, **of_flow
-    )
-    request = extraction.Request(
-        videos=args.videos,
-        out=args.out,
-        settings=settings,
-        flat=args.flat,
-        workers=args.workers,
-        scheduler=args.scheduler,
-    )
-    return extraction.extract(request)
+    return None
 
 
 if __name__ == "__main__":

@@ -11,7 +11,13 @@ or 1 if the files leave out videos that failed, 2 if something is wrong.
 
 import argparse
 
-from tsn_keras.engine import console
+from tsn_keras.common import console
+
+WORDS = {
+    "weights": "--weights",
+    "classes": "--classes",
+    "allow_missing=True": "--allow-missing",
+}
 
 
 def parse_args(argv=None):
@@ -40,6 +46,12 @@ def parse_args(argv=None):
         action="store_true",
         help="use the videos that all files have",
     )
+    add(
+        "--classes",
+        metavar="FILE",
+        help="names of the classes, one a line or as UCF101's classInd.txt, for .npz "
+        "files, which have none (default: those of the first file)",
+    )
     add("--per-class", action="store_true", help="print a table of the classes")
     add(
         "--confusion",
@@ -49,19 +61,32 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
+@console.command(WORDS)
 def main(argv=None):
     args = parse_args(argv)
     # Imported after parsing, so that --help answers at once.
-    from tsn_keras.engine import fusion
+    from tsn_keras.common import progress, text
+    from tsn_keras.scores import fusion
 
-    return fusion.fuse(
-        args.files,
+    request = fusion.Request(
+        paths=args.files,
         weights=args.weights,
         crops=args.crop_agg,
         allow_missing=args.allow_missing,
-        per_class=args.per_class,
-        confusion=args.confusion,
+        classes=text.names(args.classes) if args.classes else None,
     )
+    found = fusion.fuse(request, progress.Terminal(WORDS))
+    print(found)
+    if found.left_out:
+        console.say(f"{found.left_out} videos are not in all files and are left out")
+    if found.failed:
+        console.say(f"{len(found.failed)} videos failed and are in no figure")
+    if args.per_class:
+        print(found.per_class())
+    if args.confusion:
+        print("{} and {} written".format(*found.write_confusion(args.confusion)))
+    status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
+    return found.as_json(), status
 
 
 if __name__ == "__main__":

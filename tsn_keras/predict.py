@@ -14,8 +14,20 @@ is missing or wrong, 130 if interrupted.
 """
 
 import argparse
+import dataclasses
+import json
+import pathlib
 
-from tsn_keras.engine import console
+from tsn_keras.common import console
+from tsn_keras.common.errors import InputError, spelled
+
+CAMERA = "camera:"
+PICTURES = (".png", ".html")
+WORDS = {
+    "parameters": "--flow-parameters",
+    "device": "--flow-device",
+    "keep_damaged=True": "--damaged keep",
+}
 
 
 def parse_args(argv=None):
@@ -101,29 +113,152 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
+@console.command(WORDS)
 def main(argv=None):
     args = parse_args(argv)
     # Imported after parsing, so that --help answers at once.
-    from tsn_keras.data import extractor
-    from tsn_keras.engine import prediction
+    from tsn_keras.prediction import run
 
-    request = prediction.Request(
-        video=args.video,
-        weights=tuple(args.weights),
-        top=args.top,
-        plot=args.plot,
-        fast=args.fast,
+    settings = _settings(args)
+    if args.video.startswith(CAMERA):
+        return _camera(args, settings)
+    if args.window is not None:
+        raise InputError("--window is for a webcam")
+    videos, is_one = run.find(args.video)
+    if args.plot is not None:
+        _check_plot(args.plot, is_one)
+    scorer = run.predictor(args.weights, settings)
+    return (_one if is_one else _many)(videos, scorer, args)
+
+
+def _settings(args):
+    import joblib
+
+    from tsn_keras.flow.settings import FlowSettings
+    from tsn_keras.pipeline.from_video import Decoding
+    from tsn_keras.prediction.settings import Settings
+
+    return Settings(
+        quick=args.fast,
         classes=args.classes,
         precision=args.precision,
-        settings=extractor.Settings(
-            parameters=args.flow_parameters,
-            damaged=args.damaged,
-            device=args.flow_device,
+        decoding=Decoding(
+            flow=FlowSettings(args.flow_parameters, args.flow_device),
+            keep_damaged=args.damaged == "keep",
+            threads=args.workers or joblib.cpu_count(),
         ),
-        workers=args.workers,
-        window=args.window,
     )
-    return prediction.predict(request)
+
+
+def _check_plot(plot, is_one):
+    """Refuses a picture that cannot be drawn, before anything slow is begun."""
+    if not is_one:
+        raise InputError("--plot is for one video")
+    path = pathlib.Path(plot)
+    if path.suffix.lower() not in PICTURES:
+        raise InputError(f"--plot {plot}: must end in {' or '.join(PICTURES)}")
+    if not path.parent.is_dir():
+        raise InputError(f"--plot {plot}: there is no folder {path.parent}")
+
+
+def _one(videos, scorer, args):
+    from tsn_keras.common import progress
+    from tsn_keras.prediction import run
+    from tsn_keras.scores import tables
+
+    (source,) = videos
+    listener = progress.Terminal(WORDS)
+    found = run.look_at(source, scorer, bool(args.plot), listener)
+    rows = [(row.name, f"{100 * row.probability:.1f}") for row in found.top(args.top)]
+    print(tables.table(rows, ("class", "probability, %")))
+    print(f"{scorer.view}, {found.files} frames; {scorer.shares}")
+    if args.fast:
+        print("fast: a rougher look than the published test of 25 snippets x 10 crops")
+    if found.damage:
+        console.say(f"the video is damaged: {found.damage}; this is what is before")
+    result = _described(source, found, scorer, args.top)
+    if args.plot:
+        from tsn_keras.prediction import picture
+
+        picture.draw(args.plot, source.path.name, found, scorer, args.top)
+        print(f"{args.plot} written")
+        result["plot"] = args.plot
+    return result, console.EXIT_OK
+
+
+def _many(videos, scorer, args):
+    """A JSON line a video on standard output; those that fail say so."""
+    from tsn_keras.common import progress
+    from tsn_keras.prediction import run
+
+    failed = {}
+    for looked in run.look_at_many(videos, scorer, progress.Terminal(WORDS)):
+        if looked.error is None:
+            found = looked.prediction
+            line = _described(looked.source, found, scorer, args.top)
+        else:
+            error = spelled(looked.error, WORDS)
+            failed[looked.source.id] = error
+            line = {"video": str(looked.source.path), "error": error}
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+    result = {
+        "videos": len(videos),
+        "predicted": len(videos) - len(failed),
+        "failed": failed,
+    }
+    return result, console.EXIT_SOME_FAILED if failed else console.EXIT_OK
+
+
+def _described(source, found, scorer, top):
+    """A prediction as a dict of JSON values."""
+    return {
+        "video": str(source.path),
+        "frames": found.files,
+        "protocol": str(scorer.view),
+        "streams": {
+            modality: {
+                "weight": round(scorer.weights[modality], 4),
+                "top": [row.as_json() for row in found.top(top, values)],
+            }
+            for modality, values in found.streams.items()
+        },
+        "top": [row.as_json() for row in found.top(top)],
+        "damage": found.damage,
+    }
+
+
+def _camera(args, settings):
+    """A JSON line for each look at a webcam, until it ends or Ctrl-C."""
+    if args.plot:
+        raise InputError("--plot is for a video, not for a webcam")
+    if args.fast:
+        raise InputError(
+            "--fast is for a video; a webcam is always looked at in the centre crop"
+        )
+    number = args.video.removeprefix(CAMERA)
+    if not number.isdecimal():
+        raise InputError(f"{args.video}: must be like camera:0")
+    from tsn_keras.prediction import run
+    from tsn_keras.protocols.modalities import MODALITIES
+    from tsn_keras.video import webcam
+
+    looks, last = 0, None
+    # Enough frames for a snippet of any modality; flow takes one more.
+    depth = max(m.length + m.is_flow for m in MODALITIES.values())
+    with webcam.Webcam(int(number), depth) as camera:
+        settings = dataclasses.replace(settings, quick=True, snippets=1, batch=1)
+        scorer = run.predictor(args.weights, settings)
+        console.say("Ctrl-C stops")
+        try:
+            for glance in run.watch(camera, scorer, args.window or run.WINDOW):
+                looks += 1
+                best = [row.as_json() for row in glance.fused.top(args.top)]
+                last = {"frame": glance.frame, "looks": glance.looks, "top": best}
+                print(json.dumps(last, ensure_ascii=False), flush=True)
+            console.say("the camera has ended")
+        except KeyboardInterrupt:
+            console.say("")
+    return {"video": args.video, "looks": looks, "last": last}, console.EXIT_OK
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ python -m tsn_keras.train --config configs/hmdb51_rgb.toml --out runs/slow \\
 
 The folder of the run gets last.weights.h5 and best.weights.h5 for eval and
 predict, checkpoint.h5, log.csv, validation.csv, and tensorboard/. The same
-command goes on where a run stopped. All GPUs are used; TF_CONFIG joins several
+command resumes where a run stopped. All GPUs are used; TF_CONFIG joins several
 machines, which share the folder. Exit status: 0, or 1 if videos failed in the
 evaluation, 2 if something is missing or wrong, 130 if interrupted.
 """
@@ -15,8 +15,23 @@ evaluation, 2 if something is missing or wrong, 130 if interrupted.
 import argparse
 import pathlib
 
-from tsn_keras import config
-from tsn_keras.engine import console
+from tsn_keras.common import console
+
+WORDS = {
+    "out": "--out",
+    "evaluate": "--evaluate",
+    "data": "data.root",
+    "annotations": "data.annotations",
+    "validation": "data.validation",
+    "classes": "data.classes",
+    "holdout": "data.holdout",
+    "split": "data.split",
+    'dataset="list"': 'data.dataset = "list"',
+    "allow_missing=True": "data.allow_missing = true",
+    "rgb_prefix": "data.rgb_prefix",
+    "flow_x_prefix": "data.flow_x_prefix",
+    "flow_y_prefix": "data.flow_y_prefix",
+}
 
 
 def parse_args(argv=None):
@@ -58,17 +73,27 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
+@console.command(WORDS)
 def main(argv=None):
     args = parse_args(argv)
+    # Imported after parsing, so that --help answers at once.
+    from tsn_keras import config
+    from tsn_keras.common import progress
+    from tsn_keras.training import run
+
     overrides = list(args.set)
     if args.precision:
         overrides.append(f"train.precision={args.precision}")
     settings = config.read_training(args.config, overrides)
-    # Imported after parsing, so that --help answers at once.
-    from tsn_keras.engine import training_run
-
     out = args.out or pathlib.Path("runs", pathlib.Path(args.config).stem)
-    return training_run.train(training_run.Request(settings, str(out), args.evaluate))
+    request = run.Request(settings, str(out), args.evaluate)
+    trained = run.train(request, progress.Terminal(WORDS))
+    status = console.EXIT_OK
+    if trained.evaluation is not None:
+        print(trained.evaluation)
+        console.say_failed(trained.evaluation.failed, WORDS)
+        status = console.EXIT_SOME_FAILED if trained.evaluation.failed else status
+    return trained.as_json(), status
 
 
 if __name__ == "__main__":

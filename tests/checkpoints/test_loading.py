@@ -1,5 +1,6 @@
 """From a file or a preset to a model, and what is wrong with other files."""
 
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -12,9 +13,14 @@ import numpy as np
 import pytest
 
 import tsn_keras
-from tsn_keras import config, convert
-from tsn_keras.checkpoints import caffemodel, folders, keras_file, loading
-from tsn_keras.models import bn_inception, presets
+from tsn_keras import convert
+from tsn_keras.checkpoints import caffemodel, folders, keras_file, loading, presets
+from tsn_keras.common.errors import InputError
+from tsn_keras.models import bn_inception
+from tsn_keras.models.bn_inception import BN_INCEPTION
+from tsn_keras.protocols.caffe import CAFFE
+from tsn_keras.protocols.modalities import MODALITIES
+from tsn_keras.protocols.records import Stream
 
 WIDTH = 0.1
 
@@ -62,9 +68,10 @@ def test_load_of_a_caffemodel(caffe_file, model):
 def test_what_is_read_off_a_caffemodel(caffe_file, data):
     found = loading.find(str(caffe_file))
     assert found.sha256 == hashlib.sha256(data).hexdigest()
-    assert found.architecture == loading.Architecture(10, 7, found.architecture.width)
-    assert found.architecture.modality == "flow"
-    assert found.architecture.preprocess is config.PREPROCESS["flow"]
+    assert found.architecture.input_shape == (224, 224, 10)
+    assert (found.architecture.classes, found.architecture.width) == (7, WIDTH)
+    assert found.architecture.backbone is BN_INCEPTION
+    assert found.stream == Stream(MODALITIES["flow"], CAFFE)
     assert found.preset is None
 
 
@@ -92,7 +99,10 @@ def test_load_of_a_file_that_keras_wrote(tmp_path):
     path = tmp_path / "plain.weights.h5"
     plain.save_weights(path)
     found = loading.find(path)
-    assert found.architecture == loading.Architecture(3, 5, 0.25)
+    expected = loading.Architecture(BN_INCEPTION, (224, 224, 3), 5, 0.25)
+    assert found.architecture == expected
+    assert found.modality.name == "rgb"
+    assert found.class_names is None
     assert_same(found.build(), plain)
 
 
@@ -101,17 +111,17 @@ def test_classifier_of_any_name(caffe_file, name):
     """Initialisations may call the classifier otherwise."""
     layers = caffemodel.read(caffe_file)
     layers[name] = layers.pop("fc-action")
-    assert loading.classifier_name(layers) == name
-    assert loading.of_blobs(layers, "x").classes == 7
-    assert "fc-action" in loading.rename_classifier(layers)
+    renamed = BN_INCEPTION.named_as_model(layers)
+    assert "fc-action" in renamed
+    assert BN_INCEPTION.read_arrays(renamed).classes == 7
 
 
 def test_blobs_without_a_place_are_listed(caffe_file, data, tmp_path):
     extra = caffe_writer.layer("aux/conv", caffe_writer.blob([1, 2], (2,)))
     caffe_file.write_bytes(data + extra)
-    with pytest.raises(config.InputError, match=r"aux/conv\[0\] \(2,\)"):
+    with pytest.raises(InputError, match=r"aux/conv\[0\] \(2,\)"):
         tsn_keras.load(caffe_file)
-    with pytest.raises(config.InputError, match="aux/conv"):
+    with pytest.raises(InputError, match="aux/conv"):
         convert.main([str(caffe_file), str(tmp_path / "out.weights.h5")])
     assert not (tmp_path / "out.weights.h5").exists()
 
@@ -120,30 +130,28 @@ def test_missing_blobs_are_listed(caffe_file):
     layers = caffemodel.read(caffe_file)
     del layers["inception_5b/pool_proj_bn"]
     weights = loading.find(caffe_file)
-    broken = loading.Weights(weights.path, "", None, weights.architecture, layers)
-    with pytest.raises(config.InputError, match="inception_5b_pool_proj_bn/beta"):
+    broken = dataclasses.replace(weights, blobs=layers)
+    with pytest.raises(InputError, match="inception_5b_pool_proj_bn/beta"):
         broken.build()
 
 
 def test_other_networks_are_named(tmp_path):
     path = tmp_path / "vgg.caffemodel"
     path.write_bytes(caffe_writer.layer("conv1_1", caffe_writer.blob([1], (1,))))
-    with pytest.raises(config.InputError, match="not a BN-Inception.*conv1_1"):
+    with pytest.raises(InputError, match="not a BN-Inception.*conv1_1"):
         tsn_keras.load(path)
 
 
 def test_wrong_paths_are_named(tmp_path):
-    with pytest.raises(
-        config.InputError, match="neither a file nor a preset.*ucf101_rgb"
-    ):
+    with pytest.raises(InputError, match="neither a file nor a preset.*ucf101_rgb"):
         tsn_keras.load(tmp_path / "absent.caffemodel")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         tsn_keras.load(tmp_path)
-    with pytest.raises(config.InputError, match="no folder"):
+    with pytest.raises(InputError, match="no folder"):
         convert.main(["x.caffemodel", str(tmp_path / "absent/out.weights.h5")])
-    with pytest.raises(config.InputError, match="is a Keras file already"):
+    with pytest.raises(InputError, match="is a Keras file already"):
         convert.main(["x.weights.h5", str(tmp_path / "out.weights.h5")])
-    with pytest.raises(config.InputError, match=r"MODEL\.caffemodel"):
+    with pytest.raises(InputError, match=r"MODEL\.caffemodel"):
         convert.main(["x.caffemodel", str(tmp_path / "out.h5")])
 
 
@@ -166,15 +174,86 @@ def test_keras_files_of_strangers_are_checked(tmp_path, kind):
                 group.create_dataset("0", (102, 3), "f4", external=place)
             else:
                 group["0"] = h5py.ExternalLink("other.h5", "x")
-    with pytest.raises(config.InputError, match=r"w\.weights\.h5"):
+    with pytest.raises(InputError, match=r"w\.weights\.h5"):
         tsn_keras.load(path)
 
 
 def test_weight_file_that_lies_about_its_width(tmp_path, model):
     path = tmp_path / "w.weights.h5"
     keras_file.save(model, path, {"width": 0.5})
-    with pytest.raises(config.InputError, match="says width 0.5"):
+    with pytest.raises(
+        InputError, match="says width 0.5, but its kernels are of width 0.1"
+    ):
         tsn_keras.load(path)
+
+
+@pytest.mark.parametrize("name", ["demo_rgb", "demo_flow"])
+def test_saved_weights_of_a_preset_load_again(tmp_path, name):
+    """Without what `convert` and `train` add: of width 0.125, not 0.12."""
+    loaded = tsn_keras.load(name)
+    path = tmp_path / "mine.weights.h5"
+    loaded.save_weights(path)
+    assert loading.find(path).architecture.width == 0.125
+    assert_same(tsn_keras.load(path), loaded)
+
+
+def labelled(model, path, **about):
+    keras_file.save(model, path, about)
+    return path
+
+
+def test_what_a_file_says_is_obeyed(tmp_path, model):
+    """All of it: of the same 10 channels as flow, by another name."""
+    names = [f"class {k}" for k in range(7)]
+    said = {"backbone": "bn_inception", "modality": "flow", "protocol": "caffe"}
+    said |= {"channels": 10, "classes": 7, "width": WIDTH, "class_names": names}
+    path = labelled(model, tmp_path / "w.weights.h5", **said)
+    found = loading.find(path)
+    assert found.class_names == tuple(names)
+    assert found.stream == Stream(MODALITIES["flow"], CAFFE)
+    # Files of version 0.1 say `architecture`.
+    said["architecture"] = said.pop("backbone")
+    assert_same(loading.find(labelled(model, path, **said)).build(), model)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"backbone": "resnet50"}, "there is no backbone 'resnet50'; .*bn_inception"),
+        ({"architecture": "vgg"}, "there is no backbone 'vgg'"),
+        ({"backbone": "a", "architecture": "b"}, "says two backbones, a and b"),
+        ({"protocol": "mmaction2"}, "there is no protocol 'mmaction2'; .* caffe"),
+        ({"modality": "depth"}, "there is no modality 'depth'"),
+        ({"modality": "rgb"}, "says modality rgb, of 3 channels, .* reads 10"),
+        ({"channels": 3}, "says channels 3, but its arrays have 10"),
+        ({"classes": 8}, "says classes 8, but its arrays have 7"),
+        ({"class_names": ["a"]}, "class_names that are not those of 7 classes"),
+        ({"class_names": [1] * 7}, "class_names that are not those of 7 classes"),
+        ({"modality": 3}, "says modality is 3"),
+        ({"protocol": ["caffe"]}, r"says protocol is \['caffe'\]"),
+        ({"width": 1e308}, r"says width 1e\+308"),
+        ({"width": float("nan")}, "says width nan"),
+        ({"width": "wide"}, "says width is 'wide'"),
+        ({"width": True}, "says width is True"),
+    ],
+)
+def test_what_a_file_says_and_is_not_is_an_error(tmp_path, model, said, words):
+    path = labelled(model, tmp_path / "w.weights.h5", **said)
+    with pytest.raises(InputError, match=words) as caught:
+        tsn_keras.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_errors_of_files_that_do_not_fit_are_short(tmp_path, model):
+    """Keras lists every layer of the model."""
+    path = labelled(model, tmp_path / "w.weights.h5")
+    with h5py.File(path, "r+") as file:
+        norm = file["layers/batch_normalization_3/vars"]
+        del norm["2"]
+        norm["2"] = np.zeros(999, "f4")
+    with pytest.raises(InputError, match="does not fit BN-Inception of width") as error:
+        tsn_keras.load(path)
+    assert len(str(error.value)) < 700
 
 
 def test_preset_is_found_in_the_order_of_the_folders(
@@ -204,8 +283,18 @@ def test_preset_is_found_in_the_order_of_the_folders(
 
 def test_preset_of_another_model_is_refused(tmp_path, data):
     (tmp_path / presets.PRESETS["hmdb51_flow_split1"].file).write_bytes(data)
-    with pytest.raises(config.InputError, match="flow, 51 classes.* 7 classes"):
+    with pytest.raises(InputError, match="flow, 51 classes.* 7 classes"):
         tsn_keras.load("hmdb51_flow_split1", folder=tmp_path)
+
+
+def test_preset_with_a_published_digest(tmp_path, monkeypatch):
+    preset = presets.PRESETS["demo_rgb"]
+    other = bn_inception.BNInception((224, 224, 3), classes=16, width=WIDTH)
+    other.save_weights(tmp_path / preset.file)
+    with pytest.raises(
+        InputError, match=r"is not demo_rgb: its sha256 is \w{64}, that"
+    ):
+        tsn_keras.load("demo_rgb", folder=tmp_path)
 
 
 def test_offline_says_what_to_put_where(monkeypatch, tmp_path):
@@ -213,7 +302,7 @@ def test_offline_says_what_to_put_where(monkeypatch, tmp_path):
         raise OSError("no route to host")
 
     monkeypatch.setattr(keras.utils, "get_file", fail)
-    with pytest.raises(config.InputError) as caught:
+    with pytest.raises(InputError) as caught:
         tsn_keras.load("hmdb51_rgb_split1", folder=tmp_path)
     text = str(caught.value)
     preset = presets.PRESETS["hmdb51_rgb_split1"]
@@ -232,7 +321,7 @@ def test_download_lands_in_the_cache_when_whole(monkeypatch, tmp_path, data):
     monkeypatch.setitem(
         presets.PRESETS,
         preset.name,
-        presets.dataclasses.replace(preset, url=(server / preset.file).as_uri()),
+        dataclasses.replace(preset, url=(server / preset.file).as_uri()),
     )
     loaded = tsn_keras.load("imagenet_flow")
     assert loaded.output_shape == (None, 7)
@@ -241,7 +330,7 @@ def test_download_lands_in_the_cache_when_whole(monkeypatch, tmp_path, data):
 
 
 def test_kinetics_must_be_fetched_by_hand():
-    with pytest.raises(config.InputError, match="by hand.*kinetics_action"):
+    with pytest.raises(InputError, match="by hand.*kinetics_action"):
         tsn_keras.load("kinetics_rgb")
 
 

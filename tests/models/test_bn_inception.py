@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tsn_keras.models import bn_inception
+from tsn_keras.models import bn_inception, widths
 from tsn_keras.models.bn_inception import BNInception
 
 # Trainable-type blobs of the four deploy files: convolutions and classifier;
@@ -74,18 +74,19 @@ def test_pool_of_5b_is_the_maximum():
 def test_width_is_found_from_the_channels(width):
     base = bn_inception.base_channels()
     assert len(base) == 69
-    channels = {n: bn_inception.scaled(c, width) for n, c in base.items()}
-    found = bn_inception.width_of(channels)
-    assert {n: bn_inception.scaled(c, found) for n, c in base.items()} == channels
+    channels = {n: widths.scaled(c, width) for n, c in base.items()}
+    found = widths.width_of((count, base[n]) for n, count in channels.items())
+    assert {n: widths.scaled(c, found) for n, c in base.items()} == channels
     model = BNInception(classes=None, width=width)
     for name, count in channels.items():
         assert model.get_layer(name.replace("/", "_")).filters == count
 
 
 def test_channels_of_no_width_are_refused():
-    channels = bn_inception.base_channels() | {"inception_4c/3x3": 7}
-    with pytest.raises(ValueError, match="no width"):
-        bn_inception.width_of(channels)
+    base = bn_inception.base_channels()
+    channels = base | {"inception_4c/3x3": 7}
+    with pytest.raises(ValueError, match="no width .* 7 for 160"):
+        widths.width_of((count, base[n]) for n, count in channels.items())
 
 
 def test_features_alone():

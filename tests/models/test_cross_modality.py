@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 
 from tsn_keras.models import cross_modality
-from tsn_keras.models.bn_inception import BNInception
+from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
 
 
 def build(channels, classes, width=0.05):
     return BNInception((224, 224, channels), classes, width=width)
+
+
+def initialise(target, source):
+    return cross_modality.initialise(target, source, BN_INCEPTION)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +23,7 @@ def rgb():
 @pytest.mark.parametrize("channels", [10, 15])
 def test_first_kernel_is_the_mean_of_rgbs(rgb, channels):
     target = build(channels, 5)
-    assert cross_modality.initialise(target, rgb) == []
+    assert initialise(target, rgb) == []
     kernel, bias = target.get_layer("conv1_7x7_s2").get_weights()
     source, source_bias = rgb.get_layer("conv1_7x7_s2").get_weights()
     expected = (source[:, :, 0] + source[:, :, 1] + source[:, :, 2]) / 3
@@ -35,14 +39,14 @@ def test_first_kernel_is_the_mean_of_rgbs(rgb, channels):
 
 def test_the_same_modality_keeps_its_kernel(rgb):
     target = build(3, 5)
-    cross_modality.initialise(target, rgb)
+    initialise(target, rgb)
     np.testing.assert_array_equal(target.get_weights()[0], rgb.get_weights()[0])
 
 
 def test_another_number_of_classes_keeps_the_new_head(rgb):
     target = build(10, 7)
     before = target.get_layer("fc-action").get_weights()
-    assert cross_modality.initialise(target, rgb) == ["fc-action"]
+    assert initialise(target, rgb) == ["fc-action"]
     after = target.get_layer("fc-action").get_weights()
     np.testing.assert_array_equal(before[0], after[0])
     # N(0, 0.001), as the deploy files fill it.
@@ -52,10 +56,10 @@ def test_another_number_of_classes_keeps_the_new_head(rgb):
 
 def test_another_width_is_refused(rgb):
     with pytest.raises(ValueError, match="of another width"):
-        cross_modality.initialise(build(10, 5, width=0.1), rgb)
+        initialise(build(10, 5, width=0.1), rgb)
 
 
 def test_a_network_without_classifier(rgb):
     """As the ImageNet initialisations are."""
     target = build(10, 5)
-    assert cross_modality.initialise(target, build(3, None)) == ["fc-action"]
+    assert initialise(target, build(3, None)) == ["fc-action"]

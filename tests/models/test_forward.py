@@ -16,10 +16,14 @@ import forward_check
 import numpy as np
 import pytest
 
-from tsn_keras import config
-from tsn_keras.models.fold import fold
+from tsn_keras.models.folding import fold
+from tsn_keras.protocols.caffe import CAFFE
 
 PLAIN, FOLDED = 1e-4, 2e-4
+MEANS = {
+    "rgb": CAFFE.normalisation["image"].mean,
+    "flow": CAFFE.normalisation["flow"].mean,
+}
 
 
 @pytest.fixture(scope="module", params=["rgb", "flow"])
@@ -62,7 +66,7 @@ def test_hmdb51_classifier_equals_caffe(case):
     modality, arrays, _ = case
     model = forward_check.golden_model(modality, arrays, classes=51)
     image = arrays["image"].astype(np.float32).transpose(1, 2, 0)
-    image -= np.array(config.PREPROCESS[modality].mean, np.float32)
+    image -= np.array(MEANS[modality], np.float32)
     scores = model.predict(image[None], verbose=0)[0]
     expected = arrays["fc-action:hmdb51"]
     assert scores.shape == (51,)
@@ -97,7 +101,7 @@ def test_full_golden_arrays(golden, modality):
     samples = np.load(golden / f"forward/ucf101_{modality}_samples.npz")
     head = np.load(golden / f"forward/hmdb51_{modality}_key_f32.npz")
     images = full["data_u8"].astype(np.float32).transpose(0, 2, 3, 1)
-    images -= np.array(config.PREPROCESS[modality].mean, np.float32)
+    images -= np.array(MEANS[modality], np.float32)
     model = forward_check.golden_model(modality, arrays)
     for network, bound in ((model, PLAIN), (fold(model), FOLDED)):
         outputs = _outputs(network, images)

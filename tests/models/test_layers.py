@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tsn_keras.models import layers
+from tsn_keras.models import consensus, layers
 
 UNITS = np.load(pathlib.Path(__file__).parents[1] / "golden/layer_units.npz")
 BOUND = 1e-5
@@ -124,7 +124,7 @@ def test_inner_product_equals_caffe():
 
 
 def test_consensus_equals_caffe():
-    layer = layers.SegmentConsensus()
+    layer = consensus.SegmentConsensus()
     assert_close(layer(UNITS["consensus_k3:x"][:, 0]), UNITS["consensus_k3:y"][:, 0, 0])
 
 
@@ -152,7 +152,7 @@ def test_same_and_explicit_padding_agree():
     [
         layers.CaffePooling2D("average", 3, 2, 1, name="a"),
         layers.CaffeConv2D(4, 3, 2, pad=1, name="b"),
-        layers.SegmentConsensus(name="c"),
+        consensus.SegmentConsensus(name="c"),
     ],
 )
 def test_config_round_trip(layer):
@@ -166,6 +166,6 @@ def test_errors_name_the_value():
     with pytest.raises(ValueError, match="'median'"):
         layers.CaffePooling2D("median", 3)
     with pytest.raises(ValueError, match="'top_k'"):
-        layers.SegmentConsensus("top_k")
+        consensus.SegmentConsensus("top_k")
     with pytest.raises(ValueError, match="known height and width"):
         layers.CaffePooling2D("max", 3)(keras.Input((None, None, 3)))

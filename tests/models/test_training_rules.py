@@ -4,7 +4,8 @@ import keras
 import pytest
 
 from tsn_keras.models import training_rules
-from tsn_keras.models.bn_inception import BNInception
+from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
+from tsn_keras.protocols.modalities import MODALITIES
 
 NORMS = 69
 
@@ -15,12 +16,12 @@ def model():
 
 
 @pytest.mark.parametrize(
-    ("live", "names"),
+    ("trainable", "names"),
     [("first", ["conv1_7x7_s2_bn"]), ("none", []), ("all", None)],
 )
-def test_live_batch_norms(model, live, names):
+def test_trainable_batch_norms(model, trainable, names):
     training_rules.set_batch_norm(model, "all")
-    training_rules.set_batch_norm(model, live)
+    training_rules.set_batch_norm(model, trainable)
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     assert len(norms) == NORMS
     found = [layer.name for layer in norms if layer.trainable]
@@ -40,7 +41,9 @@ def test_unknown_choice(model):
 )
 def test_multipliers(model, modality, first):
     training_rules.set_batch_norm(model, "first")
-    found = training_rules.multipliers(model, modality)
+    found = training_rules.multipliers(
+        model, BN_INCEPTION.first, MODALITIES[modality].first_rate
+    )
     assert found.keys() == {v.path for v in model.trainable_variables}
     expected = {
         "conv1_7x7_s2/kernel": (first, 1),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tsn_keras.models.bn_inception import BNInception
-from tsn_keras.models.fold import fold
+from tsn_keras.models.folding import fold
 from tsn_keras.models.tsn import TSN
 
 

@@ -14,10 +14,13 @@ import pathlib
 
 import pytest
 
-from tsn_keras import config, eval
-from tsn_keras.checkpoints import folders
-from tsn_keras.data import datasets, frames
-from tsn_keras.models import presets
+from tsn_keras import eval
+from tsn_keras.checkpoints import folders, presets
+from tsn_keras.common import progress
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets import selection
+from tsn_keras.datasets.records import Choice
+from tsn_keras.protocols.modalities import MODALITIES
 
 # In points of accuracy. The weights are the published ones, the frames and flow
 # the user's own: another JPEG or video decoder and another build of TV-L1 move
@@ -74,9 +77,10 @@ def _missing(dataset):
             if folders.find(preset) is None:
                 return f"needs {preset.file} in TSN_KERAS_WEIGHTS"
             try:
-                test = datasets.find_test_set(dataset, split)
-                datasets.select(test, modality, frames.Prefixes())
-            except config.InputError as error:
+                choice = Choice(dataset, split)
+                test = selection.find_test_set(choice, progress.SILENT)
+                selection.select(test, MODALITIES[modality].prefixes)
+            except InputError as error:
                 return f"needs {dataset}: {error}"
     return None
 

@@ -9,7 +9,8 @@ import sys
 import keras
 import numpy as np
 
-from tsn_keras.data import devices, flow, tvl1
+from tsn_keras.flow import devices, tvl1
+from tsn_keras.flow.settings import PARAMETERS
 
 sys.path.append(str(pathlib.Path(__file__).parents[2] / "benchmarks"))
 
@@ -18,7 +19,7 @@ import motion
 # Two scales: each is compiled by itself, which takes seconds.
 SETS = {
     name: parameters.keywords() | {"scales": 2, "warps": 2}
-    for name, parameters in flow.PARAMETERS.items()
+    for name, parameters in PARAMETERS.items()
 }
 # Rounding errors stay what they are where positions are exact and no warp follows
 # another.

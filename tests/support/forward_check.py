@@ -14,10 +14,10 @@ import zlib
 import keras
 import numpy as np
 
-from tsn_keras import config
-from tsn_keras.checkpoints.port import port
+from tsn_keras.checkpoints.transfer import port
 from tsn_keras.models.bn_inception import BNInception
-from tsn_keras.models.fold import fold
+from tsn_keras.models.folding import fold
+from tsn_keras.protocols.caffe import CAFFE
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -78,7 +78,7 @@ def output_name(blob):
 
 def blob_errors(model, arrays, magnitude_of=None):
     """Largest error over largest magnitude, of every blob that `model` has."""
-    mean = {3: config.PREPROCESS["rgb"].mean, 10: config.PREPROCESS["flow"].mean}
+    mean = {3: CAFFE.normalisation["image"].mean, 10: CAFFE.normalisation["flow"].mean}
     image = arrays["image"].astype(np.float32).transpose(1, 2, 0)
     image = image - np.array(mean[image.shape[-1]], np.float32)
     layers = {layer.name: layer for layer in model.layers}

@@ -1,1 +1,1 @@
-"""Foreign weight files: readers, and the way into Keras variables."""
+"""Weight files: readers of foreign formats, presets, and the way into a model."""

@@ -11,7 +11,7 @@ import re
 
 import numpy as np
 
-from tsn_keras import config
+from tsn_keras.common.errors import InputError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 _MAX_AXES = 32  # Caffe's kMaxBlobAxes
@@ -27,7 +27,7 @@ _LAYER_FIELDS = {_LAYER: (1, 2, 7), _V1_LAYER: (4, 5, 6)}
 _V0_LAYER = 1  # in V1LayerParameter
 
 
-class CaffemodelError(config.InputError):
+class CaffemodelError(InputError):
     """A file is not a usable .caffemodel; the text says why."""
 
 

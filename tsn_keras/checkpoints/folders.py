@@ -1,5 +1,6 @@
 """Where weight files lie: folders in order, download, recorded digests."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -7,16 +8,59 @@ import pathlib
 import warnings
 
 import tsn_keras
-from tsn_keras import config
-from tsn_keras.data import storage
-from tsn_keras.engine import files
+from tsn_keras.checkpoints import presets
+from tsn_keras.common import files, storage
+from tsn_keras.common.errors import InputError
 
 DIGESTS = "sha256.json"
 VARIABLE = "TSN_KERAS_WEIGHTS"
 
 
-class WeightsNotFound(config.InputError):
+class WeightsNotFound(InputError):
     """A published weight file is not here; the text says how to get it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Located:
+    """A weight file that is on this machine.
+
+    Attributes:
+        path: the file.
+        preset: presets.Preset, or None for a file that was named by path.
+    """
+
+    path: pathlib.Path
+    preset: presets.Preset | None = None
+
+
+def locate(name_or_path, folder=None):
+    """Finds weights by preset name, path or address; fetches what is elsewhere.
+
+    Args:
+        name_or_path: name of a preset, or path or address of a file.
+        folder: folder to search first for a preset's file.
+
+    Returns:
+        Located.
+
+    Raises:
+        WeightsNotFound: there is no such preset or file.
+        OSError: it is a folder.
+    """
+    preset = presets.PRESETS.get(os.fspath(name_or_path))
+    path = storage.path(name_or_path)
+    if preset is not None:
+        path = obtain(preset, folder)
+    elif storage.is_remote(path):
+        path = local_copy(path)
+    elif not path.exists():
+        raise WeightsNotFound(
+            f"{name_or_path} is neither a file nor a preset; the presets are "
+            f"{', '.join(presets.PRESETS)}"
+        )
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a weight file")
+    return Located(path, preset)
 
 
 def search_path(folder=None):
@@ -34,7 +78,7 @@ def search_path(folder=None):
     named = [folder, os.environ.get(VARIABLE), "weights"]
     if (package.parent / "setup.cfg").is_file():
         named.append(package.parent / "weights")
-    named += [package / "weights", config.cache_folder() / "weights"]
+    named += [package / "weights", files.cache_folder() / "weights"]
     return [storage.path(name) for name in named if name]
 
 
@@ -44,9 +88,8 @@ def find(preset, folder=None):
     Returns:
         pathlib.Path, or None if there is none.
     """
-    names = (f"{preset.name}.weights.h5", preset.file, f"{preset.file}.v5")
     for place in search_path(folder):
-        for name in names:
+        for name in preset.files:
             path = place / name
             if path.is_file():
                 return local_copy(path) if storage.is_remote(path) else path
@@ -81,7 +124,7 @@ def local_copy(address):
     Anew each time: other weights of the same network are as long.
 
     Args:
-        address: data.storage.Address.
+        address: common.storage.Address.
 
     Returns:
         pathlib.Path.
@@ -90,7 +133,7 @@ def local_copy(address):
         OSError, storage.StorageError: it cannot be read, or not be kept.
     """
     key = hashlib.sha256(str(address).encode()).hexdigest()[:16]
-    path = config.cache_folder() / "remote" / key / address.name
+    path = files.cache_folder() / "remote" / key / address.name
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as aside:
         address.copy_to(aside)
@@ -100,7 +143,7 @@ def local_copy(address):
 def _download(preset):
     import keras
 
-    cache = config.cache_folder() / "weights"
+    cache = files.cache_folder() / "weights"
     cache.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole: get_file takes any file of the
     # right name for a finished download.
@@ -110,13 +153,28 @@ def _download(preset):
     return cache / preset.file
 
 
-def sha256(path):
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-    return digest.hexdigest()
+def check_preset_digest(located, digest):
+    """Checks a preset's file against the digest that was published, or first seen.
+
+    Args:
+        located: Located.
+        digest: SHA-256 of the file.
+
+    Raises:
+        InputError: it is not the published file.
+    """
+    preset = located.preset
+    # A converted file's digest depends on the library that wrote it.
+    if preset is None or located.path.name not in preset.files[1:]:
+        return
+    if preset.sha256 is not None:
+        if digest != preset.sha256:
+            raise InputError(
+                f"{located.path} is not {preset.name}: its sha256 is {digest}, that of "
+                f"the published file {preset.sha256}. Remove it, or name it by its path"
+            )
+    else:
+        check_digest(preset.file, digest)
 
 
 def check_digest(name, digest):
@@ -128,7 +186,7 @@ def check_digest(name, digest):
         name: the file's name.
         digest: its SHA-256.
     """
-    record = config.cache_folder() / DIGESTS
+    record = files.cache_folder() / DIGESTS
     try:
         known = json.loads(record.read_text())
     except (OSError, ValueError):

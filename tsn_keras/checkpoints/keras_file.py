@@ -11,16 +11,14 @@ import tempfile
 
 import h5py
 
-from tsn_keras import config
-from tsn_keras.engine import files
+from tsn_keras.common import files, hdf5
+from tsn_keras.common.errors import InputError
 
 ATTRIBUTE = "tsn_keras"
-_MAX_ABOUT = 64 * 1024
-_MAX_DATASETS = 10_000
 _MARGIN = 2 * 2**20  # bytes: what HDF5 adds to the numbers, and more
 
 
-class WeightFileError(config.InputError):
+class WeightFileError(InputError):
     """A weight file cannot be used; the text names it and the reason."""
 
 
@@ -30,8 +28,8 @@ def save(model, path, about):
     Args:
         model: Keras model.
         path: file to write, `*.weights.h5`; written beside and renamed.
-        about: dict of JSON values: `architecture`, `modality`, `classes`,
-            `width`, and where the weights come from.
+        about: dict of JSON values: `backbone`, `modality`, `protocol`, `classes`,
+            `class_names`, `width`, and where the weights come from.
     """
     path = pathlib.Path(path)
     if not path.name.endswith(".weights.h5"):
@@ -59,10 +57,9 @@ def save(model, path, about):
 
 
 def shapes(path):
-    """Shapes of the arrays in a weight file, after checks on every object.
+    """What a weight file says of itself, and the shapes of its arrays.
 
-    Nothing is loaded. A file may declare arrays far larger than itself, or
-    point to other files; neither occurs in a file that Keras wrote.
+    Nothing is loaded.
 
     Returns:
         (about dict, or None where the file has none; {name: shape})
@@ -72,52 +69,11 @@ def shapes(path):
         OSError: the file is missing or cannot be opened.
     """
     path = pathlib.Path(path)
-    size = path.stat().st_size
-    found = {}
+    path.stat()  # A missing file is an OSError that says so.
     try:
-        with h5py.File(path, "r") as file:
-            about = _about(file)
-            _visit(file, "", found)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        with hdf5.Reader(path) as file:
+            about = file.json_object(ATTRIBUTE)
+            arrays = file.arrays()
+            return about, {name: array.shape for name, array in arrays.items()}
+    except hdf5.ERRORS as error:
         raise WeightFileError(f"{path} is not a usable weight file: {error}") from None
-    if sum(_bytes(shape, item) for shape, item in found.values()) > size:
-        raise WeightFileError(f"{path} declares more data than its {size} bytes hold")
-    return about, {name: shape for name, (shape, _) in found.items()}
-
-
-def _visit(group, prefix, found):
-    """Collects shapes and item sizes of the arrays below `group`."""
-    for name in group:
-        path = f"{prefix}/{name}"
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ValueError(f"{path} is a link to another place")
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            # Keras nests a few groups; a cycle of hard links has no end.
-            if path.count("/") > 20:
-                raise ValueError(f"{path[:80]} is nested too deeply")
-            _visit(item, path, found)
-        elif isinstance(item, h5py.Dataset):
-            if item.external or item.is_virtual or item.compression:
-                raise ValueError(f"{path} is not a plain array")
-            found[path] = (item.shape, item.dtype.itemsize)
-        if len(found) > _MAX_DATASETS:
-            raise ValueError(f"there are more than {_MAX_DATASETS} arrays")
-
-
-def _about(file):
-    if ATTRIBUTE not in file.attrs:
-        return None
-    if file.attrs.get_id(ATTRIBUTE).get_storage_size() > _MAX_ABOUT:
-        raise ValueError(f"attribute {ATTRIBUTE} is too large")
-    about = json.loads(file.attrs[ATTRIBUTE])
-    if not isinstance(about, dict):
-        raise ValueError(f"attribute {ATTRIBUTE} is not a JSON object")
-    return about
-
-
-def _bytes(shape, item):
-    total = item
-    for length in shape:
-        total *= length
-    return total

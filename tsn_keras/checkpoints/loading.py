@@ -1,19 +1,20 @@
 """Weights, by preset name or by path, to a model that holds them."""
 
 import dataclasses
-import os
+import math
 import pathlib
 
-from tsn_keras import config
-from tsn_keras.checkpoints import caffemodel, folders, keras_file
-from tsn_keras.checkpoints.port import port
-from tsn_keras.data import storage
-from tsn_keras.models import bn_inception, presets
+from tsn_keras.checkpoints import caffemodel, folders, keras_file, presets
+from tsn_keras.checkpoints.transfer import port
+from tsn_keras.common import files
+from tsn_keras.common.errors import InputError
+from tsn_keras.models.backbones import BACKBONES
+from tsn_keras.models.records import MAX_WIDTH, Backbone
+from tsn_keras.protocols.catalogue import PROTOCOLS, UNNAMED
+from tsn_keras.protocols.modalities import MODALITIES, Modality, by_channels
+from tsn_keras.protocols.records import Protocol, Stream
 
-# By the channels that conv1 reads.
-MODALITIES = {rule.channels: name for name, rule in config.PREPROCESS.items()}
-CLASSIFIER = "fc-action"
-_FIRST = "conv1/7x7_s2"
+KERAS = ".h5"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,46 +22,47 @@ class Architecture:
     """What must be known to build the model that a file's weights fit.
 
     Attributes:
-        channels: channels of the input.
+        backbone: models.records.Backbone.
+        input_shape: (height, width, channels).
         classes: number of classes, or None without a classifier.
         width: factor on the numbers of channels.
     """
 
-    channels: int
+    backbone: Backbone
+    input_shape: tuple[int, int, int]
     classes: int | None
-    width: float
+    width: float = 1.0
 
     @property
-    def modality(self):
-        """A key of config.PREPROCESS, or None for another number of channels."""
-        return MODALITIES.get(self.channels)
-
-    @property
-    def preprocess(self):
-        """The config.Preprocess of the weights."""
-        if self.modality is None:
-            raise config.InputError(
-                f"a network for {self.channels} channels is for no known modality: "
-                f"{MODALITIES}"
-            )
-        return config.PREPROCESS[self.modality]
+    def channels(self) -> int:
+        """Channels of the input."""
+        return self.input_shape[-1]
 
     def build(self):
         """Builds the model, with fresh weights."""
-        return bn_inception.BNInception(
-            (224, 224, self.channels), classes=self.classes, width=self.width
+        return self.backbone.build(
+            self.input_shape, classes=self.classes, width=self.width
+        )
+
+    def __str__(self):
+        return (
+            f"{self.backbone.title} of width {self.width:g}, {self.channels} channels, "
+            f"{self.classes} classes"
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """A weight file that was found.
+    """A weight file that was opened.
 
     Attributes:
         path: the file.
         sha256: its digest.
         preset: presets.Preset, or None for a file named by path.
-        architecture: Architecture that was read off the file.
+        architecture: Architecture.
+        protocol: the Protocol that the weights were trained under.
+        modality: their Modality, or None where their number of channels is that
+            of none.
         blobs: Caffe blobs, or None for a Keras file.
         class_names: names of the classes that the file gives, or None.
     """
@@ -69,21 +71,46 @@ class Weights:
     sha256: str
     preset: presets.Preset | None
     architecture: Architecture
+    protocol: Protocol
+    modality: Modality | None
     blobs: dict | None = dataclasses.field(repr=False, compare=False)
     class_names: tuple[str, ...] | None = None
+
+    @property
+    def stream(self) -> Stream:
+        """What the network must be fed.
+
+        Raises:
+            InputError: it is for no known modality.
+        """
+        if self.modality is None:
+            known = {name: m.channels for name, m in MODALITIES.items()}
+            raise InputError(
+                f"{self.path}: a network for {self.architecture.channels} channels is "
+                f"for no known modality: {known}"
+            )
+        return Stream(self.modality, self.protocol)
+
+    @property
+    def name(self) -> str:
+        """What people call the weights: the preset's or the file's name."""
+        return self.preset.name if self.preset else self.path.name
 
     def build(self):
         """Builds the model and fills in the weights."""
         model = self.architecture.build()
         if self.blobs is not None:
-            port(self.blobs, model)
-        else:
-            try:
-                model.load_weights(self.path)
-            except ValueError as error:
-                raise keras_file.WeightFileError(
-                    f"{self.path} does not fit {self.architecture}: {error}"
-                ) from None
+            port(self.blobs, model, self.architecture.backbone.layer_of)
+            return model
+        try:
+            model.load_weights(self.path)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            # Keras lists every layer; the first lines say what is wrong.
+            reason = " ".join(str(error).split())
+            reason = f"{reason[:300]}..." if len(reason) > 300 else reason
+            raise keras_file.WeightFileError(
+                f"{self.path} does not fit {self.architecture}: {reason}"
+            ) from None
         return model
 
 
@@ -91,7 +118,7 @@ def load(name_or_path, *, folder=None, inverse_std=False):
     """Loads a model with its weights.
 
     Args:
-        name_or_path: name of a preset (presets.PRESETS), such as
+        name_or_path: name of a preset (checkpoints.presets.PRESETS), such as
             "hmdb51_rgb_split1", or path or address of a .caffemodel or
             .weights.h5 file.
         folder: folder to search first for a preset's file.
@@ -109,130 +136,189 @@ def load(name_or_path, *, folder=None, inverse_std=False):
     return find(name_or_path, folder=folder, inverse_std=inverse_std).build()
 
 
-def find(name_or_path, *, folder=None, inverse_std=False):
-    """Finds weights and reads off for which model they are; see `load`.
+def find(name_or_path, *, folder=None, inverse_std=False) -> Weights:
+    """Finds weights and reads off for which model they are; see `load`."""
+    return read(folders.locate(name_or_path, folder), inverse_std=inverse_std)
 
-    Returns:
-        Weights.
+
+def read(located: folders.Located, *, inverse_std=False) -> Weights:
+    """Reads off a file for which model it is, and checks a preset's.
+
+    What the file says of itself is obeyed, or is an error; where it says
+    nothing, its shapes decide.
+
+    Args:
+        located: folders.Located.
+        inverse_std: see `load`.
+
+    Raises:
+        InputError: the file cannot be used, or is not what its preset says.
+        OSError: it cannot be read.
     """
-    preset = presets.PRESETS.get(os.fspath(name_or_path))
-    path = storage.path(name_or_path)
-    if preset is not None:
-        path = folders.obtain(preset, folder)
-    elif storage.is_remote(path):
-        path = folders.local_copy(path)
-    elif not path.exists():
-        raise folders.WeightsNotFound(
-            f"{name_or_path} is neither a file nor a preset; the presets are "
-            f"{', '.join(presets.PRESETS)}"
-        )
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, not a weight file")
-    digest = folders.sha256(path)
-    if path.name.endswith(".h5"):
-        blobs = None
-        architecture, names = _of_keras_file(path)
+    path, preset = located.path, located.preset
+    digest = files.sha256(path)
+    if path.name.endswith(KERAS):
+        weights = _of_keras_file(path)
     else:
-        names = None
-        blobs = caffemodel.read(path, inverse_std=inverse_std)
-        architecture = of_blobs(blobs, path)
-        blobs = rename_classifier(blobs)
+        weights = _of_caffemodel(path, preset, inverse_std)
     if preset is not None:
-        _check_preset(preset, path, architecture)
-        if blobs is not None:
-            folders.check_digest(preset.file, digest)
-    return Weights(path, digest, preset, architecture, blobs, names)
+        _check_preset(preset, weights)
+    folders.check_preset_digest(located, digest)
+    return dataclasses.replace(weights, sha256=digest, preset=preset)
 
 
-def of_blobs(blobs, path):
-    """Reads input channels, classes and width off a Caffe file's blobs."""
-    first = blobs.get(_FIRST)
-    if first is None or first[0].ndim != 4:
-        raise caffemodel.CaffemodelError(
-            f"{path} is not a BN-Inception: it has no convolution {_FIRST}; its "
-            f"first layers are {', '.join(list(blobs)[:5])}"
-        )
-    classifier = classifier_name(blobs)
-    classes = None
-    if classifier is not None:
-        classes = blobs[classifier][0].shape[-2]
-    outputs = {
-        name: blobs[name][0].shape[0]
-        for name in bn_inception.base_channels()
-        if name in blobs and blobs[name][0].ndim == 4
-    }
-    return Architecture(first[0].shape[1], classes, _width(path, outputs))
-
-
-def classifier_name(blobs):
-    """Name of the one layer that is no part of the backbone, or None.
-
-    Initialisations may call it otherwise than the reference models do.
-    """
-    if CLASSIFIER in blobs:
-        return CLASSIFIER
-    spare = [n for n, b in blobs.items() if "/" not in n and len(b) == 2]
-    return spare[0] if len(spare) == 1 else None
-
-
-def rename_classifier(blobs):
-    """Gives the classifier the name that the model has for it."""
-    name = classifier_name(blobs)
-    return {CLASSIFIER if key == name else key: value for key, value in blobs.items()}
+def _of_caffemodel(path, preset, inverse_std):
+    """A file that says nothing: a preset or its shapes say what it is."""
+    blobs = caffemodel.read(path, inverse_std=inverse_std)
+    protocol = PROTOCOLS.find(preset.protocol) if preset else UNNAMED
+    for backbone in BACKBONES.values():
+        arrays = backbone.named_as_model(blobs)
+        try:
+            facts = backbone.read_arrays(arrays)
+        except ValueError as error:
+            raise InputError(
+                f"{path} is not a scaled {backbone.title}: {error}"
+            ) from None
+        if facts is not None:
+            return _weights(path, backbone, facts, protocol, blobs=arrays)
+    raise caffemodel.CaffemodelError(
+        f"{path} is {_none_of_them()}; its first layers are "
+        f"{', '.join(list(blobs)[:5])}"
+    )
 
 
 def _of_keras_file(path):
-    """Reads off a Keras file what it holds, by what it says or its shapes.
-
-    Returns:
-        (Architecture, names of the classes or None)
-    """
+    """A file that says what it is, or of which only the shapes tell."""
     about, shapes = keras_file.shapes(path)
-    # The only 7 x 7 kernel is the first convolution's, and the only matrix
-    # is the classifier's.
-    first = [s for s in shapes.values() if len(s) == 4 and s[:2] == (7, 7)]
-    matrices = [s for s in shapes.values() if len(s) == 2]
-    if len(first) != 1 or len(matrices) > 1:
-        raise keras_file.WeightFileError(
-            f"{path} is not a BN-Inception: expected one 7 x 7 kernel and at most "
-            f"one matrix, found {len(first)} and {len(matrices)}"
-        )
-    classes = matrices[0][1] if matrices else None
-    width = _width(path, {_FIRST: first[0][3]})
-    if about and isinstance(about.get("width"), (int, float)):
-        width = about["width"]
-        if bn_inception.scaled(bn_inception.FIRST_CHANNELS, width) != first[0][3]:
+    said = _Said(path, about or {})
+    candidates = BACKBONES.values() if said.backbone is None else (said.backbone,)
+    for backbone in candidates:
+        try:
+            facts = backbone.read_shapes(shapes)
+        except ValueError as error:
             raise keras_file.WeightFileError(
-                f"{path} says width {width}, but its first kernel is {first[0]}"
+                f"{path} is not a scaled {backbone.title}: {error}"
+            ) from None
+        if facts is not None:
+            return said.obeyed(_weights(path, backbone, facts, said.protocol), shapes)
+    if said.backbone is not None:
+        raise keras_file.WeightFileError(
+            f"{path} says that it is a {said.backbone.title}, but its arrays are not"
+        )
+    raise keras_file.WeightFileError(
+        f"{path} is {_none_of_them()}: it has "
+        f"{sum(len(s) == 4 for s in shapes.values())} convolutions"
+    )
+
+
+def _none_of_them():
+    titles = [backbone.title for backbone in BACKBONES.values()]
+    return f"not a {' or '.join(titles)}"
+
+
+def _weights(path, backbone, facts, protocol, blobs=None):
+    side = protocol.crop_size
+    shape = (side, side, facts.channels)
+    return Weights(
+        path=path,
+        sha256="",
+        preset=None,
+        architecture=Architecture(backbone, shape, facts.classes, facts.width),
+        protocol=protocol,
+        modality=by_channels(facts.channels),
+        blobs=blobs,
+    )
+
+
+class _Said:
+    """What a Keras weight file says of itself.
+
+    Args:
+        path: the file.
+        about: dict of JSON values.
+    """
+
+    def __init__(self, path, about):
+        self._path, self._about = path, about
+        # Files of version 0.1 call the backbone `architecture`.
+        names = {about[k] for k in ("backbone", "architecture") if self._has(k, str)}
+        if len(names) > 1:
+            raise self._wrong(f"two backbones, {' and '.join(sorted(names))}")
+        self.backbone = self._record(BACKBONES, next(iter(names), None))
+        modality = about["modality"] if self._has("modality", str) else None
+        self.modality = self._record(MODALITIES, modality)
+        protocol = about["protocol"] if self._has("protocol", str) else None
+        self.protocol = self._record(PROTOCOLS, protocol) or UNNAMED
+
+    def _has(self, key, kinds):
+        """Whether the file says it; a value of another type is an error."""
+        value = self._about.get(key)
+        if value is None:
+            return False
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise self._wrong(f"{key} is {repr(value)[:80]}")
+        return True
+
+    def _record(self, catalogue, name):
+        return None if name is None else catalogue.find(name, where=f"{self._path}")
+
+    def _wrong(self, what):
+        return keras_file.WeightFileError(f"{self._path} says {what}")
+
+    def obeyed(self, weights, shapes):
+        """The weights with what the file says, which its arrays must bear out."""
+        about, found = self._about, weights.architecture
+        counts = {"classes": found.classes, "channels": found.channels}
+        for key, count in counts.items():
+            if self._has(key, int) and about[key] != count:
+                raise self._wrong(f"{key} {about[key]}, but its arrays have {count}")
+        modality = weights.modality
+        if self.modality is not None:
+            modality = self.modality
+            if modality.channels != found.channels:
+                raise self._wrong(
+                    f"modality {modality.name}, of {modality.channels} channels, but "
+                    f"its first kernel reads {found.channels}"
+                )
+        if found.classes == 0:
+            raise keras_file.WeightFileError(
+                f"{self._path} has a classifier of 0 classes"
             )
-    return Architecture(first[0][2], classes, width), _class_names(about, classes)
+        if self._has("width", (int, float)):
+            width = float(about["width"])
+            if not (math.isfinite(width) and 0 < width <= MAX_WIDTH):
+                raise self._wrong(f"width {about['width']}")
+            if not found.backbone.has_width(shapes, width):
+                raise self._wrong(
+                    f"width {width:g}, but its kernels are of width {found.width:g}"
+                )
+            found = dataclasses.replace(found, width=width)
+        return dataclasses.replace(
+            weights,
+            architecture=found,
+            modality=modality,
+            class_names=self._class_names(found.classes),
+        )
+
+    def _class_names(self, classes):
+        if not self._has("class_names", list):
+            return None
+        names = self._about["class_names"]
+        if len(names) != classes or not all(isinstance(name, str) for name in names):
+            raise self._wrong(f"class_names that are not those of {classes} classes")
+        return tuple(names)
 
 
-def _class_names(about, classes):
-    """Names that a file gives its classes, if they are such; or None."""
-    names = (about or {}).get("class_names")
-    good = isinstance(names, list) and len(names) == classes
-    return tuple(names) if good and all(isinstance(n, str) for n in names) else None
-
-
-def _width(path, outputs):
-    """Width of a network whose convolutions have these output channels."""
-    for name, count in outputs.items():
-        # Wider networks exist only in damaged files, and would be built first.
-        if not 1 <= count <= 4 * bn_inception.base_channels()[name]:
-            raise config.InputError(f"{path}: {name} has {count} output channels")
-    try:
-        return bn_inception.width_of(outputs)
-    except ValueError as error:
-        raise config.InputError(
-            f"{path} is not a scaled BN-Inception: {error}"
-        ) from None
-
-
-def _check_preset(preset, path, found):
-    if found.modality != preset.modality or preset.classes not in (None, found.classes):
-        raise config.InputError(
-            f"{path} should hold {preset.name} ({preset.modality}, {preset.classes} "
-            f"classes), but is a network for {found.channels} channels and "
-            f"{found.classes} classes: is it another model's file?"
+def _check_preset(preset, weights):
+    """Refuses a preset's file that holds something else."""
+    found = weights.architecture
+    modality = weights.modality.name if weights.modality else None
+    there = (found.backbone.name, modality, weights.protocol.name)
+    expected = (preset.backbone, preset.modality, preset.protocol)
+    if there != expected or preset.classes not in (None, found.classes):
+        raise InputError(
+            f"{weights.path} should hold {preset.name} ({preset.modality}, "
+            f"{preset.classes} classes), but is a network for {found.channels} "
+            f"channels ({modality}) and {found.classes} classes: is it another "
+            f"model's file?"
         )

@@ -1,1 +1,1 @@
-"""Keras models, their layers, and the records of published weights."""
+"""Backbones, the layers that Keras lacks, consensus, TSN, folding, training rules."""

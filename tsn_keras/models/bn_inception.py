@@ -9,8 +9,11 @@ import keras
 from keras import layers
 
 from tsn_keras.models.layers import CaffeConv2D, CaffePooling2D
+from tsn_keras.models.records import Backbone
+from tsn_keras.models.widths import scaled
 
 FIRST_CHANNELS = 64  # Channels of conv1 at width 1.
+HEAD = "fc-action"
 FINAL_SIZE = 7  # Side of the last feature map: global_pool is a fixed 7 x 7.
 
 # Output channels of each block's convolutions, and the pooling branch:
@@ -88,14 +91,9 @@ def BNInception(
         x = layers.Dense(
             classes,
             kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
-            name="fc-action",
+            name=HEAD,
         )(x)
     return keras.Model(inputs, x, name=name)
-
-
-def scaled(channels, width):
-    """Number of channels at `width`."""
-    return max(1, round(channels * width))
 
 
 def base_channels():
@@ -114,29 +112,6 @@ def base_channels():
             if count is not None:
                 found[f"{block}/{part}"] = count
     return found
-
-
-def width_of(channels):
-    """Finds the width at which convolutions have these output channels.
-
-    Args:
-        channels: {Caffe name: output channels}, of any of the convolutions.
-
-    Returns:
-        float.
-
-    Raises:
-        ValueError: no width gives these numbers.
-    """
-    base = base_channels()
-    low = max((count - 0.5) / base[name] for name, count in channels.items())
-    high = min((count + 0.5) / base[name] for name, count in channels.items())
-    # Any width between them gives the same network; 0.25 reads better than
-    # the middle.
-    for width in (round((low + high) / 2, digits) for digits in range(17)):
-        if all(scaled(base[n], width) == count for n, count in channels.items()):
-            return width
-    raise ValueError(f"no width gives these numbers of channels: {channels}")
 
 
 def _conv(x, channels, name, width, kernel=1, stride=1):
@@ -180,3 +155,29 @@ def _block(x, name, channels, width):
         y = _conv(y, proj, f"{name}/pool_proj", width)
     branches.append(y)
     return layers.Concatenate(name=f"{name}_output")(branches)
+
+
+def _with_classifier_named(arrays):
+    """Gives the classifier of a Caffe file the name that the model has for it.
+
+    Initialisations may call it otherwise than the reference models do: it is the
+    one layer that is no part of the backbone.
+    """
+    if HEAD in arrays:
+        return arrays
+    spare = [n for n, blobs in arrays.items() if "/" not in n and len(blobs) == 2]
+    if len(spare) != 1:
+        return arrays
+    return {HEAD if name == spare[0] else name: a for name, a in arrays.items()}
+
+
+BN_INCEPTION = Backbone(
+    name="bn_inception",
+    title="BN-Inception",
+    build=BNInception,
+    features="flatten",
+    first="conv1_7x7_s2",
+    head=HEAD,
+    channels=base_channels(),
+    named_as_model=_with_classifier_named,
+)

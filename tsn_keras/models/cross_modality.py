@@ -7,18 +7,17 @@ the new input. It is not rescaled by 3 / channels.
 
 import numpy as np
 
-FIRST = "conv1_7x7_s2"
 
-
-def initialise(target, source):
+def initialise(target, source, record):
     """Copies weights from one backbone to another of other channels or classes.
 
     Everything but the first kernel is copied as it is, the classifier only if
     the numbers of classes are the same: otherwise `target` keeps its own.
 
     Args:
-        target: keras.Model, a BN-Inception.
-        source: keras.Model, a BN-Inception of the same width.
+        target: keras.Model, a backbone.
+        source: keras.Model, the same backbone of the same width.
+        record: the backbone's records.Backbone.
 
     Returns:
         list of str, names of the layers whose weights were not copied.
@@ -34,10 +33,10 @@ def initialise(target, source):
         shapes = [tuple(variable.shape) for variable in layer.weights]
         if not shapes:
             continue
-        if layer.name == FIRST and values[0].shape[2] != shapes[0][2]:
+        if layer.name == record.first and values[0].shape[2] != shapes[0][2]:
             values[0] = widened(values[0], shapes[0][2])
         if [value.shape for value in values] != shapes:
-            if layer.name != "fc-action":
+            if layer.name != record.head:
                 raise ValueError(
                     f"{layer.name} has weights of {shapes}, the source of "
                     f"{[value.shape for value in values]}: is it of another width?"

@@ -6,10 +6,9 @@ temporal-segment-networks models/*/tsn_bn_inception_*_train_val.prototxt.
 from keras import layers
 
 BATCH_NORMS = ("first", "none", "all")
-FIRST_CONVOLUTION = "conv1_7x7_s2"
 
 
-def set_batch_norm(model, live="first"):
+def set_batch_norm(model, trainable="first"):
     """Chooses the batch norms that learn; the others are frozen.
 
     A frozen one normalises by its moving statistics, which stay, and its slope
@@ -17,19 +16,21 @@ def set_batch_norm(model, live="first"):
 
     Args:
         model: a backbone, of which batch norms are layers.
-        live: "first", "none" or "all".
+        trainable: "first", "none" or "all".
 
     Raises:
-        ValueError: if `live` is something else.
+        ValueError: if `trainable` is something else.
     """
-    if live not in BATCH_NORMS:
-        raise ValueError(f"`live` must be one of {BATCH_NORMS}. Received: {live!r}")
+    if trainable not in BATCH_NORMS:
+        raise ValueError(
+            f"`trainable` must be one of {BATCH_NORMS}. Received: {trainable!r}"
+        )
     norms = [x for x in model.layers if isinstance(x, layers.BatchNormalization)]
     for index, layer in enumerate(norms):
-        layer.trainable = live == "all" or (live == "first" and index == 0)
+        layer.trainable = trainable == "all" or (trainable == "first" and index == 0)
 
 
-def multipliers(model, modality):
+def multipliers(model, first, first_rate):
     """Factors of the learning rate and the weight decay.
 
     Kernels (1, 1), biases (2, 0), slopes and biases of batch norms (1, 0). The
@@ -38,18 +39,19 @@ def multipliers(model, modality):
 
     Args:
         model: a backbone.
-        modality: "rgb", "flow" or "rgbdiff".
+        first: name of its first convolution.
+        first_rate: factor on that one's rate, see modalities.Modality.
 
     Returns:
         {path of a trained variable: (of the rate, of the decay)}.
     """
     found = {}
     for layer in model.layers:
-        factor = 5.0 if modality == "flow" and layer.name == FIRST_CONVOLUTION else 1.0
+        factor = first_rate if layer.name == first else 1.0
         for variable in layer.trainable_variables:
             if isinstance(layer, layers.BatchNormalization):
                 found[variable.path] = (1.0, 0.0)
-            elif variable is layer.bias:
+            elif variable is getattr(layer, "bias", None):
                 found[variable.path] = (2.0 * factor, 0.0)
             else:
                 found[variable.path] = (factor, 1.0)

@@ -2,7 +2,8 @@
 
 import keras
 
-from tsn_keras.models.layers import SegmentConsensus, TimeDistributed
+from tsn_keras.models.consensus import SegmentConsensus
+from tsn_keras.models.layers import TimeDistributed
 
 
 def TSN(backbone, segments=3, consensus="average", name="tsn"):

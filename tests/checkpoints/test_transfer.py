@@ -1,0 +1,78 @@
+"""Blobs into variables: each once, or nothing is changed."""
+
+import keras
+import numpy as np
+import pytest
+
+from tsn_keras.checkpoints.transfer import PortError, port
+from tsn_keras.models.layers import CaffeConv2D
+
+
+@pytest.fixture
+def model():
+    inputs = keras.Input((4, 4, 2))
+    x = CaffeConv2D(3, 3, pad=1, name="a_conv")(inputs)
+    x = keras.layers.BatchNormalization(name="a_conv_bn")(x)
+    x = keras.layers.Dropout(0.5)(keras.layers.Flatten()(x))
+    return keras.Model(inputs, keras.layers.Dense(5, name="fc-action")(x))
+
+
+@pytest.fixture
+def blobs():
+    random = np.random.default_rng(0)
+    return {
+        "a/conv": [random.normal(size=(3, 2, 3, 3)), random.normal(size=3)],
+        "a/conv_bn": [random.uniform(1, 2, size=(1, 3)) for _ in range(4)],
+        "fc-action": [random.normal(size=(5, 48)), random.normal(size=5)],
+    }
+
+
+def test_axes_are_turned(model, blobs):
+    port(blobs, model)
+    kernel = model.get_layer("a_conv").kernel.numpy()
+    expected = blobs["a/conv"][0].astype("f4")
+    np.testing.assert_array_equal(kernel[2, 0, 1, 2], expected[2, 1, 2, 0])
+    norm = model.get_layer("a_conv_bn")
+    for variable, blob in zip(
+        (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance),
+        blobs["a/conv_bn"],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(variable, blob[0].astype("f4"))
+    dense = model.get_layer("fc-action")
+    np.testing.assert_array_equal(dense.kernel, blobs["fc-action"][0].T.astype("f4"))
+
+
+def test_legacy_shapes_of_four_axes(model, blobs):
+    port(blobs, model)
+    expected = [w.copy() for w in model.get_weights()]
+    for weight in model.weights:
+        weight.assign(np.zeros(weight.shape))
+    blobs["fc-action"][0] = blobs["fc-action"][0].reshape(1, 1, 5, 48)
+    blobs["fc-action"][1] = blobs["fc-action"][1].reshape(1, 1, 1, 5)
+    blobs["a/conv"][1] = blobs["a/conv"][1].reshape(1, 1, 1, 3)
+    port(blobs, model)
+    for found, value in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda b: b.pop("a/conv_bn"), "variables without a blob: a_conv_bn/beta"),
+        (lambda b: b.update(x=[np.zeros(2)]), r"without a place in the model: x\[0\]"),
+        (lambda b: b["a/conv"].append(np.zeros(1)), r"a/conv\[2\] \(1,\)"),
+        (lambda b: b["a/conv"].pop(), "without a blob: a_conv/bias"),
+        (
+            lambda b: b.update({"a/conv": [np.zeros((3, 2, 5, 3)), np.zeros(3)]}),
+            r"a/conv\[0\] has shape \(3, 2, 5, 3\)",
+        ),
+    ],
+)
+def test_remainders_are_listed_and_nothing_is_changed(model, blobs, change, words):
+    before = [w.copy() for w in model.get_weights()]
+    change(blobs)
+    with pytest.raises(PortError, match=words):
+        port(blobs, model)
+    for found, value in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, value)

@@ -1,0 +1,160 @@
+"""Official split files, made here in their form and read beside the checkout."""
+
+import pytest
+
+from tsn_keras.common.text import TextFileError
+from tsn_keras.datasets import hmdb51 as hmdb51_set
+from tsn_keras.datasets import ucf101 as ucf101_set
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.datasets.lists import read_list
+from tsn_keras.datasets.records import Choice, Video
+
+
+def read(name, folder, split):
+    return DATASETS[name].read(Choice(name, split, annotations=str(folder)), None)
+
+
+@pytest.fixture
+def hmdb51(tmp_path):
+    """A folder in the form of the official archive."""
+    for name in hmdb51_set.CLASSES:
+        codes = [1] * 70 + [2] * 30 + [0] * 5
+        lines = [f"{name}_#{i}_[a].avi {code} " for i, code in enumerate(codes)]
+        (tmp_path / f"{name}_test_split1.txt").write_text("\n".join(lines))
+    return tmp_path
+
+
+@pytest.fixture
+def ucf101(tmp_path):
+    names = [f"Class{i:03d}" for i in range(100)] + ["HandstandPushups"]
+    index = "".join(f"{i} {name}\r\n" for i, name in enumerate(names, 1))
+    (tmp_path / "classInd.txt").write_text(index)
+    for part, count in (("train", 9537), ("test", 3783)):
+        rows = [
+            f"{names[i % 101]}/v_{names[i % 101]}_g{i}_c01.avi".replace(
+                "v_Handstand", "v_HandStand"
+            )
+            + (f" {i % 101 + 1}" if part == "train" else "")
+            for i in range(count)
+        ]
+        (tmp_path / f"{part}list01.txt").write_text("\r\n".join(rows))
+    return tmp_path
+
+
+def test_label_order_of_hmdb51_is_not_sorted():
+    order = hmdb51_set.CLASSES
+    assert len(order) == 51
+    assert (order.index("kick_ball"), order.index("kick")) == (20, 21)
+    assert (order.index("sword_exercise"), order.index("sword")) == (44, 45)
+    assert (order.index("climb"), order.index("climb_stairs")) == (5, 6)
+    assert order != tuple(sorted(order))
+
+
+def test_hmdb51(hmdb51):
+    split = read("hmdb51", hmdb51, 1)
+    assert (len(split.train), len(split.test)) == (3570, 1530)
+    first = split.test[0]
+    assert first == Video("brush_hair_#70_[a]", 0, "brush_hair")
+    kick = [video for video in split.test if video.folder == "kick"]
+    assert {video.label for video in kick} == {21}
+
+
+def test_ucf101(ucf101):
+    split = read("ucf101", ucf101, 1)
+    assert (len(split.train), len(split.test)) == (9537, 3783)
+    video = split.test[100]
+    # The label is the folder's; the file keeps its own spelling.
+    assert video.id == "v_HandStandPushups_g100_c01"
+    assert video.aliases == ("v_HandstandPushups_g100_c01",)
+    assert split.test[0].aliases == ()
+    assert (video.folder, video.label) == ("HandstandPushups", 100)
+
+
+@pytest.mark.parametrize("place", ["annotations", "testTrainMulti_7030_splits"])
+def test_annotations_in_usual_sub_folders(hmdb51, tmp_path_factory, place):
+    root = tmp_path_factory.mktemp("root")
+    hmdb51.rename(root / place)
+    assert len(read("hmdb51", root, 1).test) == 1530
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("wave_test_split1.txt", "a.avi 1\n", "has 1 videos of a part; the official"),
+        ("wave_test_split1.txt", "a.avi 3\n", r"wave_test_split1.txt:1: expected"),
+        ("wave_test_split1.txt", None, "cannot read .*wave_test_split1"),
+    ],
+)
+def test_hmdb51_errors(hmdb51, file, text, words):
+    (hmdb51 / file).unlink()
+    if text is not None:
+        (hmdb51 / file).write_text(text)
+    with pytest.raises(TextFileError, match=words):
+        read("hmdb51", hmdb51, 1)
+
+
+def test_ucf101_errors(ucf101):
+    path = ucf101 / "testlist01.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:100]))
+    with pytest.raises(TextFileError, match="has 100 videos.*3783"):
+        read("ucf101", ucf101, 1)
+    path.write_text("\n".join([lines[0], *lines[:-1]]))
+    with pytest.raises(TextFileError, match="lists 1 videos twice"):
+        read("ucf101", ucf101, 1)
+    path.write_text("Nowhere/v_x.avi")
+    with pytest.raises(TextFileError, match="testlist01.txt:1"):
+        read("ucf101", ucf101, 1)
+
+
+def test_missing_annotations_say_what_to_do(tmp_path):
+    with pytest.raises(TextFileError, match="no ucf101 annotations .*`annotations`"):
+        read("ucf101", tmp_path, 1)
+
+
+def test_list_file(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("frames/a b 31 42\n\n/abs/c 5 0\n")
+    assert read_list(path) == (
+        Video("frames/a b", 42, "", 31),
+        Video("/abs/c", 0, "", 5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"a 1\n", "list.txt:1: expected"),
+        (b"a 1 0\nb x 0\n", "list.txt:2: expected"),
+        (b"a -1 0\n", "list.txt:1: expected"),
+        (b"\n", "lists no video"),
+        (b"a 1 0\na 1 0\n", "lists 1 videos twice, as a"),
+        (b"\xff\xd8\xff\xe0", "is not a text file"),
+    ],
+)
+def test_list_errors(tmp_path, data, words):
+    path = tmp_path / "list.txt"
+    path.write_bytes(data)
+    with pytest.raises(TextFileError, match=words):
+        read_list(path)
+    with pytest.raises(TextFileError, match="cannot read"):
+        read_list(tmp_path)
+
+
+@pytest.mark.parametrize("split", [1, 2, 3])
+def test_official_files(clips, split):
+    """Counts and orders of the official files of both data sets."""
+    hmdb51 = read("hmdb51", clips / "annotations/hmdb51", split)
+    listed = (clips / "annotations/hmdb51/class_list.txt").read_text().split()
+    assert hmdb51.classes == tuple(listed)
+    assert (len(hmdb51.train), len(hmdb51.test)) == (3570, 1530)
+    ucf101 = read("ucf101", clips / "annotations/ucf101", split)
+    counts = len(ucf101.train), len(ucf101.test)
+    assert counts == ucf101_set.VIDEOS[split]
+    assert (
+        ucf101.classes.index("HandstandPushups")
+        == ucf101.test[[v.folder for v in ucf101.test].index("HandstandPushups")].label
+    )
+    for found in (hmdb51, ucf101):
+        ids = {video.id for video in found.train} & {video.id for video in found.test}
+        assert not ids

@@ -1,0 +1,113 @@
+"""Score files joined by id; crops, snippets and streams added up."""
+
+import numpy as np
+import pytest
+
+from tsn_keras.scores import joining, metrics, score_file
+from tsn_keras.scores.score_file import VideoScores
+
+IDS = ["v_1", "a/b%c", "#1 [x] ~&;@+!(é)", "..", "a%2Fb"]
+
+
+def array(index, classes=3):
+    return np.random.default_rng(index).normal(size=(25, 10, classes)).astype("f4")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name="scores.h5", ids=IDS, labels=None, classes="xyz", about=None):
+        path = tmp_path / name
+        labels = labels or [i % 3 for i in range(len(ids))]
+        rows = [
+            VideoScores(video, labels[i], 30 + i, array(IDS.index(video)))
+            for i, video in enumerate(ids)
+        ]
+        about = about or {"dataset": "demo", "split": 1}
+        failed = {"bad": "img_00001.jpg: empty"}
+        score_file.write(path, iter(rows), classes=classes, about=about, failed=failed)
+        return path
+
+    return write
+
+
+def test_aggregate_is_crops_then_snippets():
+    # Two snippets of two crops: [[1, 3], [5, 11]] of class 0.
+    values = np.array([[[1, 0], [3, 8]], [[5, 2], [11, 2]]], np.float32)
+    np.testing.assert_array_equal(joining.aggregate(values), [5, 3])
+    np.testing.assert_array_equal(joining.aggregate(values, "max"), [7, 5])
+
+
+def test_aggregate_equals_the_original(golden):
+    values = np.load(golden / "eval/eval_25x10.npz")
+    for key in ("v1_rgb", "v1_flow", "v2_rgb", "v2_flow"):
+        found = joining.aggregate(values[f"{key}_scores"])
+        np.testing.assert_allclose(found, values[f"{key}_agg"], rtol=0, atol=1e-6)
+
+
+def test_fuse_adds_weighted_raw_scores_and_changes_nothing():
+    rgb, flow = np.array([[1.0, 2.0]]), np.array([[10.0, -2.0]])
+    np.testing.assert_array_equal(joining.fuse([rgb, flow], [1, 1.5]), [[16, -1]])
+    np.testing.assert_array_equal(rgb, [[1, 2]])
+
+
+def test_join_is_by_id_in_the_order_of_the_first(write):
+    paths = write("a.h5"), write("b.h5", ids=IDS[::-1], labels=[1, 0, 2, 1, 0])
+    with score_file.ScoreFile(paths[0]) as a, score_file.ScoreFile(paths[1]) as b:
+        joined = joining.join([a, b])
+        assert joined.video_ids == tuple(IDS)
+        parts = [
+            joining.aggregate_file(file)[index]
+            for file, index in zip((a, b), joined.indices, strict=True)
+        ]
+    np.testing.assert_array_equal(*parts)
+
+
+def test_join_refuses_other_videos_unless_allowed(write):
+    paths = write("a.h5"), write("b.h5", ids=IDS[1:3], labels=[1, 2])
+    with score_file.ScoreFile(paths[0]) as a, score_file.ScoreFile(paths[1]) as b:
+        with pytest.raises(
+            score_file.ScoreFileError, match=r"b\.h5 lacks 3 \(\.\., a%2Fb"
+        ):
+            joining.join([a, b])
+        joined = joining.join([a, b], allow_missing=True)
+    assert joined.video_ids == tuple(IDS[1:3])
+    assert joined.left_out == 3
+
+
+def test_join_refuses_other_labels_and_classes(write):
+    paths = [write("a.h5"), write("b.h5", labels=[0, 1, 2, 2, 1])]
+    paths.append(write("c.h5", classes="xyw"))
+    opened = [score_file.ScoreFile(path) for path in paths]
+    with pytest.raises(
+        score_file.ScoreFileError, match=r"labels of 1 videos: \.\. is 0 and 2"
+    ):
+        joining.join(opened[:2])
+    with pytest.raises(score_file.ScoreFileError, match="other classes"):
+        joining.join(opened[::2])
+    for file in opened:
+        file.close()
+
+
+def test_probabilities_may_be_averaged_instead_of_scores():
+    random = np.random.default_rng(0)
+    values = random.normal(size=(4, 3, 5)).astype("f4")
+    found = joining.aggregate(values, average="probabilities")
+    np.testing.assert_allclose(found, metrics.softmax(values).mean((0, 1)), rtol=1e-6)
+    np.testing.assert_array_equal(joining.probabilities(found, "probabilities"), found)
+    assert found.sum() == pytest.approx(1)
+    raw = joining.aggregate(values)
+    np.testing.assert_array_equal(joining.probabilities(raw), metrics.softmax(raw))
+
+
+def test_a_file_says_what_is_averaged(write):
+    about = {"dataset": "demo", "split": 1, "average": "probabilities"}
+    paths = write("a.h5", about=about), write("b.h5", about={**about, "average": "x"})
+    with score_file.ScoreFile(paths[0]) as file:
+        found = joining.aggregate_file(file)
+        expected = [metrics.softmax(file.read(v)).mean((0, 1)) for v in file.video_ids]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    with (
+        score_file.ScoreFile(paths[1]) as file,
+        pytest.raises(score_file.ScoreFileError, match="its average is of 'x'"),
+    ):
+        joining.aggregate_file(file)

@@ -1,0 +1,67 @@
+"""The journal: what was added stays, whatever ends the process."""
+
+import multiprocessing
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from tsn_keras.scores.journal import Journal, JournalError
+
+ABOUT = {"dataset": "demo", "weights_sha256": "ab"}
+
+
+def value(seed):
+    return np.random.default_rng(seed).normal(size=(10, 4)).astype("f4")
+
+
+def test_rows_stay_and_come_back_in_order(tmp_path):
+    path = tmp_path / "s.h5"
+    journal = Journal(path, ABOUT, (10, 4))
+    journal.add([("b/c", 30, 1, value(1)), ("b/c", 30, 0, value(0))])
+    journal.close()
+    journal = Journal(path, ABOUT, (10, 4))
+    journal.add([("#a", 12, 0, value(2))])
+    assert journal.ticks() == {("b/c", 30): {0, 1}, ("#a", 12): {0}}
+    np.testing.assert_array_equal(journal.read("b/c"), [value(0), value(1)])
+    journal.forget("b/c")
+    assert journal.ticks() == {("#a", 12): {0}}
+    journal.delete()
+    assert list(tmp_path.iterdir()) == []
+
+
+def _add_and_die(path):
+    journal = Journal(path, ABOUT, (10, 4))
+    for tick in range(5):
+        journal.add([("v", 30, tick, value(tick))])
+    journal._database.execute("INSERT INTO scores VALUES ('v', 30, 9, x'00')")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_loses_only_the_open_batch(tmp_path):
+    path = tmp_path / "s.h5"
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_add_and_die, args=(path,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    journal = Journal(path, ABOUT, (10, 4))
+    assert journal.ticks() == {("v", 30): set(range(5))}
+    np.testing.assert_array_equal(journal.read("v"), [value(i) for i in range(5)])
+    journal.close()
+
+
+def test_a_journal_of_something_else_is_refused(tmp_path):
+    Journal(tmp_path / "s.h5", ABOUT, (10, 4)).close()
+    with pytest.raises(
+        JournalError, match=r"weights_sha256: there ab, now cd.*`scores`"
+    ) as caught:
+        Journal(tmp_path / "s.h5", {**ABOUT, "weights_sha256": "cd"}, (10, 4))
+    assert "s.h5.partial" in str(caught.value)
+
+
+def test_a_damaged_journal_is_named(tmp_path):
+    (tmp_path / "s.h5.partial").write_bytes(b"not a database" * 100)
+    with pytest.raises(JournalError, match=r"s\.h5\.partial.*delete it"):
+        Journal(tmp_path / "s.h5", ABOUT, (10, 4))

@@ -1,0 +1,359 @@
+"""Training steps: sub-batches, replicas, and going on from a checkpoint."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tsn_keras import config
+from tsn_keras.common.errors import InputError
+from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
+from tsn_keras.protocols.caffe import CAFFE
+from tsn_keras.protocols.modalities import MODALITIES
+from tsn_keras.protocols.records import Stream
+from tsn_keras.training import checkpoint, initialisation, loss_scale
+from tsn_keras.training.trainer import Network, Trainer, sub_batches
+
+CLASSES = 4
+_STATISTICS = ("mean", "variance", "statistics")
+
+
+def make(batch_norm="first", parts=1, modality="rgb", dropout=0.5, **train):
+    """A trainer of a small network, and random batches for it."""
+    import keras
+
+    stream = Stream(MODALITIES[modality], CAFFE)
+    keras.utils.set_random_seed(1)
+    settings = {"base_lr": 0.01, "drops": (2, 4), "clip": 5.0, **train}
+    distribution = tf.distribute.get_strategy()
+    with initialisation.policy(train.get("precision", "float32")):
+        backbone = BNInception(stream.input_shape, CLASSES, dropout, width=0.05)
+    network = Network(backbone, BN_INCEPTION, stream, 3, batch_norm)
+    return Trainer(network, config.TrainSettings(**settings), parts, distribution)
+
+
+def batch(seed, videos=4, modality="rgb"):
+    random = np.random.default_rng(seed)
+    planes = MODALITIES[modality].planes
+    # Smooth, as images are.
+    small = random.integers(0, 256, (videos * 3, 8, 8, planes))
+    images = tf.image.resize(small, (224, 224)).numpy().astype(np.uint8)
+    images = images.reshape(videos, 3, 224, 224, planes)
+    return images, random.integers(0, CLASSES, videos).astype(np.int32)
+
+
+def weights(trainer):
+    # Copies: the arrays may lie in the variables' own memory.
+    return [np.array(v) for v in trainer.backbone.variables]
+
+
+def trained(trainer):
+    """All trained values in one array."""
+    values = [np.asarray(v).ravel() for v in trainer.backbone.trainable_variables]
+    return np.concatenate(values).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    "modality",
+    ["rgb", *(pytest.param(m, marks=pytest.mark.slow) for m in ("flow", "rgbdiff"))],
+)
+def test_it_learns(modality):
+    """A batch is known by heart after a few updates."""
+    trainer = make(modality=modality, drops=(100,), clip=0.0)
+    trainer.backbone.get_layer("dropout").rate = 0.0
+    known = batch(0, modality=modality)
+    losses = [trainer.step([known]) for _ in range(12)]
+    assert losses[0] == pytest.approx(np.log(CLASSES), rel=0.05)
+    assert losses[-1] < 0.8 * losses[0]
+    assert trainer.iteration == 12
+
+
+def test_sub_batches_are_one_batch(tmp_path):
+    """Where no batch norm is trainable and nothing is dropped."""
+    results = []
+    for size in (1, 2):
+        trainer = make("none", size)
+        trainer.backbone.get_layer("dropout").rate = 0.0
+        losses = []
+        for seed in range(3):
+            images, labels = batch(seed)
+            parts = np.split(images, size), np.split(labels, size)
+            losses.append(trainer.step(list(zip(*parts, strict=True))))
+        results.append((losses, weights(trainer)))
+    (losses, whole), (other_losses, parts) = results
+    assert losses == pytest.approx(other_losses, rel=1e-5)
+    for one, other in zip(whole, parts, strict=True):
+        # Sums in another order, float32; clipping is active.
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_resuming_is_bit_for_bit_an_undisturbed_run(tmp_path):
+    """Dropout, the trainable batch norm's statistics and velocities included."""
+    batches = [batch(seed) for seed in range(5)]
+    whole = make()
+    losses = [whole.step([b]) for b in batches]
+    first = make()
+    for b in batches[:3]:
+        first.step([b])
+    checkpoint.save(first, tmp_path / "c.h5", {"seed": 1})
+    second = make()
+    second.step([batches[4]])  # Anything; it is replaced.
+    checkpoint.restore(second, tmp_path / "c.h5", {"seed": 1})
+    assert second.iteration == 3
+    assert [second.step([b]) for b in batches[3:]] == losses[3:]
+    for one, other in zip(weights(whole), weights(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def _link(file):
+    del file["backbone/0"]
+    file["backbone/0"] = h5py.ExternalLink("/etc/passwd", "/x")
+
+
+def _group(file):
+    del file["backbone/0"]
+    file.create_group("backbone/0")
+
+
+def _text(file):
+    shape = file["backbone/0"].shape
+    del file["backbone/0"]
+    file["backbone/0"] = np.full(shape, b"x")
+
+
+def test_other_checkpoints_are_refused(tmp_path):
+    trainer = make()
+    checkpoint.save(trainer, tmp_path / "c.h5", {"seed": 1, "drops": (1, 2)})
+    checkpoint.restore(trainer, tmp_path / "c.h5", {"seed": 1, "drops": (1, 2)})
+    with pytest.raises(checkpoint.CheckpointError, match="its seed is 1, now it is 2"):
+        checkpoint.restore(trainer, tmp_path / "c.h5", {"seed": 2, "drops": (1, 2)})
+    (tmp_path / "text.h5").write_text("no checkpoint")
+    with pytest.raises(checkpoint.CheckpointError, match="no usable checkpoint"):
+        checkpoint.restore(trainer, tmp_path / "text.h5", {})
+    for damage, words in (
+        (lambda file: file.attrs.update(about="[]"), "is not a JSON object"),
+        (lambda file: file.attrs.update(about="3"), "no usable checkpoint"),
+        (lambda file: file.attrs.update(loss_scale=[0.0, 1]), "loss scale is 0.0"),
+        (lambda file: file.attrs.update(loss_scale=[1.0]), "no usable checkpoint"),
+        (lambda file: file.pop("backbone/0"), "backbone/0 is missing, or a link"),
+        (_link, "backbone/0 is missing, or a link"),
+        (_group, "backbone/0 is not a plain array"),
+        (_text, "backbone/0 has shape"),
+    ):
+        shutil.copy(tmp_path / "c.h5", tmp_path / "d.h5")
+        with h5py.File(tmp_path / "d.h5", "r+") as file:
+            damage(file)
+        with pytest.raises(checkpoint.CheckpointError, match=words):
+            checkpoint.restore(trainer, tmp_path / "d.h5", {"seed": 1, "drops": (1, 2)})
+    (tmp_path / "d.h5").unlink()
+    flow = make(modality="flow")
+    with pytest.raises(checkpoint.CheckpointError, match="has shape"):
+        checkpoint.restore(flow, tmp_path / "c.h5", {"seed": 1, "drops": (1, 2)})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.h5", "text.h5"]
+
+
+@pytest.mark.parametrize(
+    ("batch", "replicas", "most", "expected"),
+    [
+        (128, 4, 32, (1, 128)),
+        (128, 1, 32, (4, 32)),
+        (128, 2, 32, (2, 64)),
+        (128, 1, 50, (4, 32)),
+        (6, 1, 4, (2, 3)),
+        (7, 1, 4, (7, 1)),
+    ],
+)
+def test_division_into_sub_batches(batch, replicas, most, expected):
+    assert sub_batches(batch, replicas, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"), [(127, "take 124 or 128"), (3, "take 4 or 4")]
+)
+def test_batches_that_cannot_be_divided(batch, words):
+    with pytest.raises(InputError, match=words):
+        sub_batches(batch, 4, 32)
+
+
+REPLICAS = """
+import json, pathlib, sys
+import numpy as np
+import tensorflow as tf
+sys.path[:0] = sys.argv[1:3]
+count, batch_norm, dropout = int(sys.argv[3]), sys.argv[4], float(sys.argv[5])
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+)
+import test_trainer
+from tsn_keras.training import checkpoint
+strategy = tf.distribute.get_strategy()
+if count > 1:
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(count)])
+with strategy.scope():
+    trainer = test_trainer.make(batch_norm, dropout=dropout)
+norm = trainer.backbone.get_layer("conv1_7x7_s2_bn")
+found = {}
+losses = []
+for seed in range(3):
+    images, labels = test_trainer.batch(seed)
+    if count > 1:
+        def share(context):
+            k = context.replica_id_in_sync_group
+            n = len(labels) // count
+            return images[k * n : k * n + n], labels[k * n : k * n + n]
+        parts = strategy.experimental_distribute_values_from_function(share)
+    else:
+        parts = images, labels
+    losses.append(trainer.step([parts]))
+    if seed == 0:
+        trainer.agree()
+        found["mean"] = np.array(norm.moving_mean)
+        found["variance"] = np.array(norm.moving_variance)
+        local = strategy.experimental_local_results(norm.moving_mean.value)
+        found["statistics"] = len({tuple(np.array(one)) for one in local})
+for index, value in enumerate(trainer.backbone.trainable_variables):
+    found[f"trained {index}"] = np.asarray(value)
+if dropout:
+    def states():
+        return [
+            [int(n) for n in np.asarray(one)]
+            for one in strategy.experimental_local_results(trainer._seeds[0])
+        ]
+    before = states()
+    path = pathlib.Path(sys.argv[6]).with_suffix(".h5")
+    checkpoint.save(trainer, path, {})
+    checkpoint.restore(trainer, path, {})
+    print(json.dumps([before, states()]))
+np.savez(sys.argv[6], losses=losses, **found)
+"""
+
+
+def replicas(count, batch_norm, tmp_path, dropout=0.0):
+    """Three updates on `count` devices; returns (arrays, what was printed)."""
+    here = pathlib.Path(__file__)
+    out = tmp_path / f"{count}.npz"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", REPLICAS, str(here.parent), str(here.parents[2])),
+            *(str(count), batch_norm, str(dropout), str(out)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(out) as file:
+        return {name: file[name] for name in file.files}, done.stdout
+
+
+def assert_near(one, other):
+    """As near as float32 sums in another order are."""
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        if name not in _STATISTICS:
+            scale = max(1, np.abs(values).max())
+            np.testing.assert_allclose(other[name], values, rtol=0, atol=1e-6 * scale)
+
+
+def test_replicas_are_one_device_with_the_first_norm_frozen(tmp_path):
+    assert_near(replicas(1, "none", tmp_path)[0], replicas(2, "none", tmp_path)[0])
+
+
+@pytest.mark.slow
+def test_four_replicas_are_two(tmp_path):
+    assert_near(replicas(2, "none", tmp_path)[0], replicas(4, "none", tmp_path)[0])
+
+
+@pytest.mark.slow
+def test_replicas_normalise_each_by_its_own_batch(tmp_path):
+    """As the original's processes do: two replicas are two parts of a device."""
+    two, _ = replicas(2, "first", tmp_path)
+    trainer = make(parts=2, dropout=0.0)
+    losses = []
+    for seed in range(3):
+        images, labels = batch(seed)
+        parts = np.split(images, 2), np.split(labels, 2)
+        losses.append(trainer.step(list(zip(*parts, strict=True))))
+    found = {
+        f"trained {index}": np.asarray(value)
+        for index, value in enumerate(trainer.backbone.trainable_variables)
+    }
+    assert_near(
+        {"losses": np.array(losses), **found, **dict.fromkeys(_STATISTICS)}, two
+    )
+    # One device that sees the batch as a whole is something else.
+    whole, _ = replicas(1, "first", tmp_path)
+    assert np.abs(whole["variance"] / two["variance"] - 1).max() > 1e-3
+    # The statistics are the first replica's.
+    still = make(base_lr=1e-30, weight_decay=0.0)
+    images, labels = batch(0)
+    still.step([(images[:2], labels[:2])])
+    norm = still.backbone.get_layer("conv1_7x7_s2_bn")
+    np.testing.assert_allclose(two["mean"], norm.moving_mean, rtol=1e-5)
+    np.testing.assert_allclose(two["variance"], norm.moving_variance, rtol=1e-5)
+    assert two["statistics"] == 1  # All replicas have them.
+
+
+def test_replicas_drop_different_features(tmp_path):
+    """Also after a restart, and the first drops what one device drops."""
+    _, printed = replicas(2, "first", tmp_path, dropout=0.5)
+    before, after = json.loads(printed.splitlines()[-1])
+    assert before == after
+    assert before[0][0] != before[1][0]
+    assert before[0][1] == before[1][1] == 3
+
+
+def test_sub_batches_do_not_change_clipping():
+    """Those that memory asks for; those of Caffe's iter_size do."""
+    norms = {}
+    for parts, size in ((1, 1), (2, 1), (2, 2)):
+        trainer = make("none", parts, clip=1e-3, weight_decay=0.0, iter_size=size)
+        trainer.backbone.get_layer("dropout").rate = 0.0
+        begun = weights(trainer)
+        images, labels = batch(0)
+        pieces = np.split(images, parts), np.split(labels, parts)
+        trainer.step(list(zip(*pieces, strict=True)))
+        moved = [a - b for a, b in zip(weights(trainer), begun, strict=True)]
+        norms[parts, size] = np.sqrt(sum(np.sum(m.astype("f8") ** 2) for m in moved))
+    assert norms[2, 1] == pytest.approx(norms[1, 1], rel=1e-3)
+    assert norms[2, 2] == pytest.approx(norms[1, 1] / 2, rel=1e-3)
+
+
+def test_a_gradient_that_overflows_lowers_the_scale_and_loses_no_update():
+    updates = []
+    for precision in ("float32", "float16"):
+        trainer = make("none", precision=precision, clip=0.0, weight_decay=0.0)
+        trainer.backbone.get_layer("dropout").rate = 0.0
+        begun = trained(trainer)
+        if precision == "float16":
+            trainer._scale.value = 2.0**40
+        assert np.isfinite(trainer.step([batch(0)]))
+        assert trainer.iteration == 1
+        assert trainer.is_finite()
+        updates.append(trained(trainer) - begun)
+    assert 1 <= trainer._scale.value < 2.0**40
+    # Float16 has eleven binary digits, of which every layer loses some.
+    difference = np.linalg.norm(updates[1] - updates[0])
+    assert difference < 0.05 * np.linalg.norm(updates[0])
+
+
+def test_the_scale_grows_and_goes_on():
+    scale = loss_scale.LossScale()
+    for _ in range(loss_scale.GROWTH):
+        assert scale.value == loss_scale.START
+        scale.count()
+    assert scale.value == 2 * loss_scale.START
+    scale.count()
+    other = loss_scale.LossScale()
+    other.state = scale.state
+    assert other.state == [2 * loss_scale.START, 1]
+    while other.lower():
+        pass
+    assert other.value == 1

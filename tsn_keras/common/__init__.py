@@ -1,0 +1,1 @@
+"""What every room needs: errors, progress, safe files. Imports no other room."""

@@ -1,0 +1,160 @@
+"""What every command does alike: errors, interruption, the last line."""
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import signal
+import sys
+import tempfile
+import warnings
+
+from tsn_keras.common.errors import InputError, spelled
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 1  # A result was printed, but it is not over everything.
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count.
+
+
+@contextlib.contextmanager
+def quiet_frameworks():
+    """Silences what TensorFlow and its libraries print while they load.
+
+    TensorFlow is to be imported in this context, which also asks for oneDNN's
+    convolutions: without AVX-512 TensorFlow takes its own, which are slower.
+
+    They write to file descriptor 2 from C++, before any logger exists, so the
+    descriptor itself is turned away; what was written is shown if the load
+    fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            sink.seek(0)
+            sys.stderr.write(sink.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def positive(text):
+    """Argument type: an integer of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return int(text)
+
+
+def say(text):
+    """Writes one line for people, on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def say_failed(failed, words):
+    """Names the videos that are in no figure, on standard error.
+
+    Args:
+        failed: {video id: reason}.
+        words: see `command`.
+    """
+    if failed:
+        say(f"{len(failed)} videos failed and are not in these figures:")
+    for video, reason in failed.items():
+        say(f"  {video}: {spelled(reason, words)}")
+
+
+def command(words):
+    """Decorates a command's `main`: messages get the command's words.
+
+    Args:
+        words: {setting: what the command calls it}; see errors.spelled.
+    """
+
+    def decorate(main):
+        @functools.wraps(main)
+        def wrapped(argv=None):
+            try:
+                result, status = main(argv)
+            except InputError as error:
+                error.args = (spelled(str(error), words),)
+                raise
+            return _spelled(result, words), status
+
+        return wrapped
+
+    return decorate
+
+
+def _spelled(value, words):
+    """A JSON value with the command's words in all its texts."""
+    if isinstance(value, str):
+        return spelled(value, words)
+    if isinstance(value, dict):
+        return {key: _spelled(item, words) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_spelled(item, words) for item in value]
+    return value
+
+
+def run(main, argv=None):
+    """Runs `main(argv)` and ends the process with its exit status.
+
+    Args:
+        main: takes the argument list, returns (result, exit status); the
+            result is a dict that becomes the last line of standard output.
+        argv: the arguments, or None for those of the process.
+    """
+    # A scheduler that preempts a job sends SIGTERM: stop as for Ctrl-C, so
+    # that what was done is kept.
+    signal.signal(signal.SIGTERM, _interrupt)
+    # Names of files need not be text.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _show_warning
+    try:
+        result, status = _outcome(main, argv)
+        sys.stdout.write(f"{json.dumps(result, ensure_ascii=False)}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) went away; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_SOME_FAILED
+    if "tensorflow_io" in sys.modules:
+        # Its file systems abort the process when Python unloads them, which
+        # would take the exit status along.
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def _outcome(main, argv):
+    """Runs a command; returns (result, exit status) whatever it raises."""
+    try:
+        return main(argv)
+    except KeyboardInterrupt as stop:
+        message = str(stop) or "stopped"
+        say(f"\n{message}")
+        return {"interrupted": message}, EXIT_INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except (InputError, OSError) as error:
+        say(f"error: {error}")
+        return {"error": str(error)}, EXIT_USAGE
+
+
+def _interrupt(signum, frame):
+    raise KeyboardInterrupt(f"stopped by {signal.Signals(signum).name}")
+
+
+def _show_warning(message, *_, **__):
+    say(f"warning: {message}")

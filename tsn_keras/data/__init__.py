@@ -1,1 +1,0 @@
-"""Videos to arrays: annotations, sampling, decoding, transforms, pipelines."""

@@ -1,0 +1,1 @@
+"""Official annotations to records, and the frame folders that lie on disk."""

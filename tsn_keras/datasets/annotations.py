@@ -1,0 +1,52 @@
+"""What the readers of annotation files share.
+
+The rules are those of pyActionRecog/benchmark_db.py; what a user has on disk
+is what the data sets' own archives unpack to.
+"""
+
+import collections
+
+from tsn_keras.common import storage
+from tsn_keras.common.text import TextFileError
+
+
+def folder_with(named, dataset, probe, archive):
+    """Finds the folder that holds a data set's official files.
+
+    Args:
+        named: path or address of that folder, or of one that holds the folder
+            that the official archive unpacks to, or `annotations`.
+        dataset: its name, for the message.
+        probe: name of one of the files.
+        archive: name of the archive's folder.
+
+    Raises:
+        TextFileError: there is none.
+    """
+    folder = storage.path(named)
+    for place in (folder, folder / "annotations", folder / archive):
+        if (place / probe).is_file():
+            return place
+    raise TextFileError(
+        f"no {dataset} annotations in {folder} (looked for {probe} there, in "
+        f"annotations/ and in {archive}/): unpack the official archive of train/test "
+        f"splits there, or name its folder with `annotations`"
+    )
+
+
+def expect(path, count, expected, what):
+    """Refuses a file with another number of entries than the official one."""
+    if count != expected:
+        raise TextFileError(
+            f"{path} has {count} {what}; the official file has {expected}: is it "
+            f'complete? For videos of your own use a list file (`dataset="list"`)'
+        )
+
+
+def unique(path, videos):
+    """The videos as a tuple; refuses a file that lists one twice."""
+    counts = collections.Counter(video.id for video in videos)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise TextFileError(f"{path} lists {len(twice)} videos twice, as {twice[0]}")
+    return tuple(videos)

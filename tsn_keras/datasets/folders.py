@@ -1,0 +1,65 @@
+"""Class folders of frame folders: videos of a user's own without annotations."""
+
+import zlib
+
+from tsn_keras.common import storage
+from tsn_keras.datasets.records import Dataset, DatasetError, Split, Video
+
+
+def read_folders(root, holdout=0.0):
+    """Reads class folders of frame folders.
+
+    Args:
+        root: folder of a folder for each class, whose folders are videos; those
+            whose names begin with a dot are none.
+        holdout: fraction of the videos of a class to validate on. Which they
+            are depends on their names alone; one at least is left to train on.
+
+    Returns:
+        Split; labels count the classes in the order of their names.
+
+    Raises:
+        DatasetError: there is no class, or one without a video.
+    """
+    classes = _folders(root)
+    train, test = [], []
+    for label, name in enumerate(classes):
+        videos = [
+            Video(f"{name}/{video}", label, name) for video in _folders(root / name)
+        ]
+        if not videos:
+            raise DatasetError(
+                f"{root / name} is a class without videos: expected "
+                f"{root}/CLASS/VIDEO/, as extract writes a folder of class folders"
+            )
+        # By a digest, so that names that count do not decide.
+        order = sorted(videos, key=lambda video: zlib.crc32(video.id.encode()))
+        share = min(len(videos) - 1, max(1, round(len(videos) * holdout)))
+        held = set(order[:share]) if holdout else set()
+        train += [video for video in videos if video not in held]
+        test += [video for video in videos if video in held]
+    if not classes:
+        raise DatasetError(f"{root} has no class folders: expected {root}/CLASS/VIDEO/")
+    return Split(tuple(train), tuple(test), tuple(classes))
+
+
+def _folders(root):
+    return [
+        name
+        for name in storage.names(root)
+        if not name.startswith(".") and (root / name).is_dir()
+    ]
+
+
+def _read(choice, root):
+    """The Split of a records.Choice; see Dataset."""
+    return read_folders(root, choice.holdout)
+
+
+FOLDERS = Dataset(
+    name="folders",
+    read=_read,
+    settings=frozenset(("holdout",)),
+    # Which videos were held out is known to the training run only.
+    scored=None,
+)

@@ -1,0 +1,69 @@
+"""HMDB51: 51 classes, three official splits of 70 and 30 clips a class."""
+
+from tsn_keras.common import text
+from tsn_keras.datasets import annotations
+from tsn_keras.datasets.records import Dataset, Split, Video
+
+# data/hmdb51_splits/class_list.txt: the label order of the reference models.
+# It is not sorted (kick_ball before kick, sword_exercise before sword).
+CLASSES = tuple(
+    "brush_hair cartwheel catch chew clap climb climb_stairs dive draw_sword dribble "
+    "drink eat fall_floor fencing flic_flac golf handstand hit hug jump kick_ball kick "
+    "kiss laugh pick pour pullup punch push pushup ride_bike ride_horse run "
+    "shake_hands shoot_ball shoot_bow shoot_gun sit situp smile smoke somersault stand "
+    "swing_baseball sword_exercise sword talk throw turn walk wave".split()
+)
+
+ARCHIVE = "testTrainMulti_7030_splits"  # the folder that it unpacks to
+VIDEOS_PER_CLASS = (70, 30)  # train, test
+_CODES = {"0": None, "1": 0, "2": 1}  # unused, train, test
+
+
+def read_split(folder, split):
+    """Reads a split from the folder of the official files.
+
+    Returns:
+        Split, by class, then in the order of the files. (The original takes the
+        files in the order in which the file system returns them, so that its
+        order differs by machine.)
+
+    Raises:
+        TextFileError: a file is missing or malformed, or the number of videos is
+            not the official one.
+    """
+    parts = ([], [])
+    for label, name in enumerate(CLASSES):
+        path = folder / f"{name}_test_split{split}.txt"
+        counts = [0, 0]
+        for number, line in text.lines(path):
+            video, _, code = line.rpartition(" ")
+            video = video.rstrip()
+            if code not in _CODES or not video.endswith(".avi"):
+                raise text.malformed(path, number, line, "<video>.avi <0, 1 or 2>")
+            part = _CODES[code]
+            if part is not None:
+                parts[part].append(Video(video[: -len(".avi")], label, name))
+                counts[part] += 1
+        for count, expected in zip(counts, VIDEOS_PER_CLASS, strict=True):
+            annotations.expect(path, count, expected, "videos of a part")
+    return Split(*(annotations.unique(folder, videos) for videos in parts), CLASSES)
+
+
+def _read(choice, root):
+    """The Split of a records.Choice; see Dataset."""
+    named = choice.annotations or root
+    return read_split(
+        annotations.folder_with(
+            named, "hmdb51", f"{CLASSES[0]}_test_split1.txt", ARCHIVE
+        ),
+        choice.split,
+    )
+
+
+HMDB51 = Dataset(
+    name="hmdb51",
+    read=_read,
+    settings=frozenset(("annotations",)),
+    splits=(1, 2, 3),
+    classes=CLASSES,
+)

@@ -1,0 +1,53 @@
+"""List files of a user's own: `folder frames label` a line."""
+
+import pathlib
+
+from tsn_keras.common import storage, text
+from tsn_keras.datasets import annotations
+from tsn_keras.datasets.records import Dataset, DatasetError, Split, Video
+
+
+def read_list(path):
+    """Reads a list file: `path frames label` a line (build_file_list.py).
+
+    Args:
+        path: the file. Paths in it may contain spaces.
+
+    Returns:
+        tuple of Video, in the order of the file.
+
+    Raises:
+        TextFileError: the file is missing, empty or malformed, or lists a
+            video twice.
+    """
+    path = storage.path(path)
+    videos = []
+    for number, line in text.lines(path):
+        fields = line.rsplit(maxsplit=2)
+        if len(fields) != 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
+            raise text.malformed(path, number, line, "<folder> <frames> <label>")
+        videos.append(Video(fields[0], int(fields[2]), "", int(fields[1])))
+    if not videos:
+        raise text.TextFileError(f"{path} lists no video")
+    return annotations.unique(path, videos)
+
+
+def _read(choice, root):
+    """The Split of a records.Choice; see Dataset."""
+    if choice.annotations is None:
+        raise DatasetError("name the list file with `annotations`")
+    train = read_list(choice.annotations)
+    test = read_list(choice.validation) if choice.validation else ()
+    classes = text.names(choice.classes) if choice.classes else None
+    return Split(train, test, classes)
+
+
+LIST = Dataset(
+    name="list",
+    read=_read,
+    settings=frozenset(("annotations", "validation", "classes")),
+    usual_root=pathlib.Path,  # the working folder
+    # An evaluation is of the list itself.
+    scored="train",
+    lists_its_files=True,
+)

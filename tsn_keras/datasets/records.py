@@ -1,0 +1,109 @@
+"""The records of data sets: what one is, its videos, and where a user keeps it."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from tsn_keras.common.errors import InputError
+
+
+class DatasetError(InputError):
+    """A data set cannot be used as it lies there; the text gives the next step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Video:
+    """One video of a split.
+
+    Attributes:
+        id: the video's name, which is also its frame folder's name; for a list
+            file the path as listed.
+        label: class index, 0-based.
+        folder: name of the class folder that may hold the frame folder, or "".
+        listed_frames: number of files according to a list file, else None.
+        aliases: other names that its frame folder may have.
+    """
+
+    id: str
+    label: int
+    folder: str = ""
+    listed_frames: int | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Videos to train on, videos to test on, and the names of the classes.
+
+    Attributes:
+        train: Video records.
+        test: Video records.
+        classes: names, or None where they are not known.
+    """
+
+    train: tuple[Video, ...]
+    test: tuple[Video, ...]
+    classes: tuple[str, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What a user says of a data set.
+
+    Attributes:
+        dataset: name of the data set, see datasets.catalogue.
+        split: number of the official split, or None.
+        root: path or address of the frame folders, or None for the usual place.
+        annotations: folder of the split files (None: in the data folder), or the
+            list file.
+        validation: list file to validate on.
+        classes: file with the names of the classes.
+        holdout: fraction of each class's videos to validate on.
+        allow_missing: whether videos of the split may be absent.
+    """
+
+    dataset: str
+    split: int | None = None
+    root: str | None = None
+    annotations: str | None = None
+    validation: str | None = None
+    classes: str | None = None
+    holdout: float = 0.0
+    allow_missing: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A data set.
+
+    Attributes:
+        name: what users and presets call it.
+        read: function (Choice, root) to the Split that is chosen.
+        settings: fields of Choice, beside root and split, that mean something
+            for it.
+        splits: numbers of its official splits; () where there are none.
+        classes: names of its classes in the order of the labels, or None.
+        usual_root: function without arguments to the folder of its frames when
+            none is named, or None for a folder of its name in TSN_KERAS_DATA.
+        make: function (root, videos, progress) that makes frames which are not
+            there, or None.
+        scored: which part of a Split an evaluation scores: "test" or "train";
+            None where an evaluation cannot name its videos.
+        lists_its_files: whether numbers of files are known without a look into
+            the folders, as a web server demands.
+    """
+
+    name: str
+    read: Callable[[Choice, Any], Split]
+    settings: frozenset[str] = frozenset()
+    splits: tuple[int, ...] = ()
+    classes: tuple[str, ...] | None = None
+    usual_root: Callable[[], Any] | None = None
+    make: Callable | None = None
+    scored: str | None = "test"
+    lists_its_files: bool = False
+
+    @property
+    def default_split(self) -> int | None:
+        """The split when none is named."""
+        return self.splits[0] if self.splits else None

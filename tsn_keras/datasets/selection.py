@@ -1,0 +1,248 @@
+"""The videos of a split, and which of them are on disk."""
+
+import concurrent.futures
+import dataclasses
+import functools
+import os
+import pathlib
+
+from tsn_keras.common import storage
+from tsn_keras.datasets import frames
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.datasets.records import Choice, Dataset, DatasetError, Video
+
+DATA_VARIABLE = "TSN_KERAS_DATA"
+REQUESTS = 32  # to an object store at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoSet:
+    """The videos of a part of a split.
+
+    Attributes:
+        name: of the data set.
+        split: number of the split, or None.
+        root: folder that holds the frame folders, a path or an address.
+        videos: records.Video in the order of the split.
+        classes: names of the classes, or None if they are not known.
+        part: "test", "training" or "validation", for messages.
+    """
+
+    name: str
+    split: int | None
+    root: pathlib.Path | storage.Address
+    videos: tuple[Video, ...]
+    classes: tuple[str, ...] | None
+    part: str = "test"
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes; without names, up to the largest label."""
+        return len(self.classes or ()) or max(v.label for v in self.videos) + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameFolder:
+    """A video whose frames are on disk.
+
+    Attributes:
+        id: the video's.
+        label: class index, 0-based.
+        path: its frame folder, a path or an address.
+        files: number of files of each prefix, numbered from 1.
+    """
+
+    id: str
+    label: int
+    path: pathlib.Path | storage.Address
+    files: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """Those videos of a set that are on disk for a modality.
+
+    Attributes:
+        folders: FrameFolder of each video whose folder holds files.
+        missing: ids of the videos that have no folder.
+        failed: {id: reason} of the videos whose folders cannot be used.
+    """
+
+    folders: tuple[FrameFolder, ...]
+    missing: tuple[str, ...] = ()
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def data_folder(dataset: Dataset, named=None):
+    """Folder of a data set's frames: the one named, else the usual one.
+
+    Args:
+        dataset: records.Dataset.
+        named: path or address, or None.
+
+    Raises:
+        DatasetError: there is no such folder, or none is named.
+    """
+    if named is not None:
+        root = storage.path(named)
+    elif dataset.usual_root is not None:
+        root = dataset.usual_root()
+    else:
+        home = os.environ.get(DATA_VARIABLE)
+        if not home:
+            raise DatasetError(
+                f"where is {dataset.name}? Name the folder of its frames with "
+                f"`data`, or put it into a folder {dataset.name} and set "
+                f"{DATA_VARIABLE} to the folder that holds that one"
+            )
+        root = storage.path(home) / dataset.name
+    if storage.is_remote(root) and root.lists_no_folders:
+        if not dataset.lists_its_files:
+            raise DatasetError(
+                f"{root}: a web server does not list its folders. Name the videos and "
+                f'their numbers of files in a list file (`dataset="list"`)'
+            )
+    elif dataset.make is None and not root.is_dir():
+        raise DatasetError(
+            f"there is no folder {root}: name the folder that holds the frame folders "
+            f"of {dataset.name} with `data`"
+        )
+    return root
+
+
+def read(choice: Choice):
+    """Reads the split that a user chooses.
+
+    Args:
+        choice: records.Choice.
+
+    Returns:
+        (records.Dataset, root of the frames, records.Split)
+
+    Raises:
+        InputError: the data set is not there, or its annotations are not.
+    """
+    dataset = DATASETS.find(choice.dataset)
+    root = data_folder(dataset, choice.root)
+    return dataset, root, dataset.read(choice, root)
+
+
+def find_test_set(choice: Choice, listener) -> VideoSet:
+    """Finds the videos that an evaluation of a data set scores.
+
+    Args:
+        choice: records.Choice.
+        listener: progress.Silent that is shown how frames are made.
+
+    Raises:
+        InputError: the data set or its annotations are not there.
+    """
+    dataset, root, split = read(choice)
+    if dataset.scored is None:
+        raise DatasetError(
+            f"{dataset.name} has no test videos of its own: name them in a list file "
+            f'(`dataset="list"`)'
+        )
+    videos = getattr(split, dataset.scored)
+    make(dataset, root, videos, listener)
+    return VideoSet(dataset.name, choice.split, root, videos, split.classes)
+
+
+def make(dataset, root, videos, listener):
+    """Makes the frames of videos of a data set that can make them."""
+    if dataset.make is not None:
+        title = f"making {dataset.name} videos"
+        with listener.bar(title, len(videos)) as bar:
+            dataset.make(root, videos, bar.update)
+
+
+def select(videos: VideoSet, prefixes, allow_missing=False) -> Selection:
+    """Finds the frame folders of a set and counts their files.
+
+    Args:
+        videos: VideoSet.
+        prefixes: those of a modality's files.
+        allow_missing: whether videos without a folder may be left out.
+
+    Returns:
+        Selection.
+
+    Raises:
+        DatasetError: folders are missing and must not be, or no folder holds
+            a file of the modality.
+    """
+    kept, missing, failed = [], [], {}
+    look = functools.partial(_look, videos.root, prefixes)
+    # An object store answers many questions at once as fast as one.
+    at_once = REQUESTS if storage.is_remote(videos.root) else 1
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for video, found in zip(
+            videos.videos, pool.map(look, videos.videos), strict=True
+        ):
+            if found is None:
+                missing.append(video.id)
+            elif isinstance(found, str):
+                failed[video.id] = found
+            else:
+                kept.append(found)
+    total = len(videos.videos)
+    if missing and (not allow_missing or len(missing) == total):
+        raise DatasetError(
+            f"{len(missing)} of {total} {videos.part} videos of {videos.name} have no "
+            f"folder in {videos.root}, as {_some(missing)}: complete the copy"
+            + (
+                ""
+                if len(missing) == total
+                else ", or go on without them: `allow_missing=True`"
+            )
+        )
+    if not kept:
+        video, reason = next(iter(failed.items()))
+        raise DatasetError(
+            f"none of {len(failed)} videos can be used; {video}: {reason}. "
+            f"{_files_there(videos, video)}"
+        )
+    return Selection(tuple(kept), tuple(missing), failed)
+
+
+def _look(root, prefixes, video):
+    """Returns a FrameFolder, what is wrong, or None where there is no folder."""
+    root = storage.path(root)
+    if storage.is_remote(root) and root.lists_no_folders:
+        # The list's word has to do; a file that is not there fails its video.
+        return FrameFolder(video.id, video.label, root / video.id, video.listed_frames)
+    try:
+        folder = frames.locate(root, video)
+        if folder is None:
+            return None
+        count = frames.count(folder, prefixes)
+    except storage.StorageError:
+        raise
+    except (frames.FrameError, OSError) as error:
+        return str(error)
+    if count == 0:
+        return f"{folder}: no files {prefixes[0]}*.jpg"
+    if count < (video.listed_frames or 0):
+        return (
+            f"{folder}: {count} files {prefixes[0]}*.jpg, but the list says "
+            f"{video.listed_frames}"
+        )
+    return FrameFolder(video.id, video.label, folder, count)
+
+
+def _files_there(videos, video_id):
+    """Says what a folder holds instead, for a user with other file names."""
+    video = next(video for video in videos.videos if video.id == video_id)
+    names = storage.names(frames.locate(videos.root, video))
+    if not names:
+        return "The folder is empty: extract the frames first"
+    return (
+        f"The folder holds {len(names)} files, as {names[0]}: if these are the "
+        f"frames, give what stands before the number with `rgb_prefix`, "
+        f"`flow_x_prefix`, `flow_y_prefix`"
+    )
+
+
+def _some(names):
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown}, ..."

@@ -1,0 +1,146 @@
+"""Videos to train on and videos to validate on, of any data set."""
+
+import collections
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from tsn_keras.datasets import selection
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.datasets.records import Choice, DatasetError
+from tsn_keras.datasets.selection import Selection, VideoSet
+
+MOST_CLASSES = 100_000  # More are a mistake in a list.
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSet:
+    """Videos to train and to validate on.
+
+    Attributes:
+        name: of the data set.
+        split: number of the split, or None.
+        root: folder that holds the frame folders, a path or an address.
+        train: selection.Selection.
+        validation: selection.Selection, or None.
+        count: number of classes.
+        classes: their names, or None.
+        empty: names or labels of classes without a training video.
+    """
+
+    name: str
+    split: int | None
+    root: Any
+    train: Selection
+    validation: Selection | None
+    count: int
+    classes: tuple[str, ...] | None
+    empty: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is trained on, wherever it lies."""
+        return _digest(self.train)
+
+    @property
+    def digest_of_validation(self) -> str | None:
+        """SHA-256 of what is validated on, or None."""
+        return self.validation and _digest(self.validation)
+
+
+def _digest(chosen):
+    rows = [(folder.id, folder.label, folder.files) for folder in chosen.folders]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def find(choice: Choice, prefixes, listener) -> TrainingSet:
+    """Finds the videos that a user chooses and counts their files.
+
+    Args:
+        choice: records.Choice.
+        prefixes: those of a modality's files.
+        listener: progress.Silent that is shown how frames are made.
+
+    Returns:
+        TrainingSet.
+
+    Raises:
+        InputError: videos are missing or without files, a class has none, or a
+            label is none of the classes'.
+    """
+    _check(choice)
+    dataset, root, split = selection.read(choice)
+    selection.make(dataset, root, split.train + split.test, listener)
+    about = dataset.name, choice.split if dataset.splits else None, root
+    parts = [VideoSet(*about, split.train, split.classes, "training")]
+    if split.test:
+        parts.append(VideoSet(*about, split.test, split.classes, "validation"))
+    count = parts[0].class_count
+    for videos in parts:
+        _check_labels(videos, count)
+    if count > MOST_CLASSES:
+        raise DatasetError(
+            f"the largest label is {count - 1}; labels count from 0 without gaps"
+        )
+    chosen = [_select(videos, prefixes, choice.allow_missing) for videos in parts]
+    empty = _empty(chosen[0], count, split.classes)
+    if empty and not choice.allow_missing:
+        raise DatasetError(
+            f"{len(empty)} of {count} classes have no training video, as {empty[0]}"
+            + ("" if split.classes else "; labels count from 0 without gaps")
+        )
+    return TrainingSet(
+        *about,
+        train=chosen[0],
+        validation=chosen[1] if len(chosen) > 1 else None,
+        count=count,
+        classes=split.classes,
+        empty=empty,
+    )
+
+
+def _check(choice):
+    """Refuses settings that would do nothing."""
+    dataset = DATASETS.find(choice.dataset)
+    for name in ("annotations", "validation", "classes", "holdout"):
+        if getattr(choice, name) and name not in dataset.settings:
+            others = [d.name for d in DATASETS.values() if name in d.settings]
+            raise DatasetError(
+                f"`{name}` is for {' and '.join(others)} only, not for {dataset.name}"
+            )
+    if choice.split not in (dataset.splits or (None,)):
+        raise DatasetError(
+            f"`split` is {choice.split}; {dataset.name} has "
+            + (
+                f"splits {', '.join(map(str, dataset.splits))}"
+                if dataset.splits
+                else "no splits"
+            )
+        )
+
+
+def _check_labels(videos, count):
+    for video in videos.videos:
+        if not 0 <= video.label < count:
+            raise DatasetError(
+                f"{video.id} of the {videos.part} videos has label {video.label}; "
+                f"labels of {count} classes are from 0 to {count - 1}"
+            )
+
+
+def _select(videos, prefixes, allow_missing):
+    found = selection.select(videos, prefixes, allow_missing)
+    if found.failed:
+        name, reason = next(iter(found.failed.items()))
+        raise DatasetError(
+            f"{len(found.failed)} of {len(videos.videos)} {videos.part} videos cannot "
+            f"be used; {name}: {reason}"
+        )
+    return found
+
+
+def _empty(chosen, count, classes):
+    present = collections.Counter(folder.label for folder in chosen.folders)
+    names = classes or [f"label {label}" for label in range(count)]
+    return tuple(name for label, name in enumerate(names) if not present[label])

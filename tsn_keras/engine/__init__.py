@@ -1,1 +1,0 @@
-"""Where data meets model: scoring, score files, metrics, reports."""

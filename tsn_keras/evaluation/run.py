@@ -1,0 +1,329 @@
+"""The published test of every stream and of their fusion, beside what was published."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+
+from tsn_keras.checkpoints import folders, presets
+from tsn_keras.common import console, progress, storage
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets import selection
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.datasets.records import Choice
+from tsn_keras.protocols.modalities import MODALITIES, Modality
+from tsn_keras.scores import fusion, joining, metrics, score_file, tables
+
+# Environment variables that name folders, here or elsewhere.
+PLACES = (selection.DATA_VARIABLE, folders.VARIABLE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to evaluate.
+
+    Attributes:
+        dataset: name of the data set.
+        split: numbers of the splits; (None,) where there are none.
+        modality: names of the modalities; several are fused.
+        data: folder of the frame folders, or None for the usual one.
+        annotations: folder of the split files, or a list file; or None.
+        weights: one file or preset for each modality; or a folder of published
+            weights; or none, and they are found or fetched.
+        scores: score file to write, or None for scores/ in the working folder.
+        batch: snippets in a batch.
+        precision: "float32" or "bfloat16".
+        allow_missing: score what is there when videos are not on disk.
+        prefixes: {prefix: what the user's files have instead}.
+    """
+
+    dataset: str
+    split: tuple[int | None, ...] = (1,)
+    modality: tuple[str, ...] = ("rgb", "flow")
+    data: str | None = None
+    annotations: str | None = None
+    weights: tuple[str, ...] = ()
+    scores: str | None = None
+    batch: int = 5
+    precision: str = "float32"
+    allow_missing: bool = False
+    prefixes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """Accuracy of one stream or fusion of one split, or of the mean over them.
+
+    Attributes:
+        stream: name of the modality, or "fusion".
+        split: number of the split; None for the mean, or where there is none.
+        accuracy: metrics.Accuracy.
+        videos: number of videos that it is over.
+        of: number of videos of the split.
+        published: published mean class accuracy in percent, or None.
+        outcome: scoring.Outcome of a stream; None of a fusion or mean.
+        weights: what the streams of a fusion are multiplied by, or None.
+    """
+
+    stream: str
+    split: int | None
+    accuracy: metrics.Accuracy
+    videos: int
+    of: int
+    published: float | None = None
+    outcome: object | None = None
+    weights: tuple[float, ...] | None = None
+
+    def cells(self):
+        """What the table shows."""
+        found = self.accuracy
+        difference = ""
+        if self.published is not None:
+            # Plus 0, so that a rounding error below it does not read -0.00.
+            difference = round(found.mean_class_accuracy - self.published, 2) + 0.0
+            difference = f"{difference:+.2f}"
+        return (
+            "" if self.split is None else str(self.split),
+            self.stream,
+            f"{self.videos} of {self.of}",
+            f"{found.mean_class_accuracy:.2f}",
+            "" if self.published is None else f"{self.published:.2f}",
+            difference,
+            f"{found.top1:.2f}",
+            f"{found.top5:.2f}",
+        )
+
+    def as_json(self):
+        """As a dict of JSON values."""
+        values = {
+            **dataclasses.asdict(self.accuracy),
+            "stream": self.stream,
+            "split": self.split,
+            "videos": self.videos,
+            "of": self.of,
+            "published": self.published,
+        }
+        if self.outcome is not None:
+            values["missing"] = self.outcome.missing
+            values["failed"] = self.outcome.failed
+            values["scores"] = str(self.outcome.path)
+        if self.weights is not None:
+            values["weights"] = list(self.weights)
+        return values
+
+
+HEADERS = ("split", "stream", "videos", "mean class acc.", "published", "difference")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found. `print` shows the table.
+
+    Attributes:
+        dataset: name of the data set.
+        rows: a Row for each stream and fusion of each split, and their means.
+    """
+
+    dataset: str
+    rows: tuple[Row, ...]
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """{video id: reason} of the videos that are in no figure."""
+        outcomes = (row.outcome for row in self.rows if row.outcome is not None)
+        return {k: why for outcome in outcomes for k, why in outcome.failed.items()}
+
+    def __str__(self) -> str:
+        rows = [row.cells() for row in self.rows]
+        return tables.table(rows, (*HEADERS, "top-1", "top-5"))
+
+    def as_json(self) -> dict:
+        """As a dict of JSON values."""
+        return {
+            "dataset": self.dataset,
+            "results": [row.as_json() for row in self.rows],
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One stream of one split, before its weights are opened."""
+
+    split: int | None
+    modality: Modality
+    videos: selection.VideoSet
+    selected: selection.Selection
+
+
+def evaluate(
+    request: Request, listener: progress.Silent = progress.SILENT
+) -> Evaluation:
+    """Scores every stream of every split, and fuses them.
+
+    Args:
+        request: Request.
+        listener: is shown how far it has come.
+
+    Returns:
+        Evaluation.
+
+    Raises:
+        InputError: something is missing; the text gives the next step.
+        KeyboardInterrupt: with a text that says what was kept.
+    """
+    _check_splits(request)
+    places = (request.data, request.annotations, *request.weights)
+    with console.quiet_frameworks():
+        storage.prepare((*places, *map(os.environ.get, PLACES)))
+    parts = [
+        part for split in request.split for part in _find_data(request, split, listener)
+    ]
+    located = _locate_weights(request, parts)
+    # Imported when all files are in place: TensorFlow takes seconds.
+    with console.quiet_frameworks():
+        from tsn_keras.evaluation import scoring, weights
+    tests = weights.match(request, parts, located)
+    settings = scoring.Settings(request.batch, request.precision)
+    outcomes = [scoring.score(test, settings, listener) for test in tests]
+    rows = []
+    for split in request.split:
+        streams = [
+            (part.modality, outcome)
+            for part, outcome in zip(parts, outcomes, strict=True)
+            if part.split == split
+        ]
+        rows += _rows(split, streams)
+    rows += _means(request, rows)
+    return Evaluation(request.dataset, tuple(_beside_published(request, rows)))
+
+
+def _check_splits(request):
+    dataset = DATASETS.find(request.dataset)
+    known = dataset.splits or (None,)
+    for split in request.split:
+        if split not in known:
+            raise InputError(
+                f"`split` is {split}; {dataset.name} has {', '.join(map(str, known))}"
+                if dataset.splits
+                else f"`split` is not for {dataset.name}, which has no official splits"
+            )
+    if request.annotations and "annotations" not in dataset.settings:
+        raise InputError(f"`annotations` is not for {dataset.name}")
+
+
+def _find_data(request, split, listener):
+    """The _Part of each modality of a split."""
+    choice = Choice(
+        request.dataset,
+        split=split,
+        root=request.data,
+        annotations=request.annotations,
+    )
+    videos = selection.find_test_set(choice, listener)
+    parts = []
+    for name in request.modality:
+        modality = MODALITIES.find(name).with_prefixes(request.prefixes)
+        selected = selection.select(videos, modality.prefixes, request.allow_missing)
+        for video, reason in selected.failed.items():
+            listener.say(f"{video} failed: {reason}")
+        parts.append(_Part(split, modality, videos, selected))
+    return parts
+
+
+def _locate_weights(request, parts):
+    """Finds the weight files, before anything slow is begun.
+
+    Returns:
+        list of folders.Located: of presets one for each part, in their order; of
+        files that the user named as many, in any order.
+    """
+    named = list(request.weights)
+    folder = None
+    if len(named) == 1 and storage.path(named[0]).is_dir():
+        folder = named.pop()
+    if not named:
+        wanted = [_preset(part) for part in parts]
+        return [folders.locate(preset.name, folder) for preset in wanted]
+    if len(request.split) > 1:
+        raise InputError(
+            "`weights` with files is for one split; for several splits name the "
+            "folder that holds the reference models"
+        )
+    if len(named) != len(request.modality):
+        raise InputError(
+            f"`weights` names {len(named)} files for the modalities "
+            f"{' '.join(request.modality)}: give one file for each, and those "
+            f"modalities with `modality`"
+        )
+    return [folders.locate(name) for name in named]
+
+
+def _preset(part):
+    dataset = part.videos.name
+    found = presets.trained_on(dataset, part.modality.name, part.split)
+    if found is None:
+        raise InputError(
+            f"no weights for {part.modality.name} were published for {dataset}: name "
+            f"files of your own with `weights`, one for each modality"
+        )
+    return found
+
+
+def _rows(split, streams):
+    """A Row for each stream of a split, and one for their fusion."""
+    opened = [score_file.ScoreFile(outcome.path) for _, outcome in streams]
+    try:
+        scores = [joining.aggregate_file(file) for file in opened]
+        rows = [
+            Row(
+                modality.name,
+                split,
+                metrics.accuracy(part, file.labels),
+                outcome.scored,
+                outcome.total,
+                outcome=outcome,
+            )
+            for (modality, outcome), file, part in zip(
+                streams, opened, scores, strict=True
+            )
+        ]
+        if len(rows) > 1:
+            # A video that one stream lacks is left out, and is counted.
+            joined = joining.join(opened, allow_missing=True)
+            weights = tuple(modality.fusion_weight for modality, _ in streams)
+            parts = [s[k] for s, k in zip(scores, joined.indices, strict=True)]
+            fused = metrics.accuracy(joining.fuse(parts, weights), joined.labels)
+            count, total = len(joined.video_ids), rows[0].of
+            rows.append(Row(fusion.FUSION, split, fused, count, total, weights=weights))
+    finally:
+        for file in opened:
+            file.close()
+    return rows
+
+
+def _means(request, rows):
+    """Means over the splits, when all of them are there."""
+    splits = DATASETS.find(request.dataset).splits
+    if len(splits) < 2 or set(request.split) != set(splits):
+        return []
+    means = []
+    for stream in dict.fromkeys(row.stream for row in rows):
+        parts = [row for row in rows if row.stream == stream]
+        means.append(
+            Row(
+                stream,
+                None,
+                metrics.mean(row.accuracy for row in parts),
+                sum(row.videos for row in parts),
+                sum(row.of for row in parts),
+            )
+        )
+    return means
+
+
+def _beside_published(request, rows):
+    """The rows with what was published of them."""
+    for row in rows:
+        published = presets.published(request.dataset, row.stream, row.split)
+        if row.stream == fusion.FUSION and set(request.modality) != presets.FUSED:
+            published = None  # That is the fusion of other streams.
+        yield dataclasses.replace(row, published=published)

@@ -1,0 +1,310 @@
+"""One stream of one split: frames and weights to a score file."""
+
+import dataclasses
+import pathlib
+
+import tsn_keras
+from tsn_keras.checkpoints.loading import Weights
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets.selection import FrameFolder, Selection, VideoSet
+from tsn_keras.evaluation import inference
+from tsn_keras.pipeline import distribution, reading, snippets
+from tsn_keras.protocols.records import Stream, View
+from tsn_keras.scores import score_file
+from tsn_keras.scores.journal import Journal, differing
+from tsn_keras.scores.score_file import VideoScores
+
+
+@dataclasses.dataclass(frozen=True)
+class Test:
+    """One stream of one split, to be scored.
+
+    Attributes:
+        videos: VideoSet.
+        selection: Selection of the stream's modality.
+        weights: checkpoints.loading.Weights.
+        stream: Stream, whose files may have names of their own.
+        path: the score file; scores that it already holds are kept.
+    """
+
+    __test__ = False  # Not a class of tests.
+
+    videos: VideoSet
+    selection: Selection
+    weights: Weights
+    stream: Stream
+    path: pathlib.Path
+
+    @property
+    def view(self) -> View:
+        """How each video is looked at."""
+        return self.stream.protocol.test
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        return f"{self.videos.name} {self.stream.modality.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How to score, whatever the stream.
+
+    Attributes:
+        batch: snippets in a batch.
+        precision: "float32" or "bfloat16".
+    """
+
+    batch: int = 5
+    precision: str = "float32"
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a stream.
+
+    Attributes:
+        path: the score file.
+        total: videos of the split.
+        scored: videos in the score file.
+        missing: number of videos that are not on disk.
+        failed: {id: reason} of the videos that could not be read.
+    """
+
+    path: pathlib.Path
+    total: int
+    scored: int
+    missing: int
+    failed: dict[str, str]
+
+
+def score(test, settings, listener) -> Outcome:
+    """Scores the videos that have no scores yet, and writes the score file.
+
+    Args:
+        test: Test.
+        settings: Settings.
+        listener: progress.Silent.
+
+    Returns:
+        Outcome.
+
+    Raises:
+        InputError: the score file is of something else, or no video could be
+            read.
+        KeyboardInterrupt: with a text that says what was kept.
+    """
+    about = describe(test, settings)
+    before = _Before.read(test.path, about)
+    wanted = test.selection.folders
+    kept = [folder for folder in wanted if before.files.get(folder.id) == folder.files]
+    todo = [folder for folder in wanted if before.files.get(folder.id) != folder.files]
+    failed = dict(test.selection.failed)
+    before.check_that_none_is_gone(test.path, {*failed, *(f.id for f in wanted)})
+    if kept:
+        listener.say(f"{test.title}: {len(kept)} videos are already in {test.path}")
+        if len(kept) == len(before.files) and not todo and failed == before.failed:
+            return _outcome(test, len(kept), failed)
+    test.path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (test.view.crops.count, test.weights.architecture.classes)
+    journal = Journal(test.path, about, shape, _differing)
+    try:
+        if todo:
+            failed |= _Run(test, settings, todo, journal).go(listener)
+        good = [folder for folder in wanted if folder.id not in failed]
+        if not good:
+            name, reason = next(iter(failed.items()))
+            raise InputError(
+                f"none of {len(failed)} videos could be read; {name}: {reason}"
+            )
+        known = {folder.id for folder in kept}
+        _write(test, about, failed, _scored(test, good, known, journal))
+    except BaseException:
+        journal.close()
+        raise
+    journal.delete()
+    return _outcome(test, len(good), failed)
+
+
+def _outcome(test, scored, failed):
+    missing = len(test.selection.missing)
+    return Outcome(test.path, len(test.videos.videos), scored, missing, failed)
+
+
+def describe(test, settings):
+    """What decides the scores: kept with them, and compared on resumption."""
+    return {
+        "dataset": test.videos.name,
+        "split": test.videos.split,
+        "modality": test.stream.modality.name,
+        "protocol": test.stream.protocol.name,
+        "snippets": test.view.snippets,
+        "crops": test.view.crops.count,
+        "average": test.stream.protocol.average,
+        "precision": settings.precision,
+        "weights": test.weights.name,
+        "weights_sha256": test.weights.sha256,
+    }
+
+
+def _differing(there, now):
+    """Keys in which scores are of something else.
+
+    The digest tells the weights, whatever they are called; score files of
+    version 0.1 do not say what is averaged, which their protocol does.
+    """
+    there = {"average": now["average"], **there}
+    return [key for key in differing(there, now) if key in now and key != "weights"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Before:
+    """What an earlier run has left in the score file.
+
+    Attributes:
+        files: {video id: number of files} of the videos that were scored.
+        failed: {video id: reason}.
+    """
+
+    files: dict[str, int] = dataclasses.field(default_factory=dict)
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path, about):
+        if not path.exists():
+            return cls()
+        try:
+            with score_file.ScoreFile(path) as file:
+                keys = _differing(file.about, about)
+                files = dict(zip(file.video_ids, map(int, file.frames), strict=True))
+                failed, there = file.failed, file.about
+        except (score_file.ScoreFileError, OSError) as error:
+            raise InputError(
+                f"{error}; delete it, or name another file with `scores`"
+            ) from None
+        for key in keys:
+            raise InputError(
+                f"{path} holds other scores: its {key} is {there.get(key)}, now it is "
+                f"{about[key]}; delete it, or name another file with `scores`"
+            )
+        return cls(files, failed)
+
+    def check_that_none_is_gone(self, path, known):
+        gone = set(self.files) - known
+        if gone:
+            raise InputError(
+                f"{path} holds scores of {len(gone)} videos that are not on disk now, "
+                f"as {min(gone)}: to keep them name another file with `scores`"
+            )
+
+
+class _Run:
+    """Scores videos into the journal.
+
+    Args:
+        test: Test.
+        settings: Settings.
+        folders: FrameFolder of each video without scores.
+        journal: Journal.
+    """
+
+    def __init__(self, test, settings, folders, journal):
+        self._test, self._settings, self._journal = test, settings, journal
+        self._total = len(folders)
+        self._left = self._without(journal.ticks(), folders)
+        self._snippets = snippets.plan(self._left, test.stream, test.view)
+        # Snippets that have not come yet, of each video.
+        self._pending = [len(self._snippets.of(k)) for k in range(len(self._left))]
+
+    def _without(self, there, folders):
+        """Folders whose snippets are not all in the journal; forgets their rest."""
+        length, left = self._test.stream.modality.length, []
+        for folder in folders:
+            needed = len(self._test.view.distinct(folder.files, length)[0])
+            if len(there.get((folder.id, folder.files), ())) != needed:
+                self._journal.forget(folder.id)
+                left.append(folder)
+        return left
+
+    def go(self, listener):
+        """Returns {id: reason} of the videos that fail."""
+        done = self._total - len(self._left)
+        try:
+            with listener.bar(self._test.title, self._total, done) as bar:
+                for videos, indices, values in self._batches():
+                    self._keep(videos, indices, values, bar)
+        except KeyboardInterrupt as stop:
+            finished = self._total - sum(map(bool, self._pending))
+            raise KeyboardInterrupt(
+                f"{stop or 'stopped'}: {finished} of {self._total} videos are scored "
+                f"and kept in {self._journal.path}; the same command resumes from there"
+            ) from None
+        return self._explained(listener)
+
+    def _batches(self):
+        """Yields (index of the video, tick, scores) of each batch."""
+        test, settings = self._test, self._settings
+        devices = distribution.of_this_machine()
+        replicas = devices.num_replicas_in_sync
+        batch = -(-settings.batch // replicas) * replicas
+        with devices.scope():
+            scorer = inference.scorer(test.weights, test.view, settings.precision)
+        step = inference.stepper(scorer, devices)
+        dataset = snippets.for_test(self._left, self._snippets, test.stream, batch)
+        yield from inference.run(step, dataset, devices)
+
+    def _keep(self, videos, indices, values, bar):
+        folders = [self._left[video] for video in videos]
+        self._journal.add(
+            (folder.id, folder.files, int(tick), value)
+            for folder, tick, value in zip(folders, indices, values, strict=True)
+        )
+        for video in videos:
+            self._pending[video] -= 1
+            bar.update(self._pending[video] == 0)
+
+    def _explained(self, listener):
+        """Names and forgets the videos of which a snippet never came."""
+        failed = {}
+        for index in (k for k, count in enumerate(self._pending) if count):
+            folder: FrameFolder = self._left[index]
+            reasons = (
+                reading.explain(folder.path, numbers, self._test.stream)
+                for numbers in self._snippets.of(index)
+            )
+            failed[folder.id] = next(
+                filter(None, reasons),
+                f"{folder.path}: a file could not be read, but can be now: run again",
+            )
+            self._journal.forget(folder.id)
+            listener.say(f"{folder.id} failed: {failed[folder.id]}")
+        return failed
+
+
+def _scored(test, good, known, journal):
+    """Yields the VideoScores of earlier runs and of this one."""
+    length = test.stream.modality.length
+    old = score_file.ScoreFile(test.path) if known else None
+    try:
+        for folder in good:
+            if folder.id in known:
+                array = old.read(folder.id)
+            else:
+                order = test.view.distinct(folder.files, length)[1]
+                array = journal.read(folder.id)[order]
+            yield VideoScores(folder.id, folder.label, folder.files, array)
+    finally:
+        if old is not None:
+            old.close()
+
+
+def _write(test, about, failed, scored):
+    """Puts the scores into the score file."""
+    numbers = [str(k) for k in range(test.weights.architecture.classes)]
+    score_file.write(
+        test.path,
+        scored,
+        classes=test.videos.classes or test.weights.class_names or numbers,
+        about={**about, "tsn_keras": tsn_keras.__version__},
+        failed=failed,
+    )

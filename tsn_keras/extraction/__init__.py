@@ -1,0 +1,1 @@
+"""The activity that makes frame and flow files of videos."""

@@ -1,0 +1,137 @@
+"""The record beside a video's files: how they were made, and that they are whole.
+
+`extract.json` in the frame folder. Nothing in it tells the time: the same video
+gives the same bytes, flow by Keras on the same kind of device.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+import av
+import cv2
+
+import tsn_keras
+from tsn_keras.common.errors import InputError
+from tsn_keras.flow.settings import PARAMETERS
+from tsn_keras.video import jpeg
+
+NAME = "extract.json"
+# What computed the flow: cv2.optflow.DualTVL1OpticalFlow, or flow.tvl1.
+_OPENCV, _OURS = "opencv", "keras"
+_MAX_BYTES = 64 * 1024
+
+
+class RecordError(InputError):
+    """A folder's record cannot be used; the text names it and the way out."""
+
+
+def parameters(made_by):
+    """What decides the bytes of the files, as a dict of JSON values.
+
+    Not among them is what to do with damaged videos: of the others it makes
+    the same files.
+
+    Args:
+        made_by: settings.Settings.
+    """
+    flow = made_by.flow
+    values = {
+        "flow": "none" if flow is None else "warped" if flow.warped else "tvl1",
+        "size": list(made_by.size),
+        "jpeg_quality": jpeg.QUALITY,
+    }
+    if flow is not None:
+        values["flow_parameters"] = flow.parameters
+        values["tvl1"] = dataclasses.asdict(PARAMETERS[flow.parameters])
+        values["bound"] = flow.bound
+        values["implementation"] = _OURS if flow.on_device else _OPENCV
+    return values
+
+
+def versions(made_by):
+    """Versions of what makes the files."""
+    values = {
+        "tsn_keras": tsn_keras.__version__,
+        "opencv": cv2.__version__,
+        "pyav": av.__version__,
+    }
+    if made_by.on_device:
+        # Loaded already by then.
+        from tsn_keras.flow import devices
+
+        values |= devices.versions(made_by.flow.device)
+    return values
+
+
+def write(folder, source, made_by, made):
+    """Writes a folder's record.
+
+    Args:
+        folder: the video's frame folder.
+        source: path of the video.
+        made_by: settings.Settings.
+        made: extractor.Made.
+    """
+    record = {
+        "source": {"name": source.name, "bytes": source.stat().st_size},
+        "parameters": parameters(made_by),
+        "versions": versions(made_by),
+        "decoded_frames": made.decoded,
+        "files": made.files,
+        "damage": made.damage,
+    }
+    text = json.dumps(record, indent=1, sort_keys=True)
+    pathlib.Path(folder, NAME).write_text(f"{text}\n", encoding="utf-8")
+
+
+def read(folder):
+    """Reads a folder's record.
+
+    Returns:
+        dict, or None if the folder has none.
+
+    Raises:
+        RecordError: it is no such record.
+    """
+    path = pathlib.Path(folder, NAME)
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        record = json.loads(text[:_MAX_BYTES])
+        for key, kind in (("source", dict), ("parameters", dict), ("files", int)):
+            if not isinstance(record[key], kind):
+                raise TypeError(f"{key} is {record[key]!r}")
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordError(
+            f"{path} is no record of extracted frames ({error!r}): delete the folder, "
+            f"and it is made again"
+        ) from None
+    return record
+
+
+def difference(record, source, made_by):
+    """Says in what a record differs from what would be made now.
+
+    Returns:
+        str "what: there ..., now ...", or None.
+    """
+    now = json.loads(json.dumps(parameters(made_by)))
+    there = record["parameters"]
+    if "implementation" in now:
+        # Records of the time when there was only one do not name it.
+        there = {"implementation": _OPENCV, **there}
+    for key in dict.fromkeys((*now, *there)):
+        if now.get(key) != there.get(key):
+            return f"{key}: there {there.get(key)}, now {now.get(key)}"
+    name, size = source.name, source.stat().st_size
+    if record["source"] != {"name": name, "bytes": size}:
+        old = record["source"]
+        return (
+            f"video: there {old.get('name')} of {old.get('bytes')} bytes, now {name} "
+            f"of {size}"
+        )
+    return None

@@ -1,0 +1,292 @@
+"""Videos to frame and flow folders: what is left to do, in parallel, and a report."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import socket
+import time
+
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from tsn_keras.common import progress
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets import frames
+from tsn_keras.extraction import provenance
+from tsn_keras.extraction.settings import Settings
+from tsn_keras.extraction.video_job import Job
+from tsn_keras.extraction.workers import Workers
+from tsn_keras.video import sources
+
+# Unfinished work lies in here, in a folder for each run.
+ASIDE = ".extract"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to extract.
+
+    Attributes:
+        videos: a video file, a folder of them, or a list; see video.sources.find.
+        out: folder for the frame folders.
+        settings: settings.Settings.
+        flat: whether class folders are left out.
+        workers: workers.Workers.
+    """
+
+    videos: pathlib.Path
+    out: pathlib.Path
+    settings: Settings = dataclasses.field(default_factory=Settings)
+    flat: bool = False
+    workers: Workers = dataclasses.field(default_factory=Workers)
+
+
+@dataclasses.dataclass
+class Extraction:
+    """What has become of the videos. `print` shows it.
+
+    Attributes:
+        out: folder of the frame folders.
+        total: number of videos.
+        already: videos whose folders were there.
+        made: videos whose folders were made.
+        decoded: frames that were decoded for them.
+        files: files of each kind that were made.
+        seconds: that it took.
+        damaged: {id: damage} of damaged videos that were kept.
+        failed: {id: reason} of videos without a folder.
+    """
+
+    out: pathlib.Path
+    total: int
+    already: int = 0
+    made: int = 0
+    decoded: int = 0
+    files: int = 0
+    seconds: float = 0.0
+    damaged: dict[str, str] = dataclasses.field(default_factory=dict)
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def add(self, result):
+        """Counts a video_job.Result; returns a line to tell at once, or None."""
+        if result.error:
+            self.failed[result.id] = result.error
+            return f"{result.id} failed: {result.error}"
+        self.made += 1
+        self.decoded += result.made.decoded
+        self.files += result.made.files
+        if result.made.damage:
+            self.damaged[result.id] = result.made.damage
+            return f"{result.id} is damaged: {result.made.damage}"
+        return None
+
+    @property
+    def so_far(self) -> str:
+        """How many are there, for people."""
+        return f"{self.already + self.made} of {self.total} videos are in {self.out}"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.so_far}: {self.already} were there, {self.made} made now from "
+            f"{self.decoded} frames in {self.seconds:.0f} s"
+            + (f", {len(self.damaged)} of them damaged" if self.damaged else "")
+            + (f"; {len(self.failed)} failed" if self.failed else "")
+        )
+
+    def as_json(self) -> dict:
+        """As a dict of JSON values."""
+        return {
+            "videos": self.total,
+            "already_there": self.already,
+            "made": self.made,
+            "frames_decoded": self.decoded,
+            "files_of_a_kind": self.files,
+            "seconds": round(self.seconds, 3),
+            "damaged": self.damaged,
+            "failed": self.failed,
+        }
+
+
+def extract(
+    request: Request, listener: progress.Silent = progress.SILENT
+) -> Extraction:
+    """Makes the folders of all videos that are not there yet.
+
+    Args:
+        request: Request.
+        listener: is shown how far it has come.
+
+    Returns:
+        Extraction.
+
+    Raises:
+        InputError: nothing to do, folders that were made otherwise, a full
+            disk; the text gives the next step.
+        KeyboardInterrupt: with a text that says what is done.
+    """
+    request.settings.check()
+    videos = sources.find(request.videos, request.flat)
+    out = pathlib.Path(request.out)
+    out.mkdir(parents=True, exist_ok=True)
+    found = Extraction(out, len(videos))
+    todo = _left(videos, request.settings, found)
+    found.already = len(videos) - len(todo) - len(found.failed)
+    if found.already:
+        listener.say(f"{found.already} of {len(videos)} videos are in {out} already")
+    for name, reason in found.failed.items():
+        listener.say(f"{name} failed: {reason}")
+    start = time.monotonic()
+    if todo:
+        with _aside(out) as aside:
+            jobs = _jobs(todo, out, aside, request.settings)
+            with contextlib.closing(request.workers.run(jobs, listener)) as results:
+                title = f"extract {pathlib.Path(request.videos).name}"
+                _consume(results, found, listener, title)
+    found.seconds = time.monotonic() - start
+    return found
+
+
+def _jobs(videos, out, aside, settings):
+    # The longest first, so that at the end no worker is left alone with one.
+    videos = sorted(videos, key=_bytes, reverse=True)
+    # Workers of a cluster have other working folders.
+    return [
+        Job(
+            dataclasses.replace(source, path=source.path.absolute()),
+            out.absolute(),
+            aside.absolute(),
+            settings,
+        )
+        for source in videos
+    ]
+
+
+def _bytes(source):
+    try:
+        return source.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _consume(results, found, listener, title):
+    """Counts results as they come, with a progress bar."""
+    start = time.monotonic()
+    try:
+        with listener.bar(title, found.total, found.already + len(found.failed)) as bar:
+            for result in results:
+                if result.fatal:
+                    raise InputError(
+                        f"stopped at {result.error}: {found.so_far}; mend that, and "
+                        f"the same command resumes from there"
+                    )
+                if line := found.add(result):
+                    listener.say(line)
+                rate = found.decoded / (time.monotonic() - start)
+                bar.note(f"{rate:.1f} frames/s")
+                bar.update()
+    except ImportError as error:
+        raise InputError(
+            f"a worker of the cluster lacks a package: {error}; {found.so_far}"
+        ) from None
+    except BrokenProcessPool:
+        raise InputError(
+            f"a worker died: was it killed, or did memory run out? {found.so_far}; "
+            f"the same command resumes from there, and fewer `workers` take less memory"
+        ) from None
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f"{stop or 'stopped'}: {found.so_far}; the same command resumes from there"
+        ) from None
+
+
+def _left(videos, settings, found):
+    """Returns the sources that have no folder yet; notes what is wrong.
+
+    A folder that was made otherwise stops everything: half a data set of one
+    kind and half of another is worse than none.
+    """
+    left = []
+    for source in videos:
+        folder = found.out / source.id
+        if not folder.exists():
+            left.append(source)
+            continue
+        record = provenance.read(folder)
+        if record is None:
+            raise InputError(
+                f"{folder} is there, but no extraction made it: name another folder "
+                f"to write to, or delete that one"
+            )
+        if fault := _fault(folder, record, source, settings):
+            found.failed[source.id] = fault
+        elif record.get("damage"):
+            found.damaged[source.id] = str(record["damage"])
+    return left
+
+
+def _fault(folder, record, source, settings):
+    """Says why a folder that is there cannot be counted as made, or None.
+
+    Raises:
+        InputError: it was made otherwise.
+    """
+    try:
+        difference = provenance.difference(record, source.path, settings)
+    except OSError as error:
+        return (
+            f"the video cannot be read any more: {error}; what was made of it is in "
+            f"{folder}"
+        )
+    try:
+        counts = {frames.count(folder, (prefix,)) for prefix in settings.prefixes}
+    except (OSError, frames.FrameError) as error:
+        return f"{error}: delete {folder}, and it is made again"
+    damage = record.get("damage")
+    if damage and not settings.keep_damaged and not difference:
+        return (
+            f"{folder} is of a damaged video ({damage}): to accept it, set "
+            f"`keep_damaged=True`"
+        )
+    if difference:
+        raise InputError(
+            f"{folder} was made otherwise: {difference}. Name another folder to write "
+            f"to, or delete that one"
+        )
+    if counts != {record["files"]}:
+        return (
+            f"{folder} has lost files: its record says {record['files']} of each kind, "
+            f"there are {sorted(counts)}: delete it, and it is made again"
+        )
+    return None
+
+
+@contextlib.contextmanager
+def _aside(out):
+    """Yields this run's folder for unfinished work, which goes with the run."""
+    host = socket.gethostname()
+    root = out / ASIDE
+    if root.is_dir():
+        # What runs that were killed on this machine have left.
+        for old in root.iterdir():
+            name, _, process = old.name.rpartition("-")
+            if name == host and process.isdecimal() and not _alive(int(process)):
+                shutil.rmtree(old, ignore_errors=True)
+    folder = root / f"{host}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            root.rmdir()  # Only if no other run works in it.
+
+
+def _alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()

@@ -1,0 +1,140 @@
+"""Files of a snippet to a stack of planes, and why a file cannot be read."""
+
+import tensorflow as tf
+
+from tsn_keras.pipeline import transforms
+
+
+def file_names(folder, prefixes, number):
+    """Paths of the files of one step of a snippet; strings or tensors."""
+    digits = tf.strings.as_string(number, width=5, fill="0")
+    return [tf.strings.join([folder, "/", p, digits, ".jpg"]) for p in prefixes]
+
+
+def resized_snippet(folder, numbers, stream):
+    """Reads, decodes, resizes and stacks the files of a snippet.
+
+    Args:
+        folder: scalar string tensor.
+        numbers: int32 [length].
+        stream: protocols.records.Stream.
+
+    Returns:
+        uint8 [height, width, planes]: B, G, R of each file, or x1, y1, x2, y2,
+        ... (eval_net.py:95-106).
+    """
+    size = stream.protocol.frame_size
+    planes = _decoded(folder, numbers, stream.modality)
+    return tf.concat([transforms.resize(p, *size) for p in planes], axis=-1)
+
+
+def plain_snippet(folder, numbers, stream):
+    """Reads and stacks the files of a snippet as they are.
+
+    The original resizes for the test only; it trains on the size of the files.
+
+    Args:
+        folder, numbers, stream: see `resized_snippet`.
+
+    Returns:
+        uint8 [h, w, planes].
+    """
+    stacked = tf.concat(_decoded(folder, numbers, stream.modality), axis=-1)
+    return tf.ensure_shape(stacked, (None, None, stream.modality.planes))
+
+
+def _decoded(folder, numbers, modality):
+    """The images of a snippet, uint8 [h, w, planes of the file] each."""
+    return [
+        transforms.decode(path, modality.file_planes)
+        for step in range(modality.length)
+        for path in file_names(folder, modality.prefixes, numbers[step])
+    ]
+
+
+def segments(path, files, ticks, stream):
+    """Reads the snippets of a video as its files are.
+
+    Past the end the last file is repeated, as in the test. (The original cannot
+    load a video that is shorter than a snippet, and trains on what it loaded
+    before in its place.)
+
+    Args:
+        path: scalar string tensor, the frame folder.
+        files: int32, number of its files.
+        ticks: int32 [K], first files of the snippets.
+        stream: protocols.records.Stream.
+
+    Returns:
+        uint8 [K, h, w, planes].
+    """
+    steps = tf.range(stream.modality.length)
+    return tf.stack(
+        [
+            plain_snippet(path, tf.minimum(tick + steps, files), stream)
+            for tick in tf.unstack(ticks)
+        ]
+    )
+
+
+def explain(folder, numbers, stream):
+    """Says why a snippet cannot be read.
+
+    Args:
+        folder: the frame folder.
+        numbers: numbers of the snippet's files.
+        stream: protocols.records.Stream.
+
+    Returns:
+        str that names the first file that fails and the reason, or None if
+        the snippet can be read after all.
+    """
+    for path in _paths(folder, [numbers], stream):
+        name = path.numpy().decode()
+        try:
+            transforms.decode(path, 1)
+        except tf.errors.NotFoundError:
+            return f"{name}: no such file"
+        except tf.errors.OpError as error:
+            if tf.io.gfile.stat(name).length == 0:
+                return f"{name}: the file is empty"
+            reason = error.message.splitlines()[0].partition("[Op:")[0].strip()
+            return f"{name}: cannot be decoded: {reason[:200]}"
+    return None
+
+
+def explain_sizes(folder, snippets, stream):
+    """Says whether files of a video have unequal sizes, or are too small.
+
+    Args:
+        folder: of the video.
+        snippets: lists of numbers of files, which can all be decoded.
+        stream: protocols.records.Stream.
+
+    Returns:
+        str that names the first such file, or None.
+    """
+    first, size = None, stream.protocol.crop_size
+    rows, columns = stream.protocol.frame_size
+    for path in _paths(folder, snippets, stream):
+        name = path.numpy().decode()
+        shape = tf.io.extract_jpeg_shape(tf.io.read_file(path)).numpy()
+        height, width = (int(side) for side in shape[:2])
+        if min(height, width) < size:
+            return (
+                f"{name} is {width} x {height}, smaller than a crop of {size}: extract "
+                f"at {columns} x {rows}"
+            )
+        first = first or (name, width, height)
+        if first[1:] != (width, height):
+            return (
+                f"{name} is {width} x {height}, but {first[0]} is {first[1]} x "
+                f"{first[2]}"
+            )
+    return None
+
+
+def _paths(folder, snippets, stream):
+    """Yields the path of every file of some snippets once."""
+    for number in dict.fromkeys(int(n) for numbers in snippets for n in numbers):
+        yield from file_names(str(folder), stream.modality.prefixes, number)

@@ -1,0 +1,95 @@
+"""The pipeline of a test: every distinct snippet of every video, in batches."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tsn_keras.pipeline import reading
+from tsn_keras.protocols import sampling
+
+
+@dataclasses.dataclass(frozen=True)
+class Snippets:
+    """Test snippets to be scored, J in all.
+
+    Attributes:
+        video: int32 [J], index into the folders.
+        tick: int32 [J], index of the snippet among the video's distinct ones.
+        files: int32 [J, length], numbers of the files to read.
+    """
+
+    video: np.ndarray
+    tick: np.ndarray
+    files: np.ndarray
+
+    def of(self, index):
+        """Numbers of the files of each snippet of a video."""
+        return self.files[self.video == index]
+
+
+def plan(folders, stream, view):
+    """Lists the distinct test snippets of videos.
+
+    Args:
+        folders: list of datasets.selection.FrameFolder.
+        stream: protocols.records.Stream.
+        view: protocols.records.View.
+
+    Returns:
+        Snippets.
+    """
+    length = stream.modality.length
+    rows = [
+        (video, index, sampling.snippet_files(int(tick), folder.files, length))
+        for video, folder in enumerate(folders)
+        for index, tick in enumerate(view.distinct(folder.files, length)[0])
+    ]
+    video, tick, numbers = zip(*rows, strict=True) if rows else ((), (), ())
+    return Snippets(
+        np.array(video, np.int32),
+        np.array(tick, np.int32),
+        np.array(numbers, np.int32).reshape(-1, length),
+    )
+
+
+def for_test(folders, snippets, stream, batch):
+    """Pipeline of the snippets of a test.
+
+    Args:
+        folders: list of datasets.selection.FrameFolder.
+        snippets: Snippets of them.
+        stream: protocols.records.Stream.
+        batch: snippets in a batch.
+
+    Returns:
+        tf.data.Dataset of (video int32 [batch], tick int32 [batch], uint8
+        [batch, height, width, planes]), in order. The last batch is filled
+        up with video -1. A snippet with a file that cannot be read is left
+        out: the consumer knows which it expects and must ask why.
+    """
+    paths = tf.constant([str(folder.path) for folder in folders])
+
+    def read(video, tick, numbers):
+        path = tf.gather(paths, video)
+        return video, tick, reading.resized_snippet(path, numbers, stream)
+
+    def fill_up(video, tick, frames):
+        # One shape for all batches: one trace, and no empty replica.
+        missing = batch - tf.shape(video)[0]
+        video = tf.pad(video, [(0, missing)], constant_values=-1)
+        tick = tf.pad(tick, [(0, missing)])
+        frames = tf.pad(frames, [(0, missing), (0, 0), (0, 0), (0, 0)])
+        shape = (batch, *stream.protocol.frame_size, stream.modality.planes)
+        return video, tick, tf.ensure_shape(frames, shape)
+
+    dataset = tf.data.Dataset.from_tensor_slices(
+        (snippets.video, snippets.tick, snippets.files)
+    )
+    dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
+    # After the map and before the batch, so that one bad file costs one
+    # snippet and not the batch.
+    dataset = dataset.ignore_errors()
+    dataset = dataset.batch(batch).map(fill_up)
+    # Two batches are enough to keep a device busy; more would hold memory.
+    return dataset.prefetch(2)

@@ -1,0 +1,201 @@
+"""Pipelines of training and of the validation between its updates."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tsn_keras.pipeline import draws, reading, transforms
+from tsn_keras.protocols import sampling
+from tsn_keras.protocols.records import Stream, View
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The part of every batch that is read here.
+
+    A batch is divided among machines, and each machine's part among its
+    devices, in order.
+
+    Attributes:
+        machine: number of this machine, from 0.
+        machines: how many there are.
+        devices: of each machine.
+    """
+
+    machine: int = 0
+    machines: int = 1
+    devices: int = 1
+
+    def of(self, dataset, batch):
+        """Keeps the rows of this machine.
+
+        Args:
+            dataset: of (row, number), number counted over all batches.
+            batch: rows of a batch, a multiple of `machines`.
+        """
+        if self.machines == 1:
+            return dataset
+        rows = batch // self.machines
+        return dataset.filter(
+            lambda _, number: number // rows % self.machines == self.machine
+        )
+
+    def size(self, batch):
+        """Rows of a device."""
+        return batch // (self.machines * self.devices)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """What a training batch is made of.
+
+    Attributes:
+        folders: datasets.selection.FrameFolder of each video.
+        stream: protocols.records.Stream.
+        segments: K, snippets of a video.
+        batch: videos in a batch, over all machines and devices.
+        seed: decides everything that is drawn.
+    """
+
+    folders: tuple
+    stream: Stream
+    segments: int
+    batch: int
+    seed: int = 0
+
+    def _columns(self):
+        paths = tf.constant([str(folder.path) for folder in self.folders])
+        files = tf.constant([folder.files for folder in self.folders], tf.int32)
+        labels = tf.constant([folder.label for folder in self.folders], tf.int32)
+        return paths, files, labels
+
+    def for_training(self, first=0, share=Share()):
+        """Pipeline of training batches, infinite.
+
+        Each pass over the videos is in an order of its own. What is drawn for the
+        n-th video of all passes depends on the seed and n alone: a run that
+        resumes at n draws what an undisturbed one draws. Of each segment one
+        snippet, at random inside it (video_data_layer.cpp:123-142); for all of a
+        video one crop size, place and mirroring (data_transformer.cpp:148-326).
+
+        Args:
+            first: number of videos that were seen before, a multiple of the batch.
+            share: Share.
+
+        Returns:
+            tf.data.Dataset of (uint8 [b, K, S, S, planes], int32 [b]), b videos
+            of a device, device by device. A file that cannot be read is an error
+            when its batch is taken.
+        """
+        paths, files, labels = self._columns()
+        total, stream, segments = len(self.folders), self.stream, self.segments
+
+        def one_pass(epoch):
+            numbers = epoch * total + tf.range(total, dtype=tf.int64)
+            order = draws.order(self.seed, epoch, total)
+            return tf.data.Dataset.from_tensor_slices((order, numbers))
+
+        def read(index, number):
+            drawn = draws.draw(self.seed, number, segments + 3)
+            ticks = draws.train_ticks(
+                files[index], stream.modality.length, segments, drawn[3:]
+            )
+            ticks = tf.ensure_shape(ticks, (segments,))
+            snippets = reading.segments(paths[index], files[index], ticks, stream)
+            window = draws.window(tf.shape(snippets)[1:3], stream, drawn[1:3])
+            crops = transforms.resized_crop(snippets, window, stream.protocol.crop_size)
+            mirrored = transforms.mirror(crops, stream.modality)
+            return tf.where(drawn[0] % 2 == 1, mirrored, crops), labels[index]
+
+        start = first // total
+        dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        dataset = dataset.flat_map(one_pass).skip(first - start * total)
+        dataset = share.of(dataset, self.batch)
+        dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
+        return dataset.batch(share.size(self.batch), drop_remainder=True).prefetch(2)
+
+    @property
+    def _view(self) -> View:
+        """How the original tests while it trains, at this number of segments."""
+        return self.stream.protocol.quick.with_snippets(self.segments)
+
+    def for_validation(self, share=Share()):
+        """Pipeline of all videos in order, deterministic and infinite.
+
+        Of each segment the snippet in its middle, and the centre of its frames,
+        as the original tests while it trains (video_data_layer.cpp:135-142,
+        data_transformer.cpp:237-242).
+
+        Args:
+            share: Share.
+
+        Returns:
+            tf.data.Dataset as that of `for_training`. A pass fills its last batch
+            up with black videos of label -1.
+        """
+        paths, files, labels = self._columns()
+        view, stream = self._view, self.stream
+        if view.crops.count != 1:
+            raise ValueError(f"validation takes one crop, not {view.crops.name}")
+        total, length = len(self.folders), stream.modality.length
+        ticks = tf.constant([view.ticks(f.files, length) for f in self.folders])
+        padded = -(-total // self.batch) * self.batch
+        side = stream.protocol.crop_size
+        shape = (self.segments, side, side, stream.modality.planes)
+
+        def read(index):
+            snippets = reading.segments(
+                paths[index], files[index], ticks[index], stream
+            )
+            return transforms.cut(snippets, view, stream)[:, 0], labels[index]
+
+        def row(index, _):
+            return tf.cond(
+                index < total,
+                lambda: read(tf.cast(index, tf.int32)),
+                lambda: (tf.zeros(shape, tf.uint8), tf.constant(-1)),
+            )
+
+        dataset = tf.data.Dataset.range(padded).repeat().enumerate()
+        dataset = dataset.map(lambda number, index: (index, number))
+        dataset = share.of(dataset, self.batch)
+        dataset = dataset.map(row, tf.data.AUTOTUNE, deterministic=True)
+        return dataset.batch(share.size(self.batch), drop_remainder=True).prefetch(2)
+
+    def training_files(self, first, videos):
+        """Files that training reads, for whoever asks why it failed.
+
+        Args:
+            first: number of videos that were seen before.
+            videos: number of videos to look at.
+
+        Yields:
+            (path of the frame folder, [numbers of each snippet's files]) of each
+            video.
+        """
+        total, length = len(self.folders), self.stream.modality.length
+        for number in range(first, first + videos):
+            epoch, place = divmod(number, total)
+            folder = self.folders[int(draws.order(self.seed, epoch, total)[place])]
+            drawn = draws.draw(self.seed, number, self.segments + 3)[3:]
+            ticks = draws.train_ticks(folder.files, length, self.segments, drawn)
+            yield (
+                folder.path,
+                [
+                    sampling.snippet_files(int(tick), folder.files, length)
+                    for tick in ticks
+                ],
+            )
+
+    def validation_files(self):
+        """Files that the validation reads; see `training_files`."""
+        length = self.stream.modality.length
+        for folder in self.folders:
+            yield (
+                folder.path,
+                [
+                    sampling.snippet_files(tick, folder.files, length)
+                    for tick in self._view.ticks(folder.files, length)
+                ],
+            )

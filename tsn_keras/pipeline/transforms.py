@@ -1,0 +1,230 @@
+"""Tensor functions from files to crops, equal to OpenCV's pixels.
+
+All work on uint8 until the mean is subtracted, as the original does.
+"""
+
+import tensorflow as tf
+
+# No frame is larger; a JPEG header that says more is damaged or hostile, and
+# would ask for gigabytes before its data is looked at.
+MAX_PIXELS = 2**26
+
+# cv2.resize on uint8 works with weights of 11 bits.
+_WEIGHT_SCALE = 2048.0
+
+
+def decode(path, channels):
+    """Reads and decodes a JPEG file, as cv2.imread does, bit for bit.
+
+    Args:
+        path: scalar string tensor.
+        channels: 3 for B, G, R or 1 for grey.
+
+    Returns:
+        uint8 [height, width, channels].
+
+    Raises:
+        tf.errors.OpError: the file is missing, empty, damaged or too large.
+    """
+    data = tf.io.read_file(path)
+    shape = tf.io.extract_jpeg_shape(data)
+    pixels = tf.cast(shape[0], tf.int64) * tf.cast(shape[1], tf.int64)
+    too_large = tf.debugging.assert_less_equal(
+        pixels, tf.constant(MAX_PIXELS, tf.int64), message="too many pixels"
+    )
+    with tf.control_dependencies([too_large]):
+        # libjpeg's default, which OpenCV uses; TensorFlow's own default is a
+        # faster transform that is up to 15 levels off.
+        image = tf.io.decode_jpeg(
+            data, channels=channels, dct_method="INTEGER_ACCURATE"
+        )
+    return image[..., ::-1] if channels == 3 else image
+
+
+def resize(image, height, width):
+    """Resizes as cv2.resize(image, (width, height)) does, bit for bit.
+
+    Bilinear, without antialiasing, in integers: weights of 11 bits, first
+    along the rows (exact), then along the columns with two truncations and one
+    rounding (OpenCV resize.cpp, HResizeLinear and VResizeLinear for uchar).
+
+    Args:
+        image: uint8 [h, w, channels].
+        height: rows of the result.
+        width: columns of the result.
+
+    Returns:
+        uint8 [height, width, channels].
+    """
+    shape = tf.shape(image)
+
+    def interpolate():
+        left, right, left_weight, right_weight = _linear_taps(shape[1], width, True)
+        top, bottom, top_weight, bottom_weight = _linear_taps(shape[0], height, False)
+        pixels = tf.cast(image, tf.int32)
+        rows = tf.gather(pixels, left, axis=1) * left_weight[None, :, None]
+        rows += tf.gather(pixels, right, axis=1) * right_weight[None, :, None]
+        rows = tf.bitwise.right_shift(rows, 4)
+        upper = tf.gather(rows, top) * top_weight[:, None, None]
+        lower = tf.gather(rows, bottom) * bottom_weight[:, None, None]
+        total = tf.bitwise.right_shift(upper, 16) + tf.bitwise.right_shift(lower, 16)
+        return tf.cast(tf.bitwise.right_shift(total + 2, 2), tf.uint8)
+
+    fits = tf.reduce_all(tf.equal(shape[:2], [height, width]))
+    resized = tf.cond(fits, lambda: image, interpolate)
+    return tf.ensure_shape(resized, (height, width, image.shape[-1]))
+
+
+def _linear_taps(source, target, clamp_weights):
+    """OpenCV's two positions and integer weights for each target position.
+
+    Returns:
+        (first, second, first weight, second weight), int32 [target].
+    """
+    # In OpenCV's order of operations: the scale is the inverse of an inverse,
+    # in doubles, and the position is rounded to a float.
+    scale = 1.0 / (tf.constant(target, tf.float64) / tf.cast(source, tf.float64))
+    position = (tf.range(target, dtype=tf.float64) + 0.5) * scale - 0.5
+    position = tf.cast(position, tf.float32)
+    floor = tf.floor(position)
+    first, fraction = tf.cast(floor, tf.int32), position - floor
+    if clamp_weights:
+        outside = (first < 0) | (first >= source - 1)
+        fraction = tf.where(outside, 0.0, fraction)
+    weights = (1.0 - fraction, fraction)
+    weights = [tf.cast(tf.round(w * _WEIGHT_SCALE), tf.int32) for w in weights]
+    second = tf.clip_by_value(first + 1, 0, source - 1)
+    return tf.clip_by_value(first, 0, source - 1), second, *weights
+
+
+def mirror(frames, modality):
+    """Mirrors images left to right.
+
+    In mirrored flow the x planes (the even ones) become 255 - v, so that no
+    motion, 128, becomes 127 (pyActionRecog/utils/io.py:41,
+    data_transformer.cpp:281-302).
+
+    Args:
+        frames: uint8 [N, H, W, C].
+        modality: protocols.modalities.Modality, which says what is inverted.
+
+    Returns:
+        uint8 [N, H, W, C].
+    """
+    mirrored = tf.reverse(frames, axis=[2])
+    if any(modality.inverted):
+        # 255 - v is v with every bit turned.
+        step = [255 if inverted else 0 for inverted in modality.inverted]
+        bits = step * (frames.shape[-1] // modality.step_planes)
+        mirrored = tf.bitwise.bitwise_xor(mirrored, tf.constant(bits, tf.uint8))
+    return mirrored
+
+
+def resized_crop(frames, window, size):
+    """Cuts a window out of every image and resizes it, on uint8.
+
+    As the original trains (data_transformer.cpp:252-271): plane by plane with
+    OpenCV's bilinear interpolation, before the mean is subtracted.
+
+    Args:
+        frames: uint8 [N, H, W, C].
+        window: int32 [4]: top, left, height, width.
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 [N, size, size, C].
+    """
+    count, channels = frames.shape[0], frames.shape[-1]
+    top, left, rows, columns = tf.unstack(window)
+    cut = frames[:, top : top + rows, left : left + columns]
+    # All images in one go, as planes of one.
+    planes = tf.reshape(
+        tf.transpose(cut, [1, 2, 0, 3]), (rows, columns, count * channels)
+    )
+    planes = tf.ensure_shape(planes, (None, None, count * channels))
+    planes = tf.reshape(resize(planes, size, size), (size, size, count, channels))
+    return tf.transpose(planes, [2, 0, 1, 3])
+
+
+def cut(frames, view, stream):
+    """Cuts the crops of a test out of frames.
+
+    Args:
+        frames: uint8 [N, H, W, C]; H and W need not be known.
+        view: protocols.records.View, whose crops are cut.
+        stream: protocols.records.Stream.
+
+    Returns:
+        uint8 [N, crops, size, size, C].
+
+    Raises:
+        tf.errors.InvalidArgumentError: the frames are smaller than a crop.
+    """
+    size, crops = stream.protocol.crop_size, view.crops
+    height, width = frames.shape[1:3]
+    if height is None or width is None:
+        shape = tf.shape(frames)[1:3]
+        fits = tf.debugging.assert_greater_equal(
+            shape, size, message=f"frames are smaller than a crop of {size} x {size}"
+        )
+        with tf.control_dependencies([fits] if fits is not None else []):
+            height, width = tf.unstack(tf.identity(shape))
+    windows = crops.windows(height, width, size)
+    # Mirrored once as a whole, then cut where the mirrored windows are.
+    mirrored = (
+        mirror(frames, stream.modality) if any(w.mirrored for w in windows) else None
+    )
+    places = [
+        (mirrored, w.top, width - size - w.left) if w.mirrored else (frames, *w[:2])
+        for w in windows
+    ]
+    cuts = [image[:, y : y + size, x : x + size] for image, y, x in places]
+    found = tf.stack(cuts, axis=1)
+    shape = (frames.shape[0], crops.count, size, size, frames.shape[-1])
+    return tf.ensure_shape(found, shape)
+
+
+def network_input(pixels, stream):
+    """Pixels to what the network sees.
+
+    Args:
+        pixels: uint8 [..., planes], images in B, G, R.
+        stream: protocols.records.Stream.
+
+    Returns:
+        float32 [..., channels].
+    """
+    modality, rule = stream.modality, stream.normalisation
+    steps = pixels.shape[-1] // modality.step_planes
+    if stream.protocol.red_first and not modality.is_flow:
+        order = [
+            step * modality.step_planes + plane
+            for step in range(steps)
+            for plane in reversed(range(modality.step_planes))
+        ]
+        pixels = tf.gather(pixels, order, axis=-1)
+    # Repeated over the steps (data_transformer.cpp:182-196).
+    inputs = tf.cast(pixels, tf.float32) - _by_plane(rule.mean, pixels.shape[-1])
+    if any(value != 1 for value in rule.deviation):
+        inputs = inputs / _by_plane(rule.deviation, pixels.shape[-1])
+    if modality.differences:
+        inputs = differences(inputs, modality.step_planes)
+    return inputs
+
+
+def _by_plane(values, planes):
+    """One value for each plane, of one for each plane of a step or one for all."""
+    return tf.constant(values * (planes // len(values)), tf.float32)
+
+
+def differences(pixels, planes):
+    """What changes from each step of a snippet to the next (models.py:193-224).
+
+    Args:
+        pixels: float32 [..., L * planes], step by step.
+        planes: planes of a step, 3 for B, G, R.
+
+    Returns:
+        float32 [..., (L - 1) * planes], each step less the one before.
+    """
+    return pixels[..., planes:] - pixels[..., :-planes]

@@ -1,0 +1,1 @@
+"""The activity that says what a video shows."""

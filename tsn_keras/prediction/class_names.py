@@ -1,0 +1,43 @@
+"""Names of the classes that weights tell apart."""
+
+from tsn_keras.checkpoints import presets
+from tsn_keras.common import text
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets.catalogue import DATASETS
+
+
+def of(weights, named=None):
+    """Finds the names of the classes.
+
+    Args:
+        weights: checkpoints.loading.Weights.
+        named: name of a data set, file with a name a line, or None.
+
+    Returns:
+        tuple of str: those named, else those that the file itself gives, else
+        those of the published weights of this name, else "class 0", ...
+
+    Raises:
+        InputError: there are another number of names than classes, or the file
+            cannot be read.
+    """
+    count = weights.architecture.classes
+    if named is not None:
+        names = _of_dataset(named) or text.names(named)
+        if len(names) != count:
+            raise InputError(
+                f"{named} has {len(names)} names of classes, {weights.path} has "
+                f"{count} classes"
+            )
+        return names
+    if weights.class_names is not None:
+        return weights.class_names
+    preset = weights.preset or presets.of_file(weights.path.name)
+    names = _of_dataset(preset.dataset) if preset else ()
+    if len(names) == count:
+        return names
+    return tuple(f"class {label}" for label in range(count))
+
+
+def _of_dataset(name):
+    return (DATASETS[name].classes if name in DATASETS else None) or ()

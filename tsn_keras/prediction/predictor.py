@@ -1,0 +1,281 @@
+"""One video and the weights of one stream or several, to probabilities of classes."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from tsn_keras.checkpoints import loading
+from tsn_keras.common import console, progress
+from tsn_keras.common.errors import InputError
+from tsn_keras.evaluation import inference
+from tsn_keras.prediction import class_names
+from tsn_keras.prediction.settings import Settings
+from tsn_keras.protocols.records import Stream
+from tsn_keras.scores import joining
+
+# Key frames in pictures.
+_THUMBNAIL = (170, 128)  # pixels, half of 340 x 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Class:
+    """A class and how probable it is.
+
+    Attributes:
+        name: of the class.
+        label: its index.
+        probability: from 0 to 1.
+    """
+
+    name: str
+    label: int
+    probability: float
+
+    def as_json(self) -> dict:
+        """As a dict of JSON values."""
+        return {
+            "class": self.name,
+            "label": self.label,
+            "probability": round(self.probability, 6),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Fused:
+    """Probabilities of classes, of several streams and of all together.
+
+    Attributes:
+        classes: names of the classes.
+        probabilities: float [classes], of the fused scores.
+        streams: {modality: float [classes]}, of each stream.
+        along: float [snippets, classes], fused, snippet by snippet.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    streams: dict[str, np.ndarray]
+    along: np.ndarray
+
+    def top(self, count=5, probabilities=None) -> list[Class]:
+        """The classes of the highest probabilities.
+
+        Args:
+            count: number of them.
+            probabilities: of a stream; None for the fused ones.
+        """
+        values = self.probabilities if probabilities is None else probabilities
+        order = np.argsort(-values, kind="stable")[:count]
+        return [Class(self.classes[k], int(k), float(values[k])) for k in order]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction(Fused):
+    """What a video shows.
+
+    Attributes:
+        files: images that an extraction would make of the video; decoded frames
+            less 1.
+        damage: what is wrong with the file after those, or None.
+        ticks: int [snippets], images at which the snippets begin.
+        key_frames: list of uint8 [h, w, 3], R, G, B, of the distinct ticks; or
+            empty if they were not asked for.
+    """
+
+    files: int = 0
+    damage: str | None = None
+    ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
+    key_frames: list = dataclasses.field(default_factory=list)
+
+
+class Predictor:
+    """Weights of one stream or several, ready to score.
+
+    Args:
+        names: preset names or paths of weights, one for each modality.
+        settings: Settings.
+
+    Attributes:
+        decoding: that of the settings, with a batch of what is looked at.
+        classes: names of the classes.
+        weights: {modality: float}, how the streams are added; their sum is 1.
+        streams: {modality: protocols.records.Stream}.
+        view: protocols.records.View.
+
+    Raises:
+        InputError: the weights cannot be used, or not together.
+    """
+
+    def __init__(self, names: Sequence[str], settings: Settings):
+        self._batch, self.decoding = settings.batch, settings.decoding
+        opened = _open(names)
+        self.streams: dict[str, Stream] = {m: w.stream for m, w in opened.items()}
+        protocol = next(iter(self.streams.values())).protocol
+        self._average = protocol.average
+        self.view = settings.view(protocol)
+        self.classes = class_names.of(next(iter(opened.values())), settings.classes)
+        shares = {m: s.modality.fusion_weight for m, s in self.streams.items()}
+        total = sum(shares.values())
+        self.weights = {m: weight / total for m, weight in shares.items()}
+        self._score = {
+            modality: inference.compiled(
+                inference.scorer(weights, self.view, settings.precision)
+            )
+            for modality, weights in opened.items()
+        }
+        if self.decoding.flow.on_device:
+            self._prepare_device()
+
+    def _prepare_device(self):
+        """Compiles for flow, which takes seconds."""
+        of_flow = [s for s in self.streams.values() if s.modality.is_flow]
+        if not of_flow:
+            raise InputError("`device` is for weights of flow")
+        with console.quiet_frameworks():
+            from tsn_keras.flow import devices
+            from tsn_keras.flow import engine as flow_engine
+
+            kind = devices.kind(self.decoding.flow.device)
+            wanted = max(self.view.snippets * s.modality.length for s in of_flow)
+            # A GPU computes a whole batch for few pairs too.
+            batch = min(wanted, flow_engine.BATCHES[kind])
+            flow = dataclasses.replace(self.decoding.flow, batch=batch)
+            self.decoding = dataclasses.replace(self.decoding, flow=flow)
+            engine = flow_engine.of(flow, self.decoding.threads)
+            for stream in of_flow:
+                engine.warm_up(*stream.protocol.frame_size)
+
+    def predict(self, path, key_frames=False, bar=None) -> Prediction:
+        """Scores a video.
+
+        Args:
+            path: the video file.
+            key_frames: whether to keep the snippets' first images.
+            bar: common.progress.Bar that counts the snippets of all streams.
+
+        Returns:
+            Prediction.
+
+        Raises:
+            InputError: the video cannot be used.
+            OSError: it cannot be read.
+        """
+        bar = bar or progress.Bar()
+        video = self.decoding.opened(path)
+        plan = {
+            modality: self.view.distinct(video.files, stream.modality.length)
+            for modality, stream in self.streams.items()
+        }
+        bar.expect(sum(len(ticks) for ticks, _ in plan.values()))
+        values = {}
+        for modality, (ticks, order) in plan.items():
+            found = []
+            for batch in self._batches(video, modality, ticks.tolist()):
+                found.append(self.score(modality, batch))
+                bar.update(len(batch))
+            # Snippets of a short video repeat: each was scored once.
+            values[modality] = np.concatenate(found)[order]
+        ticks, order = next(iter(plan.values()))
+        fused = self.fuse(values)
+        return Prediction(
+            fused.classes,
+            fused.probabilities,
+            fused.streams,
+            fused.along,
+            files=video.files,
+            damage=video.damage,
+            ticks=ticks[order],
+            key_frames=video.key_frames(ticks.tolist(), _THUMBNAIL)
+            if key_frames
+            else [],
+        )
+
+    def _batches(self, video, modality, ticks):
+        """Yields uint8 [n, H, W, planes], n up to the size of a batch."""
+        found = []
+        for _, snippet in video.snippets(ticks, self.streams[modality]):
+            found.append(snippet)
+            if len(found) == self._batch:
+                yield np.stack(found)
+                found = []
+        if found:
+            yield np.stack(found)
+
+    def score(self, modality, snippets):
+        """Scores snippets.
+
+        Args:
+            modality: one of those of the weights.
+            snippets: uint8 [n, H, W, planes], n up to the size of a batch.
+
+        Returns:
+            float32 [n, crops, classes], raw.
+        """
+        # One shape for all batches: one trace.
+        missing = min(self._batch, self.view.snippets) - len(snippets)
+        padded = np.pad(snippets, [(0, max(0, missing)), (0, 0), (0, 0), (0, 0)])
+        return self._score[modality](padded)[: len(snippets)]
+
+    def fuse(self, values) -> Fused:
+        """Fuses the streams' raw scores.
+
+        They are averaged over crops and snippets as the protocol does it, then
+        over streams by their weights; softmax comes last.
+
+        Args:
+            values: {modality: float32 [snippets, crops, classes]}.
+
+        Returns:
+            Fused.
+
+        Raises:
+            InputError: they are not finite.
+        """
+        if not all(np.isfinite(v).all() for v in values.values()):
+            raise InputError(
+                "the scores are not finite: are the weights damaged, or the precision "
+                "too low?"
+            )
+        average = self._average
+        streams = {m: joining.aggregate(v, average=average) for m, v in values.items()}
+        snippets = {
+            m: joining.of_snippets(v, average=average) for m, v in values.items()
+        }
+        return Fused(
+            self.classes,
+            joining.probabilities(self._weighted(streams), average),
+            {m: joining.probabilities(v, average) for m, v in streams.items()},
+            joining.probabilities(self._weighted(snippets), average),
+        )
+
+    def _weighted(self, values):
+        return sum(self.weights[m] * v for m, v in values.items())
+
+    @property
+    def shares(self) -> str:
+        """How the streams are added, for people: "rgb 40%, flow 60%"."""
+        return ", ".join(f"{m} {weight:.0%}" for m, weight in self.weights.items())
+
+
+def _open(names):
+    """Opens weights that go together: {name of the modality: loading.Weights}."""
+    opened = {}
+    for weights in map(loading.find, names):
+        modality = weights.stream.modality.name
+        if modality in opened:
+            raise InputError(
+                f"{opened[modality].path} and {weights.path} are both for "
+                f"{modality}: name one file for each modality"
+            )
+        opened[modality] = weights
+    counts = {str(w.path): w.architecture.classes for w in opened.values()}
+    if len(set(counts.values())) > 1 or None in counts.values():
+        raise InputError(
+            f"the weights must tell the same classes apart; they have {counts}"
+        )
+    protocols = {str(w.path): w.protocol.name for w in opened.values()}
+    if len(set(protocols.values())) > 1:
+        raise InputError(
+            f"the weights must be of one protocol; they are of {protocols}"
+        )
+    return opened

@@ -1,0 +1,140 @@
+"""What videos show: one, many, or what a webcam sees."""
+
+import collections
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from tsn_keras.common import console, progress, storage
+from tsn_keras.common.errors import InputError
+from tsn_keras.flow.settings import DeviceError
+from tsn_keras.prediction.settings import Settings
+from tsn_keras.video import sources, webcam
+
+WINDOW = 5  # looks at a webcam
+
+
+@dataclasses.dataclass(frozen=True)
+class Looked:
+    """What became of a video.
+
+    Attributes:
+        source: video.sources.Source.
+        prediction: predictor.Prediction, or None if it failed.
+        error: why it failed, or None.
+    """
+
+    source: sources.Source
+    prediction: object | None = None
+    error: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Glance:
+    """What a webcam shows at a moment.
+
+    Attributes:
+        frame: number of the newest frame, from 1.
+        looks: number of looks that it is the mean of.
+        fused: predictor.Fused.
+    """
+
+    frame: int
+    looks: int
+    fused: object
+
+
+def predictor(weights, settings: Settings):
+    """Opens weights, ready to score; see predictor.Predictor."""
+    # Imported when the videos are found: TensorFlow takes seconds.
+    with console.quiet_frameworks():
+        storage.prepare(weights)
+        from tsn_keras.prediction.predictor import Predictor
+    return Predictor(weights, settings)
+
+
+def look_at(source, scorer, key_frames=False, listener=progress.SILENT):
+    """Predicts what one video shows.
+
+    Args:
+        source: video.sources.Source.
+        scorer: predictor.Predictor.
+        key_frames: whether to keep the snippets' first images.
+        listener: is shown how far it has come.
+
+    Returns:
+        predictor.Prediction.
+
+    Raises:
+        InputError: the video cannot be used.
+        OSError: it cannot be read.
+    """
+    with listener.bar(source.path.name, unit="snippet", leave=False) as bar:
+        return scorer.predict(source.path, key_frames, bar)
+
+
+def look_at_many(videos, scorer, listener=progress.SILENT) -> Iterator[Looked]:
+    """Predicts what many videos show; those that fail say why.
+
+    Args:
+        videos: video.sources.Source of each.
+        scorer: predictor.Predictor.
+        listener: is shown how far it has come.
+
+    Yields:
+        Looked, as each is ready.
+
+    Raises:
+        flow.settings.DeviceError: every other video would fail as well.
+    """
+    with listener.bar("predict", len(videos)) as bar:
+        for source in videos:
+            try:
+                found = Looked(source, scorer.predict(source.path))
+            except DeviceError:
+                raise
+            except (InputError, OSError, cv2.error, MemoryError) as error:
+                listener.say(f"{source.id} failed: {error}")
+                found = Looked(source, error=str(error))
+            bar.update()
+            yield found
+
+
+def watch(camera: webcam.Webcam, scorer, window=WINDOW) -> Iterator[Glance]:
+    """Looks at a webcam again and again, until it ends.
+
+    Each look is at one snippet; what is given is the mean over the last looks.
+    While a look is computed the camera runs on, and the next look is at what is
+    there then.
+
+    Args:
+        camera: video.webcam.Webcam.
+        scorer: predictor.Predictor of one snippet in one crop.
+        window: looks of the mean.
+
+    Yields:
+        Glance.
+    """
+    looks = {m: collections.deque(maxlen=window) for m in scorer.streams}
+    while (newest := camera.newest()) is not None:
+        number, frames = newest
+        for modality, scored in looks.items():
+            snippet = scorer.decoding.snippet(frames, scorer.streams[modality])
+            scored.append(scorer.score(modality, snippet[None])[0])
+        fused = scorer.fuse({m: np.stack(list(w)) for m, w in looks.items()})
+        yield Glance(number, len(scored), fused)
+
+
+def find(video, flat=False) -> tuple[tuple[sources.Source, ...], bool]:
+    """Finds the videos that a user names.
+
+    Returns:
+        (video.sources.Source of each, whether one video file was named)
+    """
+    path = pathlib.Path(video)
+    found = sources.find(path, flat)
+    is_list = path.suffix.lower() in sources.LIST_SUFFIXES
+    return found, len(found) == 1 and path.is_file() and not is_list

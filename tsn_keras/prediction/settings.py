@@ -1,0 +1,32 @@
+"""How videos are looked at."""
+
+import dataclasses
+
+from tsn_keras.pipeline.from_video import Decoding
+from tsn_keras.protocols.records import View
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How videos are looked at.
+
+    Attributes:
+        quick: the protocol's rougher look instead of its test.
+        snippets: their number, or None for the look's own.
+        classes: data set or file that names the classes, or None.
+        precision: "float32" or "bfloat16".
+        batch: snippets in a batch.
+        decoding: pipeline.from_video.Decoding.
+    """
+
+    quick: bool = False
+    snippets: int | None = None
+    classes: str | None = None
+    precision: str = "float32"
+    batch: int = 5
+    decoding: Decoding = dataclasses.field(default_factory=Decoding)
+
+    def view(self, protocol) -> View:
+        """The look at a video under a protocol."""
+        found = protocol.quick if self.quick else protocol.test
+        return found if self.snippets is None else found.with_snippets(self.snippets)

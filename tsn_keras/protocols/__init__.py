@@ -1,0 +1,1 @@
+"""Records of what varies in the input: modalities, protocols, and their arithmetic."""

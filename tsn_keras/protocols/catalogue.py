@@ -1,0 +1,10 @@
+"""All protocols, by name. A new one is a file and a line here."""
+
+from tsn_keras.common.catalogue import Catalogue
+from tsn_keras.protocols.caffe import CAFFE
+
+PROTOCOLS = Catalogue("protocol", (CAFFE,))
+
+# What weight files follow that name none: those of the original, and what Keras
+# writes.
+UNNAMED = CAFFE

@@ -1,0 +1,1 @@
+"""Score files, fusion, metrics, tables and pictures of them. No TensorFlow."""

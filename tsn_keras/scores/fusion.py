@@ -1,0 +1,209 @@
+"""Score files to the accuracy of each and of their weighted sum."""
+
+import contextlib
+import dataclasses
+import math
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from tsn_keras.common import progress
+from tsn_keras.common.errors import InputError
+from tsn_keras.scores import confusion, joining, metrics, npz, score_file, tables
+
+NPZ = ".npz"
+FUSION = "fusion"
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One score file of a fusion, or the fusion itself.
+
+    Attributes:
+        file: path of the score file, or "fusion".
+        weight: what its scores are multiplied by; None of the fusion.
+        accuracy: metrics.Accuracy.
+    """
+
+    file: str
+    weight: float | None
+    accuracy: metrics.Accuracy
+
+
+@dataclasses.dataclass(frozen=True)
+class Fusion:
+    """What score files give together. `print` shows the table.
+
+    Attributes:
+        parts: a Part for each file, and the last one for their weighted sum.
+        video_ids: videos that all files have.
+        labels: int64 [V].
+        scores: [V, C], the weighted sum.
+        classes: names of the classes.
+        left_out: number of videos that some file lacks.
+        failed: {video id: reason} of videos that failed when they were scored.
+    """
+
+    parts: tuple[Part, ...]
+    video_ids: tuple[str, ...]
+    labels: np.ndarray
+    scores: np.ndarray
+    classes: tuple[str, ...]
+    left_out: int
+    failed: dict[str, str]
+
+    @property
+    def accuracy(self) -> metrics.Accuracy:
+        """That of the weighted sum."""
+        return self.parts[-1].accuracy
+
+    @property
+    def confusion_matrix(self) -> np.ndarray:
+        """int64 [C, C], rows the true class, columns the predicted one."""
+        predicted = self.scores.argmax(axis=1)
+        return metrics.confusion_matrix(predicted, self.labels, len(self.classes))
+
+    def __str__(self) -> str:
+        rows = [
+            (
+                part.file,
+                "" if part.weight is None else f"{part.weight}",
+                *(f"{value:.2f}" for value in dataclasses.astuple(part.accuracy)),
+            )
+            for part in self.parts
+        ]
+        headers = ("scores", "weight", "mean class acc.", "top-1", "top-5")
+        return f"{tables.table(rows, headers)}\n{len(self.video_ids)} videos"
+
+    def per_class(self) -> str:
+        """Table of each class's videos, accuracy and most frequent error."""
+        return tables.per_class_table(self.confusion_matrix, self.classes)
+
+    def write_confusion(self, prefix: str) -> tuple[str, str]:
+        """Writes the confusion matrix; returns the paths of the PNG and the CSV."""
+        matrix = self.confusion_matrix
+        png, csv = f"{prefix}.png", f"{prefix}.csv"
+        confusion.write_csv(matrix, self.classes, csv)
+        confusion.write_png(matrix, self.classes, png, "confusion matrix")
+        return png, csv
+
+    def as_json(self) -> dict:
+        """As a dict of JSON values."""
+        results = []
+        for part in self.parts:
+            weight = {} if part.weight is None else {"weight": part.weight}
+            results.append(
+                {"file": part.file, **weight, **dataclasses.asdict(part.accuracy)}
+            )
+        return {
+            "results": results,
+            "videos": len(self.video_ids),
+            "left_out": self.left_out,
+            "failed": self.failed,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to fuse.
+
+    Attributes:
+        paths: score files, .h5 or .npz.
+        weights: one number for each, or None for 1 each.
+        crops: "mean" or "max"; see joining.aggregate.
+        allow_missing: use the videos that all files have.
+        classes: names of the classes, or None for those of the first file.
+    """
+
+    paths: Sequence[str]
+    weights: Sequence[float] | None = None
+    crops: str = "mean"
+    allow_missing: bool = False
+    classes: tuple[str, ...] | None = None
+
+
+def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusion:
+    """Fuses score files by video id.
+
+    Args:
+        request: Request.
+        listener: is told what the files do not say.
+
+    Returns:
+        Fusion.
+
+    Raises:
+        InputError: the files cannot be used, or not together.
+        OSError: a file is missing.
+    """
+    weights = _weights(request)
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(read(path)) for path in request.paths]
+        _check_alike(opened, listener)
+        joined = joining.join(opened, request.allow_missing)
+        aggregated = [
+            joining.aggregate_file(file, request.crops)[index]
+            for file, index in zip(opened, joined.indices, strict=True)
+        ]
+        failed = {video: why for file in opened for video, why in file.failed.items()}
+        classes = opened[0].classes
+    if request.classes is not None:
+        if len(request.classes) != len(classes):
+            raise InputError(
+                f"`classes` has {len(request.classes)} names, the scores are of "
+                f"{len(classes)} classes"
+            )
+        classes = tuple(request.classes)
+    fused = joining.fuse(aggregated, weights)
+    parts = [
+        Part(str(path), weight, metrics.accuracy(scores, joined.labels))
+        for path, weight, scores in zip(request.paths, weights, aggregated, strict=True)
+    ]
+    parts.append(Part(FUSION, None, metrics.accuracy(fused, joined.labels)))
+    return Fusion(
+        parts=tuple(parts),
+        video_ids=joined.video_ids,
+        labels=joined.labels,
+        scores=fused,
+        classes=classes,
+        left_out=joined.left_out,
+        failed=failed,
+    )
+
+
+def _weights(request):
+    weights = list(request.weights or [1.0] * len(request.paths))
+    if len(weights) != len(request.paths):
+        raise InputError(
+            f"`weights` gives {len(weights)} numbers for {len(request.paths)} files"
+        )
+    if not all(map(math.isfinite, weights)) or not any(weights):
+        raise InputError(f"`weights` is {weights}: not finite, or all 0")
+    return weights
+
+
+def read(path) -> score_file.ScoreFile | npz.NpzScores:
+    """Opens a score file of ours, or one of the original's."""
+    if pathlib.Path(path).suffix == NPZ:
+        return npz.NpzScores(path)
+    return score_file.ScoreFile(path)
+
+
+def _check_alike(opened, listener):
+    """Refuses files that cannot be of the same videos."""
+    if len({file.names_videos for file in opened}) > 1:
+        raise InputError(
+            "an .npz names no videos and cannot be joined with a score file that "
+            "does: convert it with tsn_keras.convert, which takes the ids of its videos"
+        )
+    first = opened[0]
+    if not first.names_videos:
+        listener.say(".npz files name no videos: joined by position, labels compared")
+    for file in opened[1:]:
+        for key in ("dataset", "split"):
+            values = first.about.get(key), file.about.get(key)
+            if values[0] != values[1]:
+                raise InputError(
+                    f"{first.path} is of {key} {values[0]}, {file.path} of {values[1]}"
+                )

@@ -1,0 +1,138 @@
+"""Score files joined by video, and their scores averaged and added up."""
+
+import dataclasses
+
+import numpy as np
+
+from tsn_keras.scores import metrics
+from tsn_keras.scores.score_file import ScoreFileError
+
+# What may be averaged over crops and snippets, the original's first.
+AVERAGES = ("scores", "probabilities")
+
+
+def aggregate(scores, crops="mean", average="scores"):
+    """Scores of a video's crops to one score a class (eval_scores.py:33).
+
+    Args:
+        scores: raw, [snippets, crops, C].
+        crops: "mean" or "max" over the crops; then the mean over the snippets.
+        average: what is averaged: "scores", or "probabilities", after the softmax;
+            see protocols.records.Protocol.
+
+    Returns:
+        float32 [C].
+    """
+    return of_snippets(scores, crops, average).mean(axis=0)
+
+
+def of_snippets(scores, crops="mean", average="scores"):
+    """Like `aggregate`, but of each snippet: float32 [snippets, C]."""
+    if crops not in ("mean", "max"):
+        raise ValueError(f'`crops` must be "mean" or "max". Received: {crops!r}')
+    if average not in AVERAGES:
+        raise ValueError(f"`average` must be one of {AVERAGES}. Received: {average!r}")
+    values = scores if average == AVERAGES[0] else metrics.softmax(scores)
+    return getattr(values, crops)(axis=1)
+
+
+def probabilities(aggregated, average="scores"):
+    """What `aggregate` or `of_snippets` gave, as probabilities of the classes."""
+    return metrics.softmax(aggregated) if average == AVERAGES[0] else aggregated
+
+
+def aggregate_file(file, crops="mean"):
+    """`aggregate` of every video of a score file: float32 [V, C].
+
+    What is averaged is what the file says; files that do not say it are of a
+    protocol that averages raw scores.
+    """
+    average = file.about.get("average", AVERAGES[0])
+    if average not in AVERAGES:
+        raise ScoreFileError(
+            f"{file.path} says its average is of {average!r}; known are "
+            f"{' and '.join(AVERAGES)}"
+        )
+    return np.stack(
+        [aggregate(file.read(video), crops, average) for video in file.video_ids]
+    )
+
+
+def fuse(parts, weights):
+    """Weighted sum of raw scores, not divided (eval_scores.py:36-38).
+
+    Args:
+        parts: sequence of [V, C].
+        weights: one number for each.
+
+    Returns:
+        [V, C].
+    """
+    return sum(w * part for w, part in zip(weights, parts, strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Joined:
+    """Videos that several score files have in common.
+
+    Attributes:
+        video_ids: ids in the order of the first file.
+        labels: int64 [n].
+        indices: for each file, int [n], where those videos are in it.
+        left_out: number of videos that some file lacks.
+    """
+
+    video_ids: tuple[str, ...]
+    labels: np.ndarray
+    indices: tuple[np.ndarray, ...]
+    left_out: int
+
+
+def join(opened, allow_missing=False):
+    """Joins score files by video id.
+
+    The original takes the files' order on trust (eval_scores.py:26-28).
+
+    Args:
+        opened: sequence of ScoreFile or NpzScores.
+        allow_missing: leave out videos that a file lacks, instead of failing.
+
+    Returns:
+        Joined.
+
+    Raises:
+        ScoreFileError: videos, labels or classes differ.
+    """
+    first = opened[0]
+    common = set(first.video_ids).intersection(*(file.video_ids for file in opened))
+    everything = set().union(*(file.video_ids for file in opened))
+    if common != everything and not allow_missing:
+        texts = [
+            f"{file.path} lacks {len(absent)} ({', '.join(sorted(absent)[:3])})"
+            for file in opened
+            if (absent := everything - set(file.video_ids))
+        ]
+        raise ScoreFileError(
+            f"the files are not of the same videos: {'; '.join(texts)}; to use the "
+            f"{len(common)} that all have: `allow_missing=True`"
+        )
+    if not common:
+        raise ScoreFileError("the files have no video in common")
+    ids = tuple(video for video in first.video_ids if video in common)
+    indices, labels = [], []
+    for file in opened:
+        if file.classes != first.classes:
+            raise ScoreFileError(
+                f"{first.path} and {file.path} are of other classes: "
+                f"{len(first.classes)} and {len(file.classes)}"
+            )
+        position = {video: index for index, video in enumerate(file.video_ids)}
+        indices.append(np.array([position[video] for video in ids]))
+        labels.append(file.labels[indices[-1]])
+        if (differ := np.flatnonzero(labels[-1] != labels[0])).size:
+            index = differ[0]
+            raise ScoreFileError(
+                f"{first.path} and {file.path} differ in the labels of {differ.size} "
+                f"videos: {ids[index]} is {labels[0][index]} and {labels[-1][index]}"
+            )
+    return Joined(ids, labels[0], tuple(indices), len(everything) - len(common))

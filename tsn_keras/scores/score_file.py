@@ -1,0 +1,196 @@
+"""Score files: raw scores by video, in HDF5.
+
+Layout:
+
+    /            attributes `format` (this version) and `about` (a JSON object:
+                 data set, split, modality, protocol, weights and their sha256)
+    /video_ids   UTF-8 strings [V], in the order of the split
+    /labels      int64 [V]
+    /frames      int64 [V], number of files of each video
+    /classes     UTF-8 strings [C]
+    /failed      UTF-8 string, a JSON object {video id: reason}
+    /scores/ID   float32 [snippets, crops, C], raw, before the softmax; in ID
+                 "/" is written %2F and "%" is written %25
+"""
+
+import json
+import os
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from tsn_keras.common import files, hdf5
+from tsn_keras.common.errors import InputError
+
+FORMAT = "tsn_keras scores 1"
+_TEXT = h5py.string_dtype("utf-8")
+
+
+class ScoreFileError(InputError):
+    """A score file cannot be used; the text names it and the reason."""
+
+
+class VideoScores(NamedTuple):
+    """What a score file holds of a video.
+
+    Attributes:
+        id: the video's.
+        label: class index.
+        files: number of its files.
+        scores: float32 [snippets, crops, C], raw.
+    """
+
+    id: str
+    label: int
+    files: int
+    scores: np.ndarray
+
+
+def quote(video_id):
+    """Name of a video's array: HDF5 takes "/" for a path, "." for a folder."""
+    quoted = video_id.replace("%", "%25").replace("/", "%2F")
+    return quoted.replace(".", "%2E") if quoted.strip(".") == "" else quoted
+
+
+def write(path, videos, *, classes, about, failed):
+    """Writes a score file; beside, then renamed.
+
+    Args:
+        path: file to write.
+        videos: iterable of VideoScores; taken one by one.
+        classes: names of the classes.
+        about: dict of JSON values.
+        failed: {video id: reason} of videos without scores.
+
+    Raises:
+        ScoreFileError: a video comes twice, or its array is not as above.
+        OSError: the file cannot be written.
+    """
+    with files.replacing(path) as aside:
+        try:
+            with h5py.File(aside, "w") as file:
+                _fill(file, path, videos, classes, about, failed)
+        except RuntimeError as error:  # HDF5's word for a full disk
+            raise ScoreFileError(f"cannot write {path}: {error}") from None
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
+
+
+def _fill(file, path, videos, classes, about, failed):
+    """Writes everything into a new score file; see `write`."""
+    file.attrs["format"] = FORMAT
+    file.attrs["about"] = json.dumps(about)
+    group = file.create_group("scores")
+    rows = {}
+    for video, label, count, array in videos:
+        if video in rows:
+            raise ScoreFileError(f"{path}: video {video!r} comes twice")
+        if array.ndim != 3 or array.shape[2] != len(classes):
+            raise ScoreFileError(
+                f"{path}: scores of {video!r} have shape {array.shape}, not "
+                f"[snippets, crops, {len(classes)}]"
+            )
+        if not np.isfinite(array).all():
+            raise ScoreFileError(
+                f"{path}: scores of {video!r} are not finite: are the weights "
+                f"damaged, or the precision too low?"
+            )
+        group.create_dataset(quote(video), data=array.astype(np.float32))
+        rows[video] = label, count
+    file["video_ids"] = np.array(list(rows), dtype=_TEXT)
+    file["labels"] = np.array([label for label, _ in rows.values()], np.int64)
+    file["frames"] = np.array([count for _, count in rows.values()], np.int64)
+    file["classes"] = np.array(list(classes), dtype=_TEXT)
+    file.create_dataset("failed", data=json.dumps(failed), dtype=_TEXT)
+
+
+class ScoreFile:
+    """A score file, checked when it is opened, read video by video.
+
+    A context manager.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        path: pathlib.Path.
+        video_ids: tuple of str.
+        labels: int64 [V].
+        frames: int64 [V].
+        classes: tuple of str.
+        about: dict.
+        failed: {video id: reason}.
+        names_videos: True; the original's files, npz.NpzScores, name none.
+
+    Raises:
+        ScoreFileError: not a score file, damaged, or of inconsistent contents.
+        OSError: the file is missing or cannot be read.
+    """
+
+    names_videos = True
+
+    def __init__(self, path):
+        with open(path, "rb"):
+            pass  # A missing file or a folder is an OSError that says so.
+        try:
+            self._file = hdf5.Reader(path)
+        except OSError as error:
+            raise ScoreFileError(f"{path} is not a score file: {error}") from None
+        self.path = self._file.path
+        try:
+            self._check()
+        except hdf5.ERRORS as error:
+            self._file.close()
+            raise ScoreFileError(
+                f"{path} is not a usable score file: {error}"
+            ) from None
+
+    def _check(self):
+        file = self._file
+        if file.text("format") != FORMAT:
+            raise ValueError(f"its attribute `format` is not {FORMAT!r}")
+        self.about = file.json_object("about")
+        if self.about is None:
+            raise ValueError("it has no attribute `about`")
+        self.video_ids = file.texts("video_ids")
+        self.classes = file.texts("classes")
+        self.labels = file.integers("labels")
+        self.frames = file.integers("frames")
+        self.failed = hdf5.json_object(file.one_text("failed"), "failed")
+        count, classes = len(self.video_ids), len(self.classes)
+        if len(set(self.video_ids)) != count or not count:
+            raise ValueError("its video ids are none, or not distinct")
+        if self.labels.shape != (count,) or self.frames.shape != (count,):
+            raise ValueError("labels and frames are not one for each video")
+        if self.labels.min() < 0 or self.labels.max() >= classes:
+            raise ValueError(f"a label is outside 0 to {classes - 1}")
+        arrays = file.names("scores")
+        if set(arrays) != {quote(video) for video in self.video_ids}:
+            raise ValueError("its arrays are not those of its video ids")
+        for name in arrays:
+            array = file.array(f"scores/{name}")
+            if array.dtype != "<f4" or array.ndim != 3 or array.shape[2] != classes:
+                raise ValueError(f"scores of {name} are {array.dtype} {array.shape}")
+            if 0 in array.shape:
+                raise ValueError(f"scores of {name} are empty")
+
+    def read(self, video_id):
+        """Returns a video's raw scores, float32 [snippets, crops, C]."""
+        return self._file.array(f"scores/{quote(video_id)}")[()]
+
+    def __len__(self):
+        return len(self.video_ids)
+
+    def __contains__(self, video_id):
+        return video_id in self.video_ids
+
+    def close(self):
+        """Closes the file."""
+        self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

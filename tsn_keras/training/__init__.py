@@ -1,0 +1,1 @@
+"""The activity that trains a segment network."""

@@ -1,0 +1,104 @@
+"""The network that a training run begins with."""
+
+import contextlib
+
+import keras
+
+from tsn_keras.checkpoints import loading
+from tsn_keras.common.errors import InputError
+from tsn_keras.models import cross_modality
+from tsn_keras.models.backbones import BACKBONES
+from tsn_keras.protocols.modalities import MODALITIES
+
+
+def find(settings, modality):
+    """Finds the weights to begin with, and checks that they can serve.
+
+    Args:
+        settings: config.ModelSettings.
+        modality: protocols.modalities.Modality of the training.
+
+    Returns:
+        checkpoints.loading.Weights, or None for random weights.
+
+    Raises:
+        InputError: there are none of this name, or they are of a backbone or
+            modality that cannot become this one.
+        OSError: the file cannot be read.
+    """
+    if not settings.initial:
+        return None
+    weights = loading.find(settings.initial)
+    given = weights.stream.modality
+    if given.name != modality.name and not given.begins_others:
+        others = [m.name for m in MODALITIES.values() if m.begins_others]
+        able = " or ".join(dict.fromkeys((modality.name, *others)))
+        raise InputError(
+            f"{weights.path} is a network for {given.name}; {modality.name} can begin "
+            f"with weights for {able}"
+        )
+    found = weights.architecture
+    if found.backbone.name != settings.backbone:
+        raise InputError(
+            f"{weights.path} is a {found.backbone.title}, but model.backbone is "
+            f"{settings.backbone}"
+        )
+    if settings.width not in (1.0, found.width):
+        raise InputError(
+            f"model.width is {settings.width}, but {weights.path} has width "
+            f"{found.width}: leave it out"
+        )
+    return weights
+
+
+def architecture(settings, stream, classes, weights):
+    """The Architecture to train.
+
+    Args:
+        settings: config.ModelSettings.
+        stream: protocols.records.Stream.
+        classes: number of classes.
+        weights: what `find` returned.
+    """
+    width = weights.architecture.width if weights else settings.width
+    backbone = BACKBONES.find(settings.backbone, where="model.backbone")
+    return loading.Architecture(backbone, stream.input_shape, classes, width)
+
+
+def build(wanted, weights, dropout, precision):
+    """Builds the backbone to train.
+
+    Args:
+        wanted: loading.Architecture.
+        weights: what `find` returned.
+        dropout: fraction of the pooled features that is dropped.
+        precision: "float32", "bfloat16" or "float16", in which it computes;
+            variables are float32.
+
+    Returns:
+        (keras.Model, names of the layers whose weights are new)
+    """
+    with policy(precision):
+        model = wanted.backbone.build(
+            wanted.input_shape,
+            classes=wanted.classes,
+            dropout=dropout,
+            width=wanted.width,
+        )
+    if weights is None:
+        return model, [layer.name for layer in model.layers if layer.weights]
+    return model, cross_modality.initialise(model, weights.build(), wanted.backbone)
+
+
+@contextlib.contextmanager
+def policy(precision):
+    """Builds layers that compute in a precision, with float32 variables."""
+    if precision == "float32":
+        yield
+        return
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

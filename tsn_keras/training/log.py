@@ -1,0 +1,86 @@
+"""What a training run tells: CSV files, and the same for TensorBoard."""
+
+import csv
+import pathlib
+import shutil
+
+import tensorflow as tf
+
+from tsn_keras.common import files
+
+STEPS = ("iteration", "loss", "learning_rate", "videos_per_s")
+VALIDATIONS = ("iteration", "loss", "top1", "mean_class_accuracy", "videos")
+TENSORBOARD = "tensorboard"
+
+
+class Log:
+    """Files `log.csv`, `validation.csv` and `tensorboard/` of a run.
+
+    Args:
+        folder: of the run.
+        iteration: updates that were made before; rows of later ones are of a
+            run that did not get to its next checkpoint, and go.
+    """
+
+    def __init__(self, folder, iteration):
+        self._folder = pathlib.Path(folder)
+        self._events = self._folder / TENSORBOARD
+        # Written anew from the rows: it has no way to take events back.
+        shutil.rmtree(self._events, ignore_errors=True)
+        self._writer = tf.summary.create_file_writer(str(self._events))
+        self.validations = self._open("validation.csv", VALIDATIONS, iteration)
+        steps = self._open("log.csv", STEPS, iteration)
+        self._tell("train", steps)
+        self._tell("validation", self.validations)
+
+    def _open(self, name, columns, iteration):
+        """Keeps the rows up to `iteration`; returns them."""
+        path = self._folder / name
+        rows = _read(path, columns, iteration) if path.exists() else []
+        with files.replacing(path) as aside, aside.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        return rows
+
+    def step(self, **row):
+        """Adds an update; see STEPS."""
+        self._append("log.csv", STEPS, row)
+        self._tell("train", [row])
+
+    def validation(self, **row):
+        """Adds a validation; see VALIDATIONS."""
+        self._append("validation.csv", VALIDATIONS, row)
+        self.validations.append(row)
+        self._tell("validation", [row])
+        self._writer.flush()
+
+    def _append(self, name, columns, row):
+        with (self._folder / name).open("a", newline="") as file:
+            csv.DictWriter(file, columns).writerow(row)
+
+    def _tell(self, group, rows):
+        with self._writer.as_default():
+            for row in rows:
+                for name, value in row.items():
+                    if name != "iteration":
+                        tf.summary.scalar(f"{group}/{name}", value, row["iteration"])
+
+    def close(self):
+        self._writer.close()
+
+
+def _read(path, columns, iteration):
+    """Rows up to an iteration; a last one that a kill cut off is left out."""
+    found = []
+    with path.open(newline="", errors="replace") as file:
+        # What a crash leaves in a line need not be text.
+        for row in csv.DictReader(line.replace("\0", "") for line in file):
+            try:
+                values = {name: float(row[name]) for name in columns}
+                values["iteration"] = int(values["iteration"])
+            except (KeyError, TypeError, ValueError, OverflowError):
+                continue
+            if values["iteration"] <= iteration:
+                found.append(values)
+    return found

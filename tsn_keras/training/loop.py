@@ -1,0 +1,271 @@
+"""The loop over the iterations of a training run, and the files of its folder."""
+
+import dataclasses
+import json
+import pathlib
+import platform
+import shutil
+import time
+
+import tsn_keras
+from tsn_keras import config
+from tsn_keras.checkpoints import keras_file
+from tsn_keras.common import files, progress, stopping
+from tsn_keras.common.errors import InputError
+from tsn_keras.evaluation.run import Evaluation
+
+RECORD = "run.json"
+CHECKPOINT = "checkpoint.h5"
+LAST, BEST = "last.weights.h5", "best.weights.h5"
+# What may differ in a run that is resumed: where things lie, how long and how
+# often. The videos themselves are compared by their digest.
+# device_batch is what an exhausted memory asks to change.
+_FREE = {
+    "data": ("root", "annotations", "validation", "classes"),
+    "model": ("initial",),
+    "train": ("iterations", "validate_every", "save_every", "device_batch"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a run has made.
+
+    Attributes:
+        out: folder of the run.
+        iterations: updates that were made, of this and of earlier calls.
+        seconds: that this call took.
+        validations: rows of validation.csv, as dicts.
+        evaluation: evaluation.run.Evaluation, or None if none was asked for.
+    """
+
+    out: pathlib.Path
+    iterations: int
+    seconds: float
+    validations: tuple[dict, ...]
+    evaluation: Evaluation | None = None
+
+    @property
+    def weights(self) -> pathlib.Path:
+        """The last weights, which the original evaluates."""
+        return self.out / LAST
+
+    @property
+    def best(self) -> dict | None:
+        """The validation of the highest accuracy."""
+        return best(self.validations)
+
+    def as_json(self) -> dict:
+        """As a dict of JSON values."""
+        values = {
+            "out": str(self.out),
+            "iterations": self.iterations,
+            "seconds": self.seconds,
+            "weights": str(self.weights),
+            "validation": self.validations[-1] if self.validations else None,
+            "best": self.best,
+        }
+        if self.evaluation is not None:
+            values["evaluation"] = self.evaluation.as_json()
+        return values
+
+
+def best(validations) -> dict | None:
+    """The validation of the highest top-1 accuracy, then of the lowest loss."""
+    return max(validations, key=lambda row: (row["top1"], -row["loss"]), default=None)
+
+
+def _kept(settings):
+    """The settings that a resumed run must share, as a dict of JSON values."""
+    return {
+        f"{section}.{key}": value
+        for section, values in dataclasses.asdict(settings).items()
+        for key, value in values.items()
+        if key not in _FREE.get(section, ())
+    }
+
+
+class Loop:
+    """The loop over the iterations, and the files of the run's folder.
+
+    Attributes:
+        stopped: name of a signal that came in the last iteration, or None.
+    """
+
+    def __init__(self, session, settings, found, out, listener):
+        self._session, self._settings = session, settings.train
+        self._out, self._listener = out, listener
+        self._about = {
+            **_kept(settings),
+            "training videos (digest)": found.digest,
+            "initial weights (digest)": session.initial_digest,
+        }
+        self._digest = found.digest_of_validation
+        self._log = None
+        self.stopped = None
+
+    def go(self):
+        """Trains to the last iteration; returns Trained."""
+        session = self._session
+        first, last = self._begin(), self._settings.iterations
+        if first:
+            self._listener.say(f"{self._out}: resuming at iteration {first} of {last}")
+        self._log = self._open_log(first)
+        start = time.monotonic()
+        try:
+            if first and self._log is not None:
+                self._complete(first)
+            if first < last:
+                self._iterate(first, last)
+        finally:
+            if self._log is not None:
+                self._log.close()
+        return Trained(
+            self._out,
+            session.iteration,
+            round(time.monotonic() - start, 1),
+            tuple(self._log.validations if self._log is not None else ()),
+        )
+
+    def _begin(self):
+        """Restores the checkpoint if there is one; returns its iteration."""
+        session, checkpoint = self._session, self._out / CHECKPOINT
+        if session.is_chief:
+            self._make_room()
+        if checkpoint.exists():
+            session.restore(checkpoint, self._about, _kept(config.Training()))
+        elif (self._out / LAST).exists():
+            raise InputError(
+                f"{self._out} holds weights of another run: name another folder with "
+                f"`out`, or empty it"
+            )
+        train = self._settings
+        session.check_that_all_start_alike(
+            self._about,
+            self._digest,
+            (train.iterations, train.validate_every, train.save_every),
+        )
+        return session.iteration
+
+    def _complete(self, iteration):
+        """Writes what a kill right after the checkpoint kept from being written."""
+        if _iteration_of(self._out / LAST) != iteration:
+            self._session.save_weights(self._out / LAST)
+        found = best(self._log.validations)
+        is_new = found is not None and found["iteration"] == iteration
+        if is_new and _iteration_of(self._out / BEST) != iteration:
+            self._session.save_weights(self._out / BEST, validation=found)
+
+    def _open_log(self, iteration):
+        if not self._session.is_chief:
+            return None
+        from tsn_keras.training import log
+
+        with files.replacing(self._out / RECORD) as aside:
+            record = {
+                "settings": self._about,
+                "iterations": self._settings.iterations,
+                "tsn_keras": tsn_keras.__version__,
+                "python": platform.python_version(),
+                **self._session.versions,
+            }
+            aside.write_text(json.dumps(record, indent=1))
+        return log.Log(self._out, iteration)
+
+    def _iterate(self, first, last):
+        listener = self._listener if self._session.is_chief else progress.SILENT
+        batches = self._session.training_batches()
+        since = time.monotonic()
+        with (
+            listener.bar("training", last, first, "it") as bar,
+            stopping.requests(self._listener) as stop,
+        ):
+            for iteration in range(first + 1, last + 1):
+                self._update(iteration, batches, bar, since)
+                since = time.monotonic()
+                figures = self._validate(iteration)
+                asked = self._session.anyone(stop.signal is not None)
+                if self._is_due(iteration) or asked:
+                    self._save()
+                    self._tell(iteration, figures)
+                    since = time.monotonic()
+                elif iteration % self._settings.save_every == 0:
+                    self._save()
+                if asked and iteration < last:
+                    raise KeyboardInterrupt(
+                        f"stopped by {stop.signal or 'another machine'} after "
+                        f"iteration {iteration} of {last}, kept in {self._out}; the "
+                        f"same command resumes from there"
+                    )
+            self.stopped = stop.signal
+
+    def _update(self, iteration, batches, bar, since):
+        """Makes an update and logs it."""
+        rate = self._session.learning_rate
+        loss = self._session.step(batches)
+        if self._log is not None:
+            speed = self._settings.batch / (time.monotonic() - since)
+            self._log.step(
+                iteration=iteration,
+                loss=loss,
+                learning_rate=rate,
+                videos_per_s=round(speed, 2),
+            )
+        bar.note(f"loss {loss:.3f}, rate {rate:.2g}")
+        bar.update()
+
+    def _is_due(self, iteration):
+        """Whether this iteration ends with a validation."""
+        every = self._settings.validate_every
+        at_end = iteration == self._settings.iterations
+        return at_end or (every > 0 and iteration % every == 0)
+
+    def _validate(self, iteration):
+        """The figures of a validation, or None where none is due."""
+        if self._is_due(iteration) and self._session.validates:
+            return self._session.validate()
+        return None
+
+    def _tell(self, iteration, figures):
+        """Logs a validation; its checkpoint is written already."""
+        if figures is None or self._log is None:
+            return
+        self._log.validation(iteration=iteration, **figures)
+        self._listener.say(
+            f"iteration {iteration}: {figures['videos']} validation videos, loss "
+            f"{figures['loss']:.3f}, top-1 {figures['top1']:.2f} %, mean class "
+            f"accuracy {figures['mean_class_accuracy']:.2f} %"
+        )
+        if best(self._log.validations) is self._log.validations[-1]:
+            self._session.save_weights(self._out / BEST, validation=figures)
+
+    def _save(self):
+        """Writes the checkpoint and the last weights."""
+        self._session.prepare_to_save()
+        if self._session.is_chief:
+            self._session.save(self._out / CHECKPOINT, self._about)
+            self._session.save_weights(self._out / LAST)
+
+    def _make_room(self):
+        """Removes what killed runs left, and refuses a disk that is too full."""
+        for name in (CHECKPOINT, LAST, BEST):
+            for path in self._out.glob(f".*.{name}"):
+                path.unlink()
+        # Weights twice, and the checkpoint twice while it is replaced.
+        there = [self._out / name for name in (CHECKPOINT, LAST, BEST)]
+        there = sum(path.stat().st_size for path in there if path.exists())
+        needed = 3 * self._session.checkpoint_size - there
+        free = shutil.disk_usage(self._out).free
+        if free < needed:
+            raise InputError(
+                f"no space for checkpoints in {self._out}: {needed / 2**20:.0f} MiB "
+                f"are needed, {free / 2**20:.0f} MiB are free"
+            )
+
+
+def _iteration_of(path):
+    """Iteration at which a weight file was written; None without a usable one."""
+    try:
+        return (keras_file.shapes(path)[0] or {}).get("iteration")
+    except (InputError, OSError):
+        return None

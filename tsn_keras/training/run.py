@@ -1,0 +1,176 @@
+"""A training run: from its settings to weights, and on from where it stopped."""
+
+import dataclasses
+import os
+
+from tsn_keras import config
+from tsn_keras.checkpoints import folders
+from tsn_keras.common import console, files, progress, storage
+from tsn_keras.common.errors import InputError
+from tsn_keras.datasets import selection, training_sets
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.datasets.lists import LIST
+from tsn_keras.datasets.records import Choice
+from tsn_keras.evaluation import run as evaluating
+from tsn_keras.protocols.catalogue import PROTOCOLS
+from tsn_keras.protocols.modalities import MODALITIES
+from tsn_keras.protocols.records import Stream
+from tsn_keras.training.loop import LAST, Loop, Trained
+
+SCORES = "scores.h5"
+MACHINES = "TF_CONFIG"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to train.
+
+    Attributes:
+        settings: config.Training.
+        out: folder of the run.
+        evaluate: whether to run the protocol's test at the end.
+    """
+
+    settings: config.Training
+    out: str
+    evaluate: bool = False
+
+
+def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trained:
+    """Trains, or resumes the training in the folder of the run.
+
+    Args:
+        request: Request.
+        listener: is shown how far it has come.
+
+    Returns:
+        Trained.
+
+    Raises:
+        InputError: something is missing or wrong; the text gives the next step.
+        OSError: a file cannot be read or written.
+        KeyboardInterrupt: with a text that says what was kept.
+    """
+    settings = request.settings
+    out = _out_folder(request.out)
+    if request.evaluate and os.environ.get(MACHINES):
+        raise InputError(
+            f"`evaluate` is for one machine, but {MACHINES} names several: evaluate "
+            f"the weights with python -m tsn_keras.eval"
+        )
+    # Several machines must know of one another before TensorFlow reads a file.
+    devices = _devices() if os.environ.get(MACHINES) else None
+    _prepare_places(settings)
+    stream = _stream(settings.data)
+    found = _find_data(settings.data, stream, listener)
+    if request.evaluate and found.validation is None:
+        raise InputError(
+            "`evaluate` needs videos to validate on: set data.holdout for folders, "
+            "data.validation for lists"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    # Imported when all videos are in place: TensorFlow takes seconds.
+    devices = devices or _devices()
+    from tsn_keras.training.session import Session, explained
+
+    with explained():
+        session = Session(settings, found, stream, devices, listener)
+        loop = Loop(session, settings, found, out, listener)
+        trained = loop.go()
+    if not request.evaluate:
+        return trained
+    if loop.stopped:
+        raise KeyboardInterrupt(
+            f"stopped by {loop.stopped}: the training is complete; the same command "
+            f"resumes with the evaluation"
+        )
+    scored = _evaluate(settings, found, out, listener)
+    return dataclasses.replace(trained, evaluation=scored)
+
+
+def _out_folder(name):
+    path = storage.path(name)
+    if storage.is_remote(path):
+        raise InputError(f"`out` is {name}: must be a folder of this machine")
+    return path
+
+
+def _devices():
+    with console.quiet_frameworks():
+        from tsn_keras.pipeline import distribution
+
+        return distribution.of_all_machines()
+
+
+def _prepare_places(settings):
+    data = settings.data
+    places = (data.root, data.annotations, data.validation, settings.model.initial)
+    variables = (selection.DATA_VARIABLE, folders.VARIABLE)
+    with console.quiet_frameworks():
+        storage.prepare(filter(None, (*places, *map(os.environ.get, variables))))
+
+
+def _stream(data):
+    """The Stream to train, with the file names of the user."""
+    stream = Stream(MODALITIES.find(data.modality), PROTOCOLS.find(data.protocol))
+    return stream.with_prefixes(data.prefixes)
+
+
+def _find_data(data, stream, listener):
+    has_splits = bool(DATASETS.find(data.dataset).splits)
+    choice = Choice(
+        dataset=data.dataset,
+        # Where there are no splits, the default names none.
+        split=data.split if has_splits or data.split != 1 else None,
+        root=data.root or None,
+        annotations=data.annotations or None,
+        validation=data.validation or None,
+        classes=data.classes or None,
+        holdout=data.holdout,
+        allow_missing=data.allow_missing,
+    )
+    found = training_sets.find(choice, stream.modality.prefixes, listener)
+    for verb, part in (("train", found.train), ("validate", found.validation)):
+        if part is not None and part.missing:
+            listener.say(
+                f"{len(part.missing)} videos to {verb} on have no folder and are left "
+                f"out, as {part.missing[0]}"
+            )
+    if found.empty:
+        listener.say(
+            f"{len(found.empty)} of {found.count} classes have no training video, as "
+            f"{found.empty[0]}"
+        )
+    return found
+
+
+def _evaluate(settings, found, out, listener):
+    """Runs the protocol's test with the last weights, as the original does."""
+    data = settings.data
+    dataset, annotations = DATASETS.find(data.dataset), data.annotations
+    if not dataset.splits:
+        # The very videos that were validated on, by their own names.
+        annotations = out / "validation.txt"
+        lines = [f"{f.id} {f.files} {f.label}\n" for f in found.validation.folders]
+        with files.replacing(annotations) as aside:
+            aside.write_text("".join(lines), encoding="utf-8")
+        dataset = LIST
+    for name in (SCORES, f"{SCORES}.partial"):
+        path = out / name
+        # Scores of earlier weights; the run was resumed since.
+        if path.exists() and path.stat().st_mtime < (out / LAST).stat().st_mtime:
+            path.unlink()
+    return evaluating.evaluate(
+        evaluating.Request(
+            dataset=dataset.name,
+            split=(found.split,),
+            modality=(data.modality,),
+            data=str(found.root),
+            annotations=str(annotations) if annotations else None,
+            weights=(str(out / LAST),),
+            scores=str(out / SCORES),
+            allow_missing=data.allow_missing,
+            prefixes=data.prefixes,
+        ),
+        listener,
+    )

@@ -1,0 +1,251 @@
+"""Network, data and devices of a training run, behind one record."""
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import itertools
+import json
+import math
+
+import keras
+import tensorflow as tf
+
+from tsn_keras.checkpoints import keras_file
+from tsn_keras.common.errors import InputError
+from tsn_keras.pipeline import distribution, reading
+from tsn_keras.pipeline.training import Batches
+from tsn_keras.training import checkpoint, initialisation, trainer
+from tsn_keras.training.trainer import Network, Trainer
+from tsn_keras.training.validator import Validator
+
+_VERSIONS = ("tensorflow", "keras", "numpy")
+
+
+class Session:
+    """Everything that a run computes with.
+
+    Args:
+        settings: config.Training.
+        found: datasets.training_sets.TrainingSet.
+        stream: protocols.records.Stream.
+        devices: tf.distribute.Strategy.
+        listener: progress.Silent.
+    """
+
+    def __init__(self, settings, found, stream, devices, listener):
+        self._settings, self._found = settings, found
+        self._stream, self._devices = stream, devices
+        model, train = settings.model, settings.train
+        parts, part = trainer.sub_batches(
+            train.batch // train.iter_size,
+            devices.num_replicas_in_sync,
+            train.device_batch,
+        )
+        self._parts = parts * train.iter_size
+        self._batches = Batches(
+            found.train.folders, stream, model.segments, part, train.seed
+        )
+        weights = initialisation.find(model, stream.modality)
+        self.initial_digest = weights.sha256 if weights else None
+        keras.utils.set_random_seed(train.seed)
+        self._architecture = initialisation.architecture(
+            model, stream, found.count, weights
+        )
+        with devices.scope():
+            backbone, new = initialisation.build(
+                self._architecture, weights, model.dropout, train.precision
+            )
+            network = Network(
+                backbone,
+                self._architecture.backbone,
+                stream,
+                model.segments,
+                model.batch_norm,
+            )
+            self._trainer = Trainer(network, train, self._parts, devices)
+            self._validator = Validator(self._trainer.network, stream, devices)
+        if weights is not None:
+            text = f"begun with {weights.path}"
+            listener.say(f"{text}; new: {', '.join(new)}" if new else text)
+
+    @property
+    def iteration(self):
+        """Number of updates that were made."""
+        return self._trainer.iteration
+
+    @property
+    def learning_rate(self):
+        """That of the next update."""
+        return self._trainer.learning_rate
+
+    @property
+    def validates(self):
+        """Whether there are videos to validate on."""
+        return self._found.validation is not None
+
+    @property
+    def checkpoint_size(self):
+        """Bytes of a checkpoint, about."""
+        return self._trainer.size
+
+    @property
+    def versions(self):
+        """Versions of the libraries, and the number of devices."""
+        found = {name: importlib.metadata.version(name) for name in _VERSIONS}
+        return {**found, "devices": self._devices.num_replicas_in_sync}
+
+    def training_batches(self):
+        """Iterator of sub-batches from the present iteration on."""
+        first = self.iteration * self._settings.train.batch
+        return distribution.iterate(
+            self._devices, lambda share: self._batches.for_training(first, share)
+        )
+
+    def step(self, batches):
+        """Makes an update with the next sub-batches; returns the loss.
+
+        Raises:
+            InputError: the loss is not finite, or a file cannot be read.
+        """
+        train = self._settings.train
+        try:
+            return self._trainer.step(itertools.islice(batches, self._parts))
+        except trainer.Diverged as error:
+            raise trainer.Diverged(
+                f"{error}: lower train.base_lr (now {train.base_lr:g}) or train.clip "
+                f"(now {train.clip:g}), or begin with other weights"
+            ) from None
+        except tf.errors.OpError as error:
+            first = self.iteration * train.batch
+            files = self._batches.training_files(first, train.batch)
+            raise self._explained(error, files) from None
+
+    def validate(self):
+        """Scores all validation videos; returns the figures of Validator.run."""
+        self._trainer.agree()
+        folders = self._found.validation.folders
+        # As many videos at a time as in training, and no more than there are.
+        replicas = self._devices.num_replicas_in_sync
+        batch = min(self._batches.batch, -(-len(folders) // replicas) * replicas)
+        plan = dataclasses.replace(self._batches, folders=folders, batch=batch)
+        batches = distribution.iterate(self._devices, plan.for_validation)
+        try:
+            figures = self._validator.run(
+                itertools.islice(batches, -(-len(folders) // batch))
+            )
+        except tf.errors.OpError as error:
+            raise self._explained(error, plan.validation_files()) from None
+        if not math.isfinite(figures["loss"]):
+            raise trainer.Diverged(
+                f"the validation loss is {figures['loss']} after iteration "
+                f"{self.iteration}: lower train.base_lr (now "
+                f"{self._settings.train.base_lr:g})"
+            )
+        return figures
+
+    def _explained(self, error, files):
+        """What stands behind an error of the pipeline or of a device.
+
+        Args:
+            error: tf.errors.OpError.
+            files: (frame folder, numbers of each snippet's files) of the videos
+                that were read.
+        """
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            return InputError(
+                f"{_text(error)}: lower train.device_batch (now "
+                f"{self._settings.train.device_batch})"
+            )
+        hint = "Mend it, and the same command resumes from the last checkpoint"
+        for folder, snippets in files:
+            reasons = (reading.explain(folder, n, self._stream) for n in snippets)
+            reason = next(filter(None, reasons), None)
+            reason = reason or reading.explain_sizes(folder, snippets, self._stream)
+            if reason is not None:
+                return InputError(f"{reason}. {hint}")
+        return InputError(_text(error))
+
+    def anyone(self, asked):
+        """Whether any of the machines was asked to stop."""
+        return distribution.total(self._devices, float(asked)) > 0
+
+    def check_that_all_start_alike(self, *facts):
+        """Refuses machines that would not train the same.
+
+        Args:
+            facts: JSON values that must be the same on all, beside the iteration.
+        """
+        text = json.dumps([self.iteration, *facts])
+        # Of 24 bits, so that float64 holds the sum of the squares: both are those
+        # of equal numbers only if the numbers are equal.
+        number = int(hashlib.sha256(text.encode()).hexdigest()[:6], 16)
+        machines = distribution.machines(self._devices)
+        sums = [
+            distribution.total(self._devices, float(n)) for n in (number, number**2)
+        ]
+        if sums != [machines * number, machines * number**2]:
+            raise InputError(
+                f"the machines would train differently (this one from iteration "
+                f"{self.iteration}): all need the same training file and options, the "
+                f"same videos, and one folder `out` that they share"
+            )
+
+    @property
+    def is_chief(self):
+        """Whether this process writes the files."""
+        return distribution.is_chief()
+
+    def prepare_to_save(self):
+        """Brings the replicas together, and refuses weights that are not finite."""
+        self._trainer.agree()
+        if not self._trainer.is_finite():
+            raise trainer.Diverged(
+                f"weights are not finite after iteration {self.iteration}: lower "
+                f"train.base_lr (now {self._settings.train.base_lr:g})"
+            )
+
+    def save(self, path, about):
+        """Writes a checkpoint."""
+        checkpoint.save(self._trainer, path, about)
+
+    def restore(self, path, about, defaults):
+        """Resumes from a checkpoint of the same run; see checkpoint.restore."""
+        checkpoint.restore(self._trainer, path, about, defaults)
+
+    def save_weights(self, path, **more):
+        """Writes the backbone's weights, and what they are for."""
+        found, built = self._found, self._architecture
+        about = {
+            "backbone": built.backbone.name,
+            "modality": self._stream.modality.name,
+            "channels": built.channels,
+            "classes": built.classes,
+            "class_names": found.classes,
+            "width": built.width,
+            "protocol": self._stream.protocol.name,
+            "source": "tsn_keras.train",
+            "dataset": found.name,
+            "split": found.split,
+            "initial": self._settings.model.initial,
+            "iteration": self.iteration,
+            **more,
+        }
+        keras_file.save(self._trainer.backbone, path, about)
+
+
+@contextlib.contextmanager
+def explained():
+    """Turns errors of TensorFlow, wherever they come from, into InputError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise InputError(_text(error)) from None
+
+
+def _text(error):
+    """The line of a TensorFlow error that says something."""
+    noise = ("Graph execution error", "Detected at node", "[[", "File ", "node:")
+    lines = [line.strip() for line in (error.message or str(error)).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(noise)]
+    return f"training stopped: {(telling or lines or ['?'])[-1][:300]}"

@@ -1,0 +1,289 @@
+"""Training steps on every device there is."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tsn_keras.common.errors import InputError
+from tsn_keras.models import training_rules
+from tsn_keras.models.records import Backbone
+from tsn_keras.models.tsn import TSN
+from tsn_keras.pipeline import transforms
+from tsn_keras.protocols.records import Stream
+from tsn_keras.training.loss_scale import LossScale
+from tsn_keras.training.optimizer import CaffeSGD, Steps
+
+_STRIDE = 1_000_003  # between the seeds of replicas
+
+
+class Diverged(InputError):
+    """The loss is not a number any more."""
+
+
+def sub_batches(batch, replicas, most):
+    """Divides videos into parts that the devices can hold at a time.
+
+    Args:
+        batch: videos.
+        replicas: devices.
+        most: videos that a device can hold at a time.
+
+    Returns:
+        (parts, videos of a part over all replicas): the fewest parts that fit.
+
+    Raises:
+        InputError: the batch cannot be divided by the replicas.
+    """
+    if batch % replicas:
+        lower = batch - batch % replicas
+        raise InputError(
+            f"{batch} videos (train.batch over train.iter_size) cannot be divided "
+            f"among {replicas} devices: take {lower or replicas} or {lower + replicas}"
+        )
+    each = batch // replicas
+    size = max(n for n in range(1, min(each, most) + 1) if each % n == 0)
+    return each // size, size * replicas
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A backbone that is to be trained over segments.
+
+    Attributes:
+        backbone: keras.Model, [N, S, S, C] to raw scores [N, classes].
+        record: its models.records.Backbone.
+        stream: protocols.records.Stream.
+        segments: K.
+        batch_norm: the trainable batch norms, "first", "none" or "all".
+    """
+
+    backbone: keras.Model
+    record: Backbone
+    stream: Stream
+    segments: int = 3
+    batch_norm: str = "first"
+
+
+class Trainer:
+    """A backbone in training.
+
+    To be made in the scope of the strategy that runs it.
+
+    Args:
+        network: Network.
+        train: config.TrainSettings.
+        parts: sub-batches of an update, a multiple of train.iter_size.
+        distribution: tf.distribute.Strategy.
+    """
+
+    def __init__(self, network, train, parts, distribution):
+        backbone, modality = network.backbone, network.stream.modality
+        training_rules.set_batch_norm(backbone, network.batch_norm)
+        self.backbone = backbone
+        self.network = TSN(backbone, network.segments)
+        self._stream = network.stream
+        self._distribution = distribution
+        self.optimizer = CaffeSGD(
+            Steps(train.base_lr, train.drops, train.gamma),
+            momentum=train.momentum,
+            weight_decay=train.weight_decay,
+            # Caffe clips the sum over its iter_size sub-batches. If memory splits
+            # each of them into n parts, the sum is n times larger.
+            clip=train.clip * (parts // train.iter_size) or None,
+            iter_size=parts,
+            multipliers=training_rules.multipliers(
+                backbone, network.record.first, modality.first_rate
+            ),
+        )
+        self._variables = backbone.trainable_variables
+        self.optimizer.build(self._variables)
+        # Each replica has its own; see `agree`.
+        self._statistics = [
+            variable.value
+            for layer in backbone.layers
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+            for variable in (layer.moving_mean, layer.moving_variance)
+        ]
+        self._seeds = [
+            layer.seed_generator.state.value
+            for layer in backbone.layers
+            if isinstance(layer, keras.layers.Dropout) and layer.rate
+        ]
+        self.spread()
+        self._scale = LossScale() if train.precision == "float16" else None
+        # Each is compiled once; gradients stay on their devices in between.
+        self._first = tf.function(self._gradients)
+        self._more = tf.function(self._added)
+        self._finite = tf.function(self._all_finite)
+        self._update = tf.function(self._apply)
+        self._agree = tf.function(self._share_statistics)
+
+    @property
+    def iteration(self):
+        """Number of updates that were made."""
+        return int(np.asarray(self.optimizer.iterations))
+
+    @property
+    def learning_rate(self):
+        """That of the next update."""
+        return float(self.optimizer.learning_rate)
+
+    def step(self, batches):
+        """Makes one update.
+
+        Args:
+            batches: the parts of an update's batch: (uint8 [b, K, S, S,
+                planes], int32 [b]) each, distributed if there are several
+                replicas.
+
+        Returns:
+            float, the loss before the update: the mean over all videos.
+
+        Raises:
+            Diverged: it is not a number; there was no update.
+        """
+        if self._scale is not None:
+            batches = list(batches)
+        while True:
+            loss, gradients = self._accumulated(batches)
+            if not np.isfinite(loss):
+                raise Diverged(f"the loss is {loss} at iteration {self.iteration}")
+            if self._scale is None or self._fits(gradients):
+                break
+        self._distribution.run(self._update, args=(gradients, self._factor()))
+        return loss
+
+    def _accumulated(self, batches):
+        """Returns (loss, sums of the gradients over the parts, times the scale)."""
+        run, factor = self._distribution.run, self._factor()
+        loss, gradients = None, None
+        for images, labels in batches:
+            if gradients is None:
+                loss, gradients = run(self._first, args=(images, labels, factor))
+            else:
+                args = (images, labels, factor, loss, gradients)
+                loss, gradients = run(self._more, args=args)
+        total = self._distribution.reduce("SUM", loss, axis=None)
+        return float(total) / self.optimizer.iter_size, gradients
+
+    def _factor(self):
+        return tf.constant(1.0 if self._scale is None else self._scale.value)
+
+    def _fits(self, gradients):
+        """Whether no gradient of any replica overflowed; else lowers the scale."""
+        finite = self._distribution.run(self._finite, args=(gradients,))
+        bad = self._distribution.reduce("SUM", finite, axis=None)
+        if not float(bad):
+            self._scale.count()
+            return True
+        if not self._scale.lower():
+            raise Diverged(f"gradients overflow float16 at iteration {self.iteration}")
+        return False
+
+    def _all_finite(self, gradients):
+        finite = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients]
+        return 1.0 - tf.cast(tf.reduce_all(finite), tf.float32)
+
+    def _gradients(self, images, labels, factor):
+        """Loss and gradients of a replica's share of a part.
+
+        The mean over the whole part, of which each replica adds a share.
+        """
+        inputs = transforms.network_input(images, self._stream)
+        videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            losses = cross_entropy(self.network(inputs, training=True), labels)
+            loss = tf.reduce_sum(losses) / tf.cast(videos, losses.dtype)
+            scaled = loss if self._scale is None else loss * factor
+        weights = [variable.value for variable in self._variables]
+        return loss, tape.gradient(scaled, weights)
+
+    def _added(self, images, labels, factor, loss, gradients):
+        more, others = self._gradients(images, labels, factor)
+        sums = [a + b for a, b in zip(gradients, others, strict=True)]
+        return loss + more, sums
+
+    def _apply(self, gradients, factor):
+        # Arguments of a function are on no device; the sum over machines needs
+        # one.
+        gradients = [tf.identity(gradient) for gradient in gradients]
+        if self._scale is not None:
+            gradients = [gradient / factor for gradient in gradients]
+        self.optimizer.apply(gradients, self._variables)
+
+    def agree(self):
+        """Gives all replicas the first one's statistics of trainable batch norms.
+
+        In training each replica normalises by its own batch and keeps its own
+        statistics. The original tests and saves with those of its first process
+        (solver.cpp:195-203, 499).
+        """
+        if self._distribution.num_replicas_in_sync > 1:
+            self._distribution.run(self._agree)
+
+    def _share_statistics(self):
+        replica = tf.distribute.get_replica_context()
+        is_first = tf.equal(replica.replica_id_in_sync_group, 0)
+        for variable in self._statistics:
+            value = tf.where(is_first, variable, tf.zeros_like(variable))
+            variable.assign(replica.all_reduce(tf.distribute.ReduceOp.SUM, value))
+
+    def spread(self):
+        """Gives each replica random numbers of its own; the first keeps its own.
+
+        Keras gives all the same: they would drop the same features.
+        """
+        if self._distribution.num_replicas_in_sync == 1:
+            return
+
+        def move():
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            for state in self._seeds:
+                moved = tf.stack([tf.cast(replica, state.dtype) * _STRIDE, 0])
+                state.assign(state + moved)
+
+        self._distribution.run(tf.function(move))
+
+    def is_finite(self):
+        """Whether all weights are numbers."""
+        return all(np.isfinite(np.asarray(v)).all() for v in self.backbone.variables)
+
+    @property
+    def size(self):
+        """Bytes of a checkpoint, about."""
+        return sum(np.prod(v.shape) * 4 for v in self.state().values())
+
+    @property
+    def loss_scale(self):
+        """LossScale of float16, or None."""
+        return self._scale
+
+    def state(self):
+        """{name: variable} of everything that the next update depends on."""
+        # With them the state from which dropout draws.
+        parts = {
+            "backbone": self.backbone.variables,
+            "optimizer": self.optimizer.variables,
+        }
+        return {
+            f"{part}/{index}": variable
+            for part, variables in parts.items()
+            for index, variable in enumerate(variables)
+        }
+
+
+def cross_entropy(scores, labels):
+    """Loss of each video: softmax and cross-entropy of its consensus.
+
+    Args:
+        scores: raw, [B, classes].
+        labels: int [B].
+
+    Returns:
+        [B], at least in float32.
+    """
+    if scores.dtype.size < 4:
+        scores = tf.cast(scores, tf.float32)
+    return keras.ops.sparse_categorical_crossentropy(labels, scores, from_logits=True)

@@ -1,0 +1,1 @@
+"""Video files, webcams and JPEG images to arrays of pixels."""

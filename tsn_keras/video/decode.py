@@ -1,0 +1,202 @@
+"""Video files to frames, with FFmpeg through PyAV.
+
+The pixels are those that OpenCV's VideoCapture gives, bit for bit; unlike it,
+PyAV says when a file is damaged.
+"""
+
+import os
+import stat
+
+import av
+import cv2
+from av.video.reformatter import VideoReformatter
+
+from tsn_keras.common.errors import InputError
+from tsn_keras.video import containers
+
+# No frame is larger; a header that says more is damaged or hostile, and would
+# ask for gigabytes.
+MAX_PIXELS = 2**26
+
+# Containers of videos only. FFmpeg goes by the content of a file, and formats
+# that it also knows (playlists, lists of files) open whatever they name.
+_FORMATS = (
+    "asf,avi,flv,gif,h264,hevc,ivf,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpeg,"
+    "mpegvideo,mpegts,mxf,nut,ogg,rm,swf,wtv,yuv4mpegpipe"
+)
+_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+
+_TURNS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
+
+
+class VideoError(InputError):
+    """A video cannot be used; the text names the file and the reason."""
+
+
+def frames(path, *, on_damage=None, threads=1):
+    """Decodes a video, one frame at a time.
+
+    Rotation that the file asks for is carried out, as OpenCV does.
+
+    Args:
+        path: the file.
+        on_damage: function that is told what is wrong with a damaged file,
+            after its frames before the damage; without one it is an error.
+        threads: of the decoder.
+
+    Yields:
+        uint8 [height, width, 3], B, G, R: every frame that the file holds,
+        once, whatever the times at which they are shown.
+
+    Raises:
+        VideoError: not a video, damaged, or too large.
+        OSError: the file cannot be read.
+    """
+    convert = _converter(path)
+    for frame in _decode(path, on_damage, threads):
+        yield convert(frame)
+
+
+def count(path, *, on_damage=None, threads=1):
+    """Counts the frames that `frames` yields: they are decoded, not converted."""
+    return sum(1 for _ in _decode(path, on_damage, threads))
+
+
+def pick(path, numbers, *, on_damage=None, threads=1):
+    """Decodes some frames of a video.
+
+    Args:
+        path: the file.
+        numbers: numbers of the frames from 0, increasing.
+        on_damage: see `frames`.
+        threads: of the decoder.
+
+    Yields:
+        (number, uint8 [height, width, 3], B, G, R) for each number.
+
+    Raises:
+        VideoError: also if the video has fewer frames.
+    """
+    convert = _converter(path)
+    wanted = iter(numbers)
+    number = next(wanted, None)
+    if number is None:
+        return
+    for index, frame in enumerate(_decode(path, on_damage, threads)):
+        if index == number:
+            yield number, convert(frame)
+            number = next(wanted, None)
+            if number is None:
+                return
+    raise VideoError(f"{path} has no frame {number + 1}: did it change meanwhile?")
+
+
+def _converter(path):
+    """Makes a function from av.VideoFrame to an array."""
+    reformatter = VideoReformatter()  # keeps its tables from frame to frame
+
+    def convert(frame):
+        # The filter for half-size chroma that OpenCV asks for.
+        try:
+            image = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC")
+        except av.error.FFmpegError as error:
+            raise VideoError(
+                f"{path} has frames that cannot be converted: {error.strerror}"
+            ) from None
+        turn = _TURNS.get(round(frame.rotation) % 360)
+        pixels = image.to_ndarray()
+        return pixels if turn is None else cv2.rotate(pixels, turn)
+
+    return convert
+
+
+def _decode(path, on_damage, threads):
+    """Yields av.VideoFrame up to the end, or to the first damage."""
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise VideoError(f"{path} is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        # A pipe would be waited for.
+        raise VideoError(f"{path} is no regular file")
+    if status.st_size == 0:
+        raise VideoError(f"{path} is empty")
+    truncated = containers.truncation(path)
+    try:
+        # "file:" so that no name is taken for an address.
+        with av.open(f"file:{os.fspath(path)}", options=_OPTIONS) as container:
+            stream = _video_stream(container, path, threads)
+            damage = yield from _good_frames(container, stream)
+    except av.error.FFmpegError as error:
+        reason = f"{error.strerror}; {truncated}" if truncated else error.strerror
+        raise VideoError(f"{path} is no video that can be read: {reason}") from None
+    damage = damage or truncated
+    if damage and on_damage is None:
+        raise VideoError(
+            f"{path} is damaged: {damage}. If frames are left before that, they can "
+            f"be used with `keep_damaged=True`"
+        )
+    if damage:
+        on_damage(damage)
+
+
+def _video_stream(container, path, threads):
+    if not container.streams.video:
+        raise VideoError(f"{path} holds no video, only {container.format.long_name}")
+    stream = container.streams.video[0]
+    context = stream.codec_context
+    if context is None:
+        raise VideoError(f"{path} is in a format that FFmpeg cannot decode")
+    if context.width * context.height > MAX_PIXELS:
+        raise VideoError(
+            f"{path} says its frames are {context.width} x {context.height}: more "
+            f"than {MAX_PIXELS} pixels"
+        )
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    # Not whole frames at once: the decoder would tell of damage some frames
+    # late, and what it still holds then comes from behind the damage.
+    context.thread_type = "SLICE"
+    context.thread_count = threads
+    return stream
+
+
+def _good_frames(container, stream):
+    """Yields frames up to the first that is damaged; returns the damage or None."""
+    number = 0
+    for frames, damage in _batches(container, stream):
+        for frame in frames:
+            if frame.is_corrupt:
+                return f"frame {number + 1} has errors"
+            yield frame
+            number += 1
+        if damage:
+            return f"{damage} after frame {number}"
+    return None
+
+
+def _batches(container, stream):
+    """Yields (frames, damage or None) of each packet; stops at damage."""
+    packets = container.demux(stream)
+    while True:
+        damage = None
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            if packet.is_corrupt:
+                damage = "a packet is cut off"
+            else:
+                yield packet.decode(), None
+        except av.error.FFmpegError as error:
+            damage = f"{error.strerror}"
+        if damage:
+            # What the decoder still holds comes before the damage.
+            try:
+                held = stream.codec_context.decode(None)
+            except av.error.FFmpegError:
+                held = []
+            yield held, damage
+            return
