@@ -14,7 +14,7 @@ import statistics
 
 import machine
 
-from tsn_keras.scores import joining, metrics
+from tsn_keras.scores import joining
 from tsn_keras.scores.score_file import ScoreFile
 
 
@@ -35,7 +35,7 @@ def main():
         for name in ("log.csv", "validation.csv")
     )
     with ScoreFile(args.run / "scores.h5") as file:
-        accuracy = metrics.accuracy(joining.aggregate_file(file), file.labels)
+        accuracy = joining.aggregate_file(file).accuracy
         classes = len(set(map(int, file.labels)))
         videos = len(file.labels)
     about = {

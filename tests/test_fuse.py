@@ -167,6 +167,18 @@ def test_other_splits_are_refused(write):
         fuse.main(files)
 
 
+def test_protocols_are_not_mixed(write):
+    about = {"dataset": "demo", "split": 1}
+    files = [
+        write("a.h5", RGB, about={**about, "protocol": "caffe"}),
+        write("b.h5", RGB, about={**about, "protocol": "other"}),
+    ]
+    with pytest.raises(InputError, match="is of protocol caffe, .* of other"):
+        fuse.main(files)
+    files[1] = write("c.h5", RGB, about=about)
+    assert fuse.main(files)[1] == 0
+
+
 def run(*argv):
     return subprocess.run(
         [sys.executable, "-m", "tsn_keras.fuse", *argv],

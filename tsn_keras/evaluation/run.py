@@ -1,5 +1,6 @@
 """The published test of every stream and of their fusion, beside what was published."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping
@@ -105,7 +106,7 @@ class Row:
         if self.outcome is not None:
             values["missing"] = self.outcome.missing
             values["failed"] = self.outcome.failed
-            values["scores"] = str(self.outcome.path)
+            values["scores"] = str(self.outcome.test.path)
         if self.weights is not None:
             values["weights"] = list(self.weights)
         return values
@@ -186,12 +187,7 @@ def evaluate(
     outcomes = [scoring.score(test, settings, listener) for test in tests]
     rows = []
     for split in request.split:
-        streams = [
-            (part.modality, outcome)
-            for part, outcome in zip(parts, outcomes, strict=True)
-            if part.split == split
-        ]
-        rows += _rows(split, streams)
+        rows += _rows([o for o in outcomes if o.test.videos.split == split])
     rows += _means(request, rows)
     return Evaluation(request.dataset, tuple(_beside_published(request, rows)))
 
@@ -233,8 +229,8 @@ def _locate_weights(request, parts):
     """Finds the weight files, before anything slow is begun.
 
     Returns:
-        list of folders.Located: of presets one for each part, in their order; of
-        files that the user named as many, in any order.
+        list of folders.Located: a preset for each part, or the files that the
+        user named, as many.
     """
     named = list(request.weights)
     folder = None
@@ -268,35 +264,39 @@ def _preset(part):
     return found
 
 
-def _rows(split, streams):
+def _rows(outcomes):
     """A Row for each stream of a split, and one for their fusion."""
-    opened = [score_file.ScoreFile(outcome.path) for _, outcome in streams]
-    try:
-        scores = [joining.aggregate_file(file) for file in opened]
-        rows = [
-            Row(
-                modality.name,
-                split,
-                metrics.accuracy(part, file.labels),
-                outcome.scored,
-                outcome.total,
-                outcome=outcome,
+    rows = []
+    with contextlib.ExitStack() as stack:
+        parts = []
+        for outcome in outcomes:
+            file = stack.enter_context(score_file.ScoreFile(outcome.test.path))
+            parts.append(joining.aggregate_file(file))
+            rows.append(
+                Row(
+                    outcome.test.stream.modality.name,
+                    outcome.test.videos.split,
+                    parts[-1].accuracy,
+                    outcome.scored,
+                    outcome.total,
+                    outcome=outcome,
+                )
             )
-            for (modality, outcome), file, part in zip(
-                streams, opened, scores, strict=True
-            )
-        ]
-        if len(rows) > 1:
+        if len(parts) > 1:
             # A video that one stream lacks is left out, and is counted.
-            joined = joining.join(opened, allow_missing=True)
-            weights = tuple(modality.fusion_weight for modality, _ in streams)
-            parts = [s[k] for s, k in zip(scores, joined.indices, strict=True)]
-            fused = metrics.accuracy(joining.fuse(parts, weights), joined.labels)
-            count, total = len(joined.video_ids), rows[0].of
-            rows.append(Row(fusion.FUSION, split, fused, count, total, weights=weights))
-    finally:
-        for file in opened:
-            file.close()
+            joined = joining.join(parts, allow_missing=True)
+            weights = tuple(o.test.stream.modality.fusion_weight for o in outcomes)
+            fused = joining.fuse(joined.scores, weights)
+            rows.append(
+                Row(
+                    fusion.FUSION,
+                    rows[0].split,
+                    metrics.accuracy(fused, joined.labels),
+                    len(joined.video_ids),
+                    rows[0].of,
+                    weights=weights,
+                )
+            )
     return rows
 
 

@@ -64,18 +64,24 @@ class Outcome:
     """What became of a stream.
 
     Attributes:
-        path: the score file.
-        total: videos of the split.
+        test: Test.
         scored: videos in the score file.
-        missing: number of videos that are not on disk.
         failed: {id: reason} of the videos that could not be read.
     """
 
-    path: pathlib.Path
-    total: int
+    test: Test
     scored: int
-    missing: int
     failed: dict[str, str]
+
+    @property
+    def total(self) -> int:
+        """Videos of the split."""
+        return len(self.test.videos.videos)
+
+    @property
+    def missing(self) -> int:
+        """Number of videos that are not on disk."""
+        return len(self.test.selection.missing)
 
 
 def score(test, settings, listener) -> Outcome:
@@ -104,7 +110,7 @@ def score(test, settings, listener) -> Outcome:
     if kept:
         listener.say(f"{test.title}: {len(kept)} videos are already in {test.path}")
         if len(kept) == len(before.files) and not todo and failed == before.failed:
-            return _outcome(test, len(kept), failed)
+            return Outcome(test, len(kept), failed)
     test.path.parent.mkdir(parents=True, exist_ok=True)
     shape = (test.view.crops.count, test.weights.architecture.classes)
     journal = Journal(test.path, about, shape, _differing)
@@ -123,12 +129,7 @@ def score(test, settings, listener) -> Outcome:
         journal.close()
         raise
     journal.delete()
-    return _outcome(test, len(good), failed)
-
-
-def _outcome(test, scored, failed):
-    missing = len(test.selection.missing)
-    return Outcome(test.path, len(test.videos.videos), scored, missing, failed)
+    return Outcome(test, len(good), failed)
 
 
 def describe(test, settings):

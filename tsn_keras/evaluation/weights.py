@@ -13,8 +13,8 @@ def match(request, parts, located):
     Args:
         request: evaluation.run.Request.
         parts: streams of splits, with `split`, `modality`, `videos`, `selected`.
-        located: a checkpoints.folders.Located for each part: in their order for
-            several splits, else told apart by the modality that they hold.
+        located: a checkpoints.folders.Located for each part, in any order: they
+            are told apart by modality, presets also by split.
 
     Returns:
         list of scoring.Test, in the order of the parts.
@@ -23,12 +23,18 @@ def match(request, parts, located):
         InputError: a file cannot be used, or is not for its stream.
     """
     opened = [loading.read(one) for one in located]
-    by_modality = {w.modality.name: w for w in opened if w.modality is not None}
+    # Files of the user's own are for one split.
+    one_split = len(request.split) == 1
+    by_stream = {
+        (None if one_split else w.preset.split, w.modality.name): w
+        for w in opened
+        if w.modality is not None
+    }
     tests = []
-    for part, in_order in zip(parts, opened, strict=True):
+    for part in parts:
         name = part.modality.name
-        weights = by_modality.get(name) if len(request.split) == 1 else in_order
-        if weights is None or weights.stream.modality.name != name:
+        weights = by_stream.get((None if one_split else part.split, name))
+        if weights is None:
             given = {str(w.path): w.modality and w.modality.name for w in opened}
             raise InputError(f"no weights for {name}; the files given are for {given}")
         _check_classes(weights, part.videos)

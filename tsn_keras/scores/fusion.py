@@ -141,11 +141,8 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(read(path)) for path in request.paths]
         _check_alike(opened, listener)
-        joined = joining.join(opened, request.allow_missing)
-        aggregated = [
-            joining.aggregate_file(file, request.crops)[index]
-            for file, index in zip(opened, joined.indices, strict=True)
-        ]
+        read_in = [joining.aggregate_file(file, request.crops) for file in opened]
+        joined = joining.join(read_in, request.allow_missing)
         failed = {video: why for file in opened for video, why in file.failed.items()}
         classes = opened[0].classes
     if request.classes is not None:
@@ -155,10 +152,12 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
                 f"{len(classes)} classes"
             )
         classes = tuple(request.classes)
-    fused = joining.fuse(aggregated, weights)
+    fused = joining.fuse(joined.scores, weights)
     parts = [
         Part(str(path), weight, metrics.accuracy(scores, joined.labels))
-        for path, weight, scores in zip(request.paths, weights, aggregated, strict=True)
+        for path, weight, scores in zip(
+            request.paths, weights, joined.scores, strict=True
+        )
     ]
     parts.append(Part(FUSION, None, metrics.accuracy(fused, joined.labels)))
     return Fusion(
@@ -207,3 +206,10 @@ def _check_alike(opened, listener):
                 raise InputError(
                     f"{first.path} is of {key} {values[0]}, {file.path} of {values[1]}"
                 )
+        # Two protocols are never mixed silently; other tools' files name none.
+        protocols = [f.about.get("protocol") for f in (first, file)]
+        if None not in protocols and protocols[0] != protocols[1]:
+            raise InputError(
+                f"{first.path} is of protocol {protocols[0]}, {file.path} of "
+                f"{protocols[1]}"
+            )

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 
 from tsn_keras.scores import metrics
-from tsn_keras.scores.score_file import ScoreFileError
+from tsn_keras.scores.npz import NpzScores
+from tsn_keras.scores.score_file import ScoreFile, ScoreFileError
 
 # What may be averaged over crops and snippets, the original's first.
 AVERAGES = ("scores", "probabilities")
@@ -41,8 +42,26 @@ def probabilities(aggregated, average="scores"):
     return metrics.softmax(aggregated) if average == AVERAGES[0] else aggregated
 
 
-def aggregate_file(file, crops="mean"):
-    """`aggregate` of every video of a score file: float32 [V, C].
+@dataclasses.dataclass(frozen=True)
+class Aggregated:
+    """A score file, with one score a class for each of its videos.
+
+    Attributes:
+        file: ScoreFile or NpzScores.
+        scores: float32 [V, C].
+    """
+
+    file: ScoreFile | NpzScores
+    scores: np.ndarray
+
+    @property
+    def accuracy(self) -> metrics.Accuracy:
+        """That of all its videos."""
+        return metrics.accuracy(self.scores, self.file.labels)
+
+
+def aggregate_file(file, crops="mean") -> Aggregated:
+    """`aggregate` of every video of a score file.
 
     What is averaged is what the file says; files that do not say it are of a
     protocol that averages raw scores.
@@ -53,9 +72,8 @@ def aggregate_file(file, crops="mean"):
             f"{file.path} says its average is of {average!r}; known are "
             f"{' and '.join(AVERAGES)}"
         )
-    return np.stack(
-        [aggregate(file.read(video), crops, average) for video in file.video_ids]
-    )
+    scores = [aggregate(file.read(video), crops, average) for video in file.video_ids]
+    return Aggregated(file, np.stack(scores))
 
 
 def fuse(parts, weights):
@@ -78,23 +96,23 @@ class Joined:
     Attributes:
         video_ids: ids in the order of the first file.
         labels: int64 [n].
-        indices: for each file, int [n], where those videos are in it.
+        scores: for each file, float32 [n, C], one score a class.
         left_out: number of videos that some file lacks.
     """
 
     video_ids: tuple[str, ...]
     labels: np.ndarray
-    indices: tuple[np.ndarray, ...]
+    scores: tuple[np.ndarray, ...]
     left_out: int
 
 
-def join(opened, allow_missing=False):
+def join(parts, allow_missing=False) -> Joined:
     """Joins score files by video id.
 
     The original takes the files' order on trust (eval_scores.py:26-28).
 
     Args:
-        opened: sequence of ScoreFile or NpzScores.
+        parts: sequence of Aggregated.
         allow_missing: leave out videos that a file lacks, instead of failing.
 
     Returns:
@@ -103,6 +121,7 @@ def join(opened, allow_missing=False):
     Raises:
         ScoreFileError: videos, labels or classes differ.
     """
+    opened = [part.file for part in parts]
     first = opened[0]
     common = set(first.video_ids).intersection(*(file.video_ids for file in opened))
     everything = set().union(*(file.video_ids for file in opened))
@@ -119,20 +138,21 @@ def join(opened, allow_missing=False):
     if not common:
         raise ScoreFileError("the files have no video in common")
     ids = tuple(video for video in first.video_ids if video in common)
-    indices, labels = [], []
-    for file in opened:
+    scores, labels = [], []
+    for file, aggregated in ((part.file, part.scores) for part in parts):
         if file.classes != first.classes:
             raise ScoreFileError(
                 f"{first.path} and {file.path} are of other classes: "
                 f"{len(first.classes)} and {len(file.classes)}"
             )
         position = {video: index for index, video in enumerate(file.video_ids)}
-        indices.append(np.array([position[video] for video in ids]))
-        labels.append(file.labels[indices[-1]])
+        index = np.array([position[video] for video in ids])
+        labels.append(file.labels[index])
         if (differ := np.flatnonzero(labels[-1] != labels[0])).size:
-            index = differ[0]
+            k = differ[0]
             raise ScoreFileError(
                 f"{first.path} and {file.path} differ in the labels of {differ.size} "
-                f"videos: {ids[index]} is {labels[0][index]} and {labels[-1][index]}"
+                f"videos: {ids[k]} is {labels[0][k]} and {labels[-1][k]}"
             )
-    return Joined(ids, labels[0], tuple(indices), len(everything) - len(common))
+        scores.append(aggregated[index])
+    return Joined(ids, labels[0], tuple(scores), len(everything) - len(common))

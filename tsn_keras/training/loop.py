@@ -13,6 +13,7 @@ from tsn_keras.checkpoints import keras_file
 from tsn_keras.common import files, progress, stopping
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation.run import Evaluation
+from tsn_keras.training import checkpoint
 
 RECORD = "run.json"
 CHECKPOINT = "checkpoint.h5"
@@ -122,18 +123,19 @@ class Loop:
                 self._log.close()
         return Trained(
             self._out,
-            session.iteration,
+            session.trainer.iteration,
             round(time.monotonic() - start, 1),
             tuple(self._log.validations if self._log is not None else ()),
         )
 
     def _begin(self):
         """Restores the checkpoint if there is one; returns its iteration."""
-        session, checkpoint = self._session, self._out / CHECKPOINT
+        session, path = self._session, self._out / CHECKPOINT
         if session.is_chief:
             self._make_room()
-        if checkpoint.exists():
-            session.restore(checkpoint, self._about, _kept(config.Training()))
+        if path.exists():
+            defaults = _kept(config.Training())
+            checkpoint.restore(session.trainer, path, self._about, defaults)
         elif (self._out / LAST).exists():
             raise InputError(
                 f"{self._out} holds weights of another run: name another folder with "
@@ -145,7 +147,7 @@ class Loop:
             self._digest,
             (train.iterations, train.validate_every, train.save_every),
         )
-        return session.iteration
+        return session.trainer.iteration
 
     def _complete(self, iteration):
         """Writes what a kill right after the checkpoint kept from being written."""
@@ -201,7 +203,7 @@ class Loop:
 
     def _update(self, iteration, batches, bar, since):
         """Makes an update and logs it."""
-        rate = self._session.learning_rate
+        rate = self._session.trainer.learning_rate
         loss = self._session.step(batches)
         if self._log is not None:
             speed = self._settings.batch / (time.monotonic() - since)
@@ -243,7 +245,7 @@ class Loop:
         """Writes the checkpoint and the last weights."""
         self._session.prepare_to_save()
         if self._session.is_chief:
-            self._session.save(self._out / CHECKPOINT, self._about)
+            checkpoint.save(self._session.trainer, self._out / CHECKPOINT, self._about)
             self._session.save_weights(self._out / LAST)
 
     def _make_room(self):
@@ -254,7 +256,7 @@ class Loop:
         # Weights twice, and the checkpoint twice while it is replaced.
         there = [self._out / name for name in (CHECKPOINT, LAST, BEST)]
         there = sum(path.stat().st_size for path in there if path.exists())
-        needed = 3 * self._session.checkpoint_size - there
+        needed = 3 * self._session.trainer.size - there
         free = shutil.disk_usage(self._out).free
         if free < needed:
             raise InputError(

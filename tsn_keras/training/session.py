@@ -15,7 +15,7 @@ from tsn_keras.checkpoints import keras_file
 from tsn_keras.common.errors import InputError
 from tsn_keras.pipeline import distribution, reading
 from tsn_keras.pipeline.training import Batches
-from tsn_keras.training import checkpoint, initialisation, trainer
+from tsn_keras.training import initialisation, trainer
 from tsn_keras.training.trainer import Network, Trainer
 from tsn_keras.training.validator import Validator
 
@@ -31,6 +31,10 @@ class Session:
         stream: protocols.records.Stream.
         devices: tf.distribute.Strategy.
         listener: progress.Silent.
+
+    Attributes:
+        trainer: trainer.Trainer.
+        initial_digest: SHA-256 of the initial weights, or None.
     """
 
     def __init__(self, settings, found, stream, devices, listener):
@@ -63,31 +67,16 @@ class Session:
                 model.segments,
                 model.batch_norm,
             )
-            self._trainer = Trainer(network, train, self._parts, devices)
-            self._validator = Validator(self._trainer.network, stream, devices)
+            self.trainer = Trainer(network, train, self._parts, devices)
+            self._validator = Validator(self.trainer.network, stream, devices)
         if weights is not None:
             text = f"begun with {weights.path}"
             listener.say(f"{text}; new: {', '.join(new)}" if new else text)
 
     @property
-    def iteration(self):
-        """Number of updates that were made."""
-        return self._trainer.iteration
-
-    @property
-    def learning_rate(self):
-        """That of the next update."""
-        return self._trainer.learning_rate
-
-    @property
     def validates(self):
         """Whether there are videos to validate on."""
         return self._found.validation is not None
-
-    @property
-    def checkpoint_size(self):
-        """Bytes of a checkpoint, about."""
-        return self._trainer.size
 
     @property
     def versions(self):
@@ -97,7 +86,7 @@ class Session:
 
     def training_batches(self):
         """Iterator of sub-batches from the present iteration on."""
-        first = self.iteration * self._settings.train.batch
+        first = self.trainer.iteration * self._settings.train.batch
         return distribution.iterate(
             self._devices, lambda share: self._batches.for_training(first, share)
         )
@@ -110,20 +99,20 @@ class Session:
         """
         train = self._settings.train
         try:
-            return self._trainer.step(itertools.islice(batches, self._parts))
+            return self.trainer.step(itertools.islice(batches, self._parts))
         except trainer.Diverged as error:
             raise trainer.Diverged(
                 f"{error}: lower train.base_lr (now {train.base_lr:g}) or train.clip "
                 f"(now {train.clip:g}), or begin with other weights"
             ) from None
         except tf.errors.OpError as error:
-            first = self.iteration * train.batch
+            first = self.trainer.iteration * train.batch
             files = self._batches.training_files(first, train.batch)
             raise self._explained(error, files) from None
 
     def validate(self):
         """Scores all validation videos; returns the figures of Validator.run."""
-        self._trainer.agree()
+        self.trainer.agree()
         folders = self._found.validation.folders
         # As many videos at a time as in training, and no more than there are.
         replicas = self._devices.num_replicas_in_sync
@@ -139,7 +128,7 @@ class Session:
         if not math.isfinite(figures["loss"]):
             raise trainer.Diverged(
                 f"the validation loss is {figures['loss']} after iteration "
-                f"{self.iteration}: lower train.base_lr (now "
+                f"{self.trainer.iteration}: lower train.base_lr (now "
                 f"{self._settings.train.base_lr:g})"
             )
         return figures
@@ -176,7 +165,7 @@ class Session:
         Args:
             facts: JSON values that must be the same on all, beside the iteration.
         """
-        text = json.dumps([self.iteration, *facts])
+        text = json.dumps([self.trainer.iteration, *facts])
         # Of 24 bits, so that float64 holds the sum of the squares: both are those
         # of equal numbers only if the numbers are equal.
         number = int(hashlib.sha256(text.encode()).hexdigest()[:6], 16)
@@ -187,8 +176,8 @@ class Session:
         if sums != [machines * number, machines * number**2]:
             raise InputError(
                 f"the machines would train differently (this one from iteration "
-                f"{self.iteration}): all need the same training file and options, the "
-                f"same videos, and one folder `out` that they share"
+                f"{self.trainer.iteration}): all need the same training file and "
+                f"options, the same videos, and one folder `out` that they share"
             )
 
     @property
@@ -198,20 +187,12 @@ class Session:
 
     def prepare_to_save(self):
         """Brings the replicas together, and refuses weights that are not finite."""
-        self._trainer.agree()
-        if not self._trainer.is_finite():
+        self.trainer.agree()
+        if not self.trainer.is_finite():
             raise trainer.Diverged(
-                f"weights are not finite after iteration {self.iteration}: lower "
-                f"train.base_lr (now {self._settings.train.base_lr:g})"
+                f"weights are not finite after iteration {self.trainer.iteration}: "
+                f"lower train.base_lr (now {self._settings.train.base_lr:g})"
             )
-
-    def save(self, path, about):
-        """Writes a checkpoint."""
-        checkpoint.save(self._trainer, path, about)
-
-    def restore(self, path, about, defaults):
-        """Resumes from a checkpoint of the same run; see checkpoint.restore."""
-        checkpoint.restore(self._trainer, path, about, defaults)
 
     def save_weights(self, path, **more):
         """Writes the backbone's weights, and what they are for."""
@@ -228,10 +209,10 @@ class Session:
             "dataset": found.name,
             "split": found.split,
             "initial": self._settings.model.initial,
-            "iteration": self.iteration,
+            "iteration": self.trainer.iteration,
             **more,
         }
-        keras_file.save(self._trainer.backbone, path, about)
+        keras_file.save(self.trainer.backbone, path, about)
 
 
 @contextlib.contextmanager
