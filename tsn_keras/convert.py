@@ -79,9 +79,9 @@ def _weights(args):
     # Imported after parsing: Keras takes seconds.
     with console.quiet_frameworks():
         from tsn_keras.checkpoints import conversion
-        from tsn_keras.common import text
+        from tsn_keras.common import storage, text
 
-    names = text.names(args.classes) if args.classes else None
+    names = text.names(storage.path(args.classes)) if args.classes else None
     found = conversion.convert(
         args.source, args.target, inverse_std=args.inverse_std, class_names=names
     )
@@ -90,12 +90,15 @@ def _weights(args):
 
 
 def _scores(args):
+    from tsn_keras.common import storage
     from tsn_keras.scores import conversion
 
     if args.ids is None:
         count = conversion.to_npz(args.source, args.target)
     else:
-        count = conversion.from_npz(args.source, args.target, args.ids, args.classes)
+        classes = None if args.classes is None else storage.path(args.classes)
+        ids = storage.path(args.ids)
+        count = conversion.from_npz(args.source, args.target, ids, classes)
     print(f"{args.target}: {count} videos written")
     return {"source": args.source, "target": args.target, "videos": count}
 

@@ -65,7 +65,7 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     # Imported after parsing, so that --help answers at once.
-    from tsn_keras.common import progress, text
+    from tsn_keras.common import progress, storage, text
     from tsn_keras.scores import fusion
 
     request = fusion.Request(
@@ -73,7 +73,7 @@ def main(argv=None):
         weights=args.weights,
         crops=args.crop_agg,
         allow_missing=args.allow_missing,
-        classes=text.names(args.classes) if args.classes else None,
+        classes=text.names(storage.path(args.classes)) if args.classes else None,
     )
     found = fusion.fuse(request, progress.Terminal(WORDS))
     print(found)

@@ -22,7 +22,6 @@ def test_names(tmp_path, content, expected):
     path = tmp_path / "names.txt"
     path.write_bytes(content)
     assert text.names(path) == expected
-    assert text.names(str(path)) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import collections
 import re
 
-from tsn_keras.common import storage
 from tsn_keras.common.errors import InputError
 
 
@@ -51,7 +50,6 @@ def names(path):
     Raises:
         TextFileError: the file is missing, empty, no text, or names one twice.
     """
-    path = storage.path(path)
     found = [line for _, line in lines(path)]
     if not found:
         raise TextFileError(f"{path} names no class")

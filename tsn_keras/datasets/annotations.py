@@ -6,15 +6,14 @@ is what the data sets' own archives unpack to.
 
 import collections
 
-from tsn_keras.common import storage
 from tsn_keras.common.text import TextFileError
 
 
-def folder_with(named, dataset, probe, archive):
+def folder_with(folder, dataset, probe, archive):
     """Finds the folder that holds a data set's official files.
 
     Args:
-        named: path or address of that folder, or of one that holds the folder
+        folder: path or address of that folder, or of one that holds the folder
             that the official archive unpacks to, or `annotations`.
         dataset: its name, for the message.
         probe: name of one of the files.
@@ -23,7 +22,6 @@ def folder_with(named, dataset, probe, archive):
     Raises:
         TextFileError: there is none.
     """
-    folder = storage.path(named)
     for place in (folder, folder / "annotations", folder / archive):
         if (place / probe).is_file():
             return place

@@ -22,7 +22,6 @@ def locate(root, video):
     Returns:
         pathlib.Path or storage.Address, or None if there is no such folder.
     """
-    root = storage.path(root)
     for base in (root, root / "frames"):
         for name in (video.id, *video.aliases):
             for folder in (base / name, base / video.folder / name):

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tsn_keras.common import storage, text
+from tsn_keras.common import text
 from tsn_keras.datasets import annotations
 from tsn_keras.datasets.records import Dataset, DatasetError, Split, Video
 
@@ -11,7 +11,7 @@ def read_list(path):
     """Reads a list file: `path frames label` a line (build_file_list.py).
 
     Args:
-        path: the file. Paths in it may contain spaces.
+        path: path or address of the file. Paths in it may contain spaces.
 
     Returns:
         tuple of Video, in the order of the file.
@@ -20,7 +20,6 @@ def read_list(path):
         TextFileError: the file is missing, empty or malformed, or lists a
             video twice.
     """
-    path = storage.path(path)
     videos = []
     for number, line in text.lines(path):
         fields = line.rsplit(maxsplit=2)

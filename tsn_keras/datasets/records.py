@@ -1,10 +1,15 @@
 """The records of data sets: what one is, its videos, and where a user keeps it."""
 
 import dataclasses
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
+from tsn_keras.common import storage
 from tsn_keras.common.errors import InputError
+
+# A path of this machine, or an address elsewhere.
+Place = pathlib.Path | storage.Address
 
 
 class DatasetError(InputError):
@@ -48,7 +53,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """What a user says of a data set.
+    """What a user says of a data set. Texts that name places become paths here.
 
     Attributes:
         dataset: name of the data set, see datasets.catalogue.
@@ -64,12 +69,17 @@ class Choice:
 
     dataset: str
     split: int | None = None
-    root: str | None = None
-    annotations: str | None = None
-    validation: str | None = None
-    classes: str | None = None
+    root: Place | None = None
+    annotations: Place | None = None
+    validation: Place | None = None
+    classes: Place | None = None
     holdout: float = 0.0
     allow_missing: bool = False
+
+    def __post_init__(self):
+        for name in ("root", "annotations", "validation", "classes"):
+            if (named := getattr(self, name)) is not None:
+                object.__setattr__(self, name, storage.path(named))
 
 
 @dataclasses.dataclass(frozen=True)

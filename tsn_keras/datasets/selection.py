@@ -84,7 +84,7 @@ def data_folder(dataset: Dataset, named=None):
         DatasetError: there is no such folder, or none is named.
     """
     if named is not None:
-        root = storage.path(named)
+        root = named
     elif dataset.usual_root is not None:
         root = dataset.usual_root()
     else:
@@ -207,7 +207,6 @@ def select(videos: VideoSet, prefixes, allow_missing=False) -> Selection:
 
 def _look(root, prefixes, video):
     """Returns a FrameFolder, what is wrong, or None where there is no folder."""
-    root = storage.path(root)
     if storage.is_remote(root) and root.lists_no_folders:
         # The list's word has to do; a file that is not there fails its video.
         return FrameFolder(video.id, video.label, root / video.id, video.listed_frames)

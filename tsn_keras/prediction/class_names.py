@@ -1,7 +1,7 @@
 """Names of the classes that weights tell apart."""
 
 from tsn_keras.checkpoints import presets
-from tsn_keras.common import text
+from tsn_keras.common import storage, text
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
 
@@ -23,7 +23,7 @@ def of(weights, named=None):
     """
     count = weights.architecture.classes
     if named is not None:
-        names = _of_dataset(named) or text.names(named)
+        names = _of_dataset(named) or text.names(storage.path(named))
         if len(names) != count:
             raise InputError(
                 f"{named} has {len(names)} names of classes, {weights.path} has "

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tsn_keras.common import storage, text
+from tsn_keras.common import text
 from tsn_keras.common.errors import InputError
 from tsn_keras.scores import npz, score_file
 from tsn_keras.scores.score_file import VideoScores
@@ -32,9 +32,9 @@ def from_npz(source, target, ids, classes=None):
     Args:
         source: score file, .npz.
         target: .h5 to write.
-        ids: text file with the id of each video, one a line, in the order of
+        ids: path of a text file with the id of each video, one a line, in the order of
             `source`, which names none.
-        classes: text file with the names of the classes, one a line or as
+        classes: path of a text file with the names of the classes, one a line or as
             UCF101's classInd.txt; or None, and they are "0", "1", ...
 
     Returns:
@@ -44,7 +44,7 @@ def from_npz(source, target, ids, classes=None):
         InputError: the files cannot be used, or not together.
     """
     with npz.NpzScores(source) as file:
-        names = [line for _, line in text.lines(storage.path(ids))]
+        names = [line for _, line in text.lines(ids)]
         if len(names) != len(file.video_ids):
             raise InputError(
                 f"{ids} has {len(names)} ids, {source} {len(file.video_ids)} videos"
