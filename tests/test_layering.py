@@ -35,7 +35,7 @@ ROOMS = {
     "prediction": ("cv2 jinja2 matplotlib numpy", f"{BELOW} evaluation"),
     # Files beside the rooms: training files, the public API, commands.
     "config": ("tomli", "common protocols datasets"),
-    "__init__": ("", "checkpoints"),
+    "__init__": ("keras", "checkpoints"),
     "extract": ("", "common flow extraction"),
     "eval": ("", "common datasets protocols evaluation"),
     "train": ("", "common config training"),
