@@ -244,6 +244,17 @@ def test_what_a_file_says_and_is_not_is_an_error(tmp_path, model, said, words):
     assert str(path) in str(caught.value)
 
 
+def test_a_classifier_without_classes(tmp_path, model):
+    path = labelled(model, tmp_path / "w.weights.h5")
+    with h5py.File(path, "r+") as file:
+        kernel = file["layers/dense/vars"]
+        shape = kernel["0"].shape
+        del kernel["0"]
+        kernel["0"] = np.zeros((shape[0], 0), "f4")
+    with pytest.raises(InputError, match="has a classifier of 0 classes"):
+        tsn_keras.load(path)
+
+
 def test_errors_of_files_that_do_not_fit_are_short(tmp_path, model):
     """Keras lists every layer of the model."""
     path = labelled(model, tmp_path / "w.weights.h5")

@@ -217,6 +217,8 @@ def _none_of_them():
 
 
 def _weights(path, backbone, facts, protocol, blobs=None):
+    if facts.classes == 0:
+        raise InputError(f"{path} has a classifier of 0 classes")
     side = protocol.crop_size
     shape = (side, side, facts.channels)
     return Weights(
@@ -280,10 +282,6 @@ class _Said:
                     f"modality {modality.name}, of {modality.channels} channels, but "
                     f"its first kernel reads {found.channels}"
                 )
-        if found.classes == 0:
-            raise keras_file.WeightFileError(
-                f"{self._path} has a classifier of 0 classes"
-            )
         if self._has("width", (int, float)):
             width = float(about["width"])
             if not (math.isfinite(width) and 0 < width <= MAX_WIDTH):
