@@ -105,7 +105,7 @@ def forward(modality, images, batch):
 
 def main():
     args = parse_args()
-    from tsn_keras.datasets import demo, selection
+    from tsn_keras.datasets import demo, rendering, selection
     from tsn_keras.protocols.caffe import CAFFE
 
     rows = []
@@ -113,7 +113,7 @@ def main():
         split = demo.split()
         videos = tuple(v for v in split.test if not v.id.endswith("03"))
         videos = videos[: args.videos]
-        demo.prepare(root, videos)
+        rendering.prepare(root, videos)
         found = selection.VideoSet("demo", 1, root, videos, split.classes)
         folders = selection.select(found, ("img_",)).folders
         for modality in args.modality:

@@ -48,7 +48,7 @@ def prepare(args, folder):
     import av
     import cv2
 
-    from tsn_keras.datasets import demo
+    from tsn_keras.datasets import demo, rendering
     from tsn_keras.video import decode, sources
 
     if args.videos:
@@ -58,7 +58,7 @@ def prepare(args, folder):
     else:
         names = [v.id for v in demo.split().test if not v.id.endswith("03")]
         clips = [
-            [cv2.resize(f, (320, 240)) for f in demo.render(name)[0]]
+            [cv2.resize(f, (320, 240)) for f in rendering.render(name)[0]]
             for name in names[:: len(names) // args.count][: args.count]
         ]
     paths = []

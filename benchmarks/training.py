@@ -133,7 +133,7 @@ def pipeline(modality, folders, videos, steps):
 
 def main():
     args = parse_args()
-    from tsn_keras.datasets import demo, selection
+    from tsn_keras.datasets import demo, rendering, selection
 
     contenders = {}
     for name in ("tsn_keras", "reshape", "pytorch"):
@@ -146,7 +146,7 @@ def main():
     with tempfile.TemporaryDirectory() as root:
         split = demo.split()
         videos = split.train[::24]
-        demo.prepare(root, videos)
+        rendering.prepare(root, videos)
         found = selection.VideoSet("demo", 1, root, videos, split.classes)
         folders = selection.select(found, ("img_",)).folders
         for modality in ("rgb", "flow"):

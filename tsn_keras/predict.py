@@ -173,7 +173,8 @@ def _one(videos, scorer, args):
     print(tables.table(rows, ("class", "probability, %")))
     print(f"{scorer.view}, {found.files} frames; {scorer.shares}")
     if args.fast:
-        print("fast: a rougher look than the published test of 25 snippets x 10 crops")
+        published = scorer.protocol.test
+        print(f"fast: a rougher look than the published test of {published}")
     if found.damage:
         console.say(f"the video is damaged: {found.damage}; this is what is before")
     result = _described(source, found, scorer, args.top)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tsn_keras.datasets import demo, frames
+from tsn_keras.datasets import demo, frames, rendering
 from tsn_keras.video import jpeg
 
 
@@ -26,7 +26,7 @@ def test_files_are_the_original_tools_and_the_same_every_time(tmp_path):
     ]
     for root in (tmp_path / "a", tmp_path / "b"):
         made = []
-        demo.prepare(root, videos, lambda made=made: made.append(1))
+        rendering.prepare(root, videos, lambda made=made: made.append(1))
         assert len(made) == 2
     counts = []
     for video in videos:
@@ -56,9 +56,9 @@ def test_half_made_videos_are_made_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(jpeg, "write", fail)
     with pytest.raises(OSError, match="disk full"):
-        demo.prepare(tmp_path, [video])
+        rendering.prepare(tmp_path, [video])
     assert list(tmp_path.iterdir()) == []
-    demo.prepare(tmp_path, [video])
+    rendering.prepare(tmp_path, [video])
     assert frames.count(frames.locate(tmp_path, video), ("img_",)) >= 29
 
 
@@ -69,17 +69,17 @@ def test_two_runs_may_make_the_same_video(tmp_path, monkeypatch):
 
     def overtake(path, image):
         if next(calls) == 0:
-            demo.prepare(tmp_path, [video])
+            rendering.prepare(tmp_path, [video])
         write(path, image)
 
     monkeypatch.setattr(jpeg, "write", overtake)
-    demo.prepare(tmp_path, [video])
+    rendering.prepare(tmp_path, [video])
     assert [path.name for path in tmp_path.iterdir()] == [video.folder]
 
 
 @pytest.mark.parametrize("motion", demo.MOTIONS)
 def test_flow_moves_one_frame_onto_the_next(motion):
-    pictures, flows = (list(x) for x in demo.render(f"noise_{motion}_test01"))
+    pictures, flows = (list(x) for x in rendering.render(f"noise_{motion}_test01"))
     y, x = np.mgrid[:256, :340].astype(np.float32)
     errors = []
     triples = zip(pictures[:5], pictures[1:6], flows[1:6], strict=True)
@@ -97,18 +97,23 @@ def test_flow_moves_one_frame_onto_the_next(motion):
 def test_flow_tells_nothing_of_the_texture_and_a_look_nothing_of_the_motion():
     for motion in demo.MOTIONS:
         for flows in zip(
-            *(list(demo.render(f"{t}_{motion}_test02")[1])[:1] for t in demo.TEXTURES),
+            *(
+                list(rendering.render(f"{t}_{motion}_test02")[1])[:1]
+                for t in demo.TEXTURES
+            ),
             strict=True,
         ):
             signs = {tuple(np.sign(f[40, 40]).tolist()) for f in flows}
             assert len(signs) == 1
-    looks = [demo._Look("dots", demo._random("dots", "test01")) for _ in range(2)]
+    looks = [
+        rendering._Look("dots", rendering._random("dots", "test01")) for _ in range(2)
+    ]
     points = np.mgrid[:64, :64].astype(float)
     np.testing.assert_array_equal(*(look.draw(*points) for look in looks))
     # `render` takes the look from the texture and the number alone: half-way
     # through, clips of every motion show it at its own scale.
     middles = []
     for motion in ("in", "out"):
-        pictures = list(demo.render(f"dots_{motion}_test01")[0])
+        pictures = list(rendering.render(f"dots_{motion}_test01")[0])
         middles.append(pictures[len(pictures) // 2].astype(int))
     assert np.abs(middles[0] - middles[1]).mean() < 8

@@ -171,16 +171,12 @@ def _of_caffemodel(path, preset, inverse_std):
     """A file that says nothing: a preset or its shapes say what it is."""
     blobs = caffemodel.read(path, inverse_std=inverse_std)
     protocol = PROTOCOLS.find(preset.protocol) if preset else UNNAMED
-    for backbone in BACKBONES.values():
+    backbone, facts = _fitting(
+        path, BACKBONES.values(), lambda b: b.read_arrays(b.named_as_model(blobs))
+    )
+    if facts is not None:
         arrays = backbone.named_as_model(blobs)
-        try:
-            facts = backbone.read_arrays(arrays)
-        except ValueError as error:
-            raise InputError(
-                f"{path} is not a scaled {backbone.title}: {error}"
-            ) from None
-        if facts is not None:
-            return _weights(path, backbone, facts, protocol, blobs=arrays)
+        return _weights(path, backbone, facts, protocol, blobs=arrays)
     raise caffemodel.CaffemodelError(
         f"{path} is {_none_of_them()}; its first layers are "
         f"{', '.join(list(blobs)[:5])}"
@@ -192,15 +188,9 @@ def _of_keras_file(path):
     about, shapes = keras_file.shapes(path)
     said = _Said(path, about or {})
     candidates = BACKBONES.values() if said.backbone is None else (said.backbone,)
-    for backbone in candidates:
-        try:
-            facts = backbone.read_shapes(shapes)
-        except ValueError as error:
-            raise keras_file.WeightFileError(
-                f"{path} is not a scaled {backbone.title}: {error}"
-            ) from None
-        if facts is not None:
-            return said.obeyed(_weights(path, backbone, facts, said.protocol), shapes)
+    backbone, facts = _fitting(path, candidates, lambda b: b.read_shapes(shapes))
+    if facts is not None:
+        return said.obeyed(_weights(path, backbone, facts, said.protocol), shapes)
     if said.backbone is not None:
         raise keras_file.WeightFileError(
             f"{path} says that it is a {said.backbone.title}, but its arrays are not"
@@ -209,6 +199,31 @@ def _of_keras_file(path):
         f"{path} is {_none_of_them()}: it has "
         f"{sum(len(s) == 4 for s in shapes.values())} convolutions"
     )
+
+
+def _fitting(path, candidates, read_facts):
+    """The first backbone that a file's arrays fit, and its Facts; or two Nones.
+
+    Args:
+        path: the file.
+        candidates: Backbones.
+        read_facts: function of a Backbone to Facts or None, see records.Backbone.
+
+    Raises:
+        InputError: they are of a backbone, but no width of it.
+    """
+    fault = None
+    for backbone in candidates:
+        try:
+            facts = read_facts(backbone)
+        except ValueError as error:
+            fault = fault or f"{path} is not a scaled {backbone.title}: {error}"
+            continue
+        if facts is not None:
+            return backbone, facts
+    if fault:
+        raise InputError(fault)
+    return None, None
 
 
 def _none_of_them():

@@ -51,24 +51,24 @@ class Reader:
 
     def text(self, name):
         """A text attribute, or None where there is none."""
-        if name not in self._file.attrs:
-            return None
-        if self._file.attrs.get_id(name).get_storage_size() > _MAX_ATTRIBUTE:
-            raise ValueError(f"attribute {name} is too large")
-        value = self._file.attrs[name]
+        value = self._attribute(name)
         if isinstance(value, bytes):
             value = value.decode()
-        if not isinstance(value, str):
+        if value is not None and not isinstance(value, str):
             raise ValueError(f"attribute {name} is not a text")
         return value
 
     def numbers(self, name):
         """A numeric attribute as a list of numbers, or None where there is none."""
+        value = self._attribute(name)
+        return None if value is None else np.asarray(value, "f8").ravel().tolist()
+
+    def _attribute(self, name):
         if name not in self._file.attrs:
             return None
         if self._file.attrs.get_id(name).get_storage_size() > _MAX_ATTRIBUTE:
             raise ValueError(f"attribute {name} is too large")
-        return np.asarray(self._file.attrs[name], np.float64).ravel().tolist()
+        return self._file.attrs[name]
 
     def json_object(self, name):
         """A text attribute that holds a JSON object, or None where there is none."""

@@ -7,6 +7,7 @@ is what the data sets' own archives unpack to.
 import collections
 
 from tsn_keras.common.text import TextFileError
+from tsn_keras.datasets.records import Dataset
 
 
 def folder_with(folder, dataset, probe, archive):
@@ -48,3 +49,30 @@ def unique(path, videos):
     if twice:
         raise TextFileError(f"{path} lists {len(twice)} videos twice, as {twice[0]}")
     return tuple(videos)
+
+
+def official(name, classes, probe, archive, read_split):
+    """The record of a data set with three official splits.
+
+    Args:
+        name: of the data set.
+        classes: names of the classes, in the order of the labels.
+        probe: name of one of its annotation files.
+        archive: name of the folder that the archive of them unpacks to.
+        read_split: function (folder of the files, split) to a Split.
+
+    Returns:
+        Dataset.
+    """
+
+    def read(choice, root):
+        named = choice.annotations or root
+        return read_split(folder_with(named, name, probe, archive), choice.split)
+
+    return Dataset(
+        name=name,
+        read=read,
+        settings=frozenset(("annotations",)),
+        splits=(1, 2, 3),
+        classes=classes,
+    )

@@ -2,7 +2,7 @@
 
 from tsn_keras.common import text
 from tsn_keras.datasets import annotations
-from tsn_keras.datasets.records import Dataset, Split, Video
+from tsn_keras.datasets.records import Split, Video
 
 # data/hmdb51_splits/class_list.txt: the label order of the reference models.
 # It is not sorted (kick_ball before kick, sword_exercise before sword).
@@ -49,21 +49,6 @@ def read_split(folder, split):
     return Split(*(annotations.unique(folder, videos) for videos in parts), CLASSES)
 
 
-def _read(choice, root):
-    """The Split of a records.Choice; see Dataset."""
-    named = choice.annotations or root
-    return read_split(
-        annotations.folder_with(
-            named, "hmdb51", f"{CLASSES[0]}_test_split1.txt", ARCHIVE
-        ),
-        choice.split,
-    )
-
-
-HMDB51 = Dataset(
-    name="hmdb51",
-    read=_read,
-    settings=frozenset(("annotations",)),
-    splits=(1, 2, 3),
-    classes=CLASSES,
+HMDB51 = annotations.official(
+    "hmdb51", CLASSES, f"{CLASSES[0]}_test_split1.txt", ARCHIVE, read_split
 )

@@ -120,11 +120,32 @@ def read(choice: Choice):
         (records.Dataset, root of the frames, records.Split)
 
     Raises:
-        InputError: the data set is not there, or its annotations are not.
+        InputError: the data set or its annotations are not there, or a setting
+            means nothing for it.
     """
     dataset = DATASETS.find(choice.dataset)
+    _check(dataset, choice)
     root = data_folder(dataset, choice.root)
     return dataset, root, dataset.read(choice, root)
+
+
+def _check(dataset, choice):
+    """Refuses settings that would do nothing."""
+    for name in ("annotations", "validation", "classes", "holdout"):
+        if getattr(choice, name) and name not in dataset.settings:
+            others = [d.name for d in DATASETS.values() if name in d.settings]
+            raise DatasetError(
+                f"`{name}` is for {' and '.join(others)} only, not for {dataset.name}"
+            )
+    if choice.split not in (dataset.splits or (None,)):
+        raise DatasetError(
+            f"`split` is {choice.split}; {dataset.name} has "
+            + (
+                f"splits {', '.join(map(str, dataset.splits))}"
+                if dataset.splits
+                else "no splits"
+            )
+        )
 
 
 def find_test_set(choice: Choice, listener) -> VideoSet:

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 from tsn_keras.datasets import selection
-from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import Choice, DatasetError
 from tsn_keras.datasets.selection import Selection, VideoSet
 
@@ -69,7 +68,6 @@ def find(choice: Choice, prefixes, listener) -> TrainingSet:
         InputError: videos are missing or without files, a class has none, or a
             label is none of the classes'.
     """
-    _check(choice)
     dataset, root, split = selection.read(choice)
     selection.make(dataset, root, split.train + split.test, listener)
     about = dataset.name, choice.split if dataset.splits else None, root
@@ -98,26 +96,6 @@ def find(choice: Choice, prefixes, listener) -> TrainingSet:
         classes=split.classes,
         empty=empty,
     )
-
-
-def _check(choice):
-    """Refuses settings that would do nothing."""
-    dataset = DATASETS.find(choice.dataset)
-    for name in ("annotations", "validation", "classes", "holdout"):
-        if getattr(choice, name) and name not in dataset.settings:
-            others = [d.name for d in DATASETS.values() if name in d.settings]
-            raise DatasetError(
-                f"`{name}` is for {' and '.join(others)} only, not for {dataset.name}"
-            )
-    if choice.split not in (dataset.splits or (None,)):
-        raise DatasetError(
-            f"`split` is {choice.split}; {dataset.name} has "
-            + (
-                f"splits {', '.join(map(str, dataset.splits))}"
-                if dataset.splits
-                else "no splits"
-            )
-        )
 
 
 def _check_labels(videos, count):

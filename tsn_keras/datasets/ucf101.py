@@ -2,7 +2,7 @@
 
 from tsn_keras.common import text
 from tsn_keras.datasets import annotations
-from tsn_keras.datasets.records import Dataset, Split, Video
+from tsn_keras.datasets.records import Split, Video
 
 # classInd.txt, by class index less 1.
 CLASSES = tuple(
@@ -76,18 +76,4 @@ def _spellings(video):
     return () if respelled == video else (respelled,)
 
 
-def _read(choice, root):
-    """The Split of a records.Choice; see Dataset."""
-    named = choice.annotations or root
-    return read_split(
-        annotations.folder_with(named, "ucf101", "classInd.txt", ARCHIVE), choice.split
-    )
-
-
-UCF101 = Dataset(
-    name="ucf101",
-    read=_read,
-    settings=frozenset(("annotations",)),
-    splits=(1, 2, 3),
-    classes=CLASSES,
-)
+UCF101 = annotations.official("ucf101", CLASSES, "classInd.txt", ARCHIVE, read_split)

@@ -171,7 +171,6 @@ def evaluate(
         InputError: something is missing; the text gives the next step.
         KeyboardInterrupt: with a text that says what was kept.
     """
-    _check_splits(request)
     places = (request.data, request.annotations, *request.weights)
     with console.quiet_frameworks():
         storage.prepare((*places, *map(os.environ.get, PLACES)))
@@ -190,20 +189,6 @@ def evaluate(
         rows += _rows([o for o in outcomes if o.test.videos.split == split])
     rows += _means(request, rows)
     return Evaluation(request.dataset, tuple(_beside_published(request, rows)))
-
-
-def _check_splits(request):
-    dataset = DATASETS.find(request.dataset)
-    known = dataset.splits or (None,)
-    for split in request.split:
-        if split not in known:
-            raise InputError(
-                f"`split` is {split}; {dataset.name} has {', '.join(map(str, known))}"
-                if dataset.splits
-                else f"`split` is not for {dataset.name}, which has no official splits"
-            )
-    if request.annotations and "annotations" not in dataset.settings:
-        raise InputError(f"`annotations` is not for {dataset.name}")
 
 
 def _find_data(request, split, listener):

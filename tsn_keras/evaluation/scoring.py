@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+import numpy as np
+
 import tsn_keras
 from tsn_keras.checkpoints.loading import Weights
 from tsn_keras.common.errors import InputError
@@ -103,8 +105,8 @@ def score(test, settings, listener) -> Outcome:
     about = describe(test, settings)
     before = _Before.read(test.path, about)
     wanted = test.selection.folders
-    kept = [folder for folder in wanted if before.files.get(folder.id) == folder.files]
-    todo = [folder for folder in wanted if before.files.get(folder.id) != folder.files]
+    kept = {f.id for f in wanted if before.files.get(f.id) == f.files}
+    todo = [folder for folder in wanted if folder.id not in kept]
     failed = dict(test.selection.failed)
     before.check_that_none_is_gone(test.path, {*failed, *(f.id for f in wanted)})
     if kept:
@@ -123,8 +125,7 @@ def score(test, settings, listener) -> Outcome:
             raise InputError(
                 f"none of {len(failed)} videos could be read; {name}: {reason}"
             )
-        known = {folder.id for folder in kept}
-        _write(test, about, failed, _scored(test, good, known, journal))
+        _write(test, about, failed, _scored(test, good, kept, journal))
     except BaseException:
         journal.close()
         raise
@@ -215,7 +216,8 @@ class _Run:
         self._left = self._without(journal.ticks(), folders)
         self._snippets = snippets.plan(self._left, test.stream, test.view)
         # Snippets that have not come yet, of each video.
-        self._pending = [len(self._snippets.of(k)) for k in range(len(self._left))]
+        counts = np.bincount(self._snippets.video, minlength=len(self._left))
+        self._pending = counts.tolist()
 
     def _without(self, there, folders):
         """Folders whose snippets are not all in the journal; forgets their rest."""
@@ -282,13 +284,13 @@ class _Run:
         return failed
 
 
-def _scored(test, good, known, journal):
+def _scored(test, good, kept, journal):
     """Yields the VideoScores of earlier runs and of this one."""
     length = test.stream.modality.length
-    old = score_file.ScoreFile(test.path) if known else None
+    old = score_file.ScoreFile(test.path) if kept else None
     try:
         for folder in good:
-            if folder.id in known:
+            if folder.id in kept:
                 array = old.read(folder.id)
             else:
                 order = test.view.distinct(folder.files, length)[1]

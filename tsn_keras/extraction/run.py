@@ -138,10 +138,10 @@ def extract(
         listener.say(f"{name} failed: {reason}")
     start = time.monotonic()
     if todo:
-        with _aside(out) as aside:
+        title = f"extract {pathlib.Path(request.videos).name}"
+        with _aside(out) as aside, _told(found, [source.id for source in todo]):
             jobs = _jobs(todo, out, aside, request.settings)
             with contextlib.closing(request.workers.run(jobs, listener)) as results:
-                title = f"extract {pathlib.Path(request.videos).name}"
                 _consume(results, found, listener, title)
     found.seconds = time.monotonic() - start
     return found
@@ -169,35 +169,54 @@ def _bytes(source):
         return 0
 
 
+class _Stopped(Exception):
+    """A fault that every other video would meet too."""
+
+
+@contextlib.contextmanager
+def _told(found, ids):
+    """Says of whatever ends the work early how many videos are there.
+
+    Counted when all workers have ended: one may finish a video while another's
+    fault is on its way.
+
+    Args:
+        found: Extraction.
+        ids: those of the videos that were to be made.
+    """
+    try:
+        yield
+    except (_Stopped, ImportError, BrokenProcessPool, KeyboardInterrupt) as end:
+        found.made = sum((found.out / name).is_dir() for name in ids)
+        so_far, resumes = found.so_far, "the same command resumes from there"
+        if isinstance(end, KeyboardInterrupt):
+            raise KeyboardInterrupt(
+                f"{end or 'stopped'}: {so_far}; {resumes}"
+            ) from None
+        if isinstance(end, _Stopped):
+            text = f"stopped at {end}: {so_far}; mend that, and {resumes}"
+        elif isinstance(end, ImportError):
+            text = f"a worker of the cluster lacks a package: {end}; {so_far}"
+        else:
+            text = (
+                f"a worker died: was it killed, or did memory run out? {so_far}; "
+                f"{resumes}, and fewer `workers` take less memory"
+            )
+        raise InputError(text) from None
+
+
 def _consume(results, found, listener, title):
     """Counts results as they come, with a progress bar."""
     start = time.monotonic()
-    try:
-        with listener.bar(title, found.total, found.already + len(found.failed)) as bar:
-            for result in results:
-                if result.fatal:
-                    raise InputError(
-                        f"stopped at {result.error}: {found.so_far}; mend that, and "
-                        f"the same command resumes from there"
-                    )
-                if line := found.add(result):
-                    listener.say(line)
-                rate = found.decoded / (time.monotonic() - start)
-                bar.note(f"{rate:.1f} frames/s")
-                bar.update()
-    except ImportError as error:
-        raise InputError(
-            f"a worker of the cluster lacks a package: {error}; {found.so_far}"
-        ) from None
-    except BrokenProcessPool:
-        raise InputError(
-            f"a worker died: was it killed, or did memory run out? {found.so_far}; "
-            f"the same command resumes from there, and fewer `workers` take less memory"
-        ) from None
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(
-            f"{stop or 'stopped'}: {found.so_far}; the same command resumes from there"
-        ) from None
+    with listener.bar(title, found.total, found.already + len(found.failed)) as bar:
+        for result in results:
+            if result.fatal:
+                raise _Stopped(result.error)
+            if line := found.add(result):
+                listener.say(line)
+            rate = found.decoded / (time.monotonic() - start)
+            bar.note(f"{rate:.1f} frames/s")
+            bar.update()
 
 
 def _left(videos, settings, found):

@@ -100,6 +100,7 @@ class Predictor:
         classes: names of the classes.
         weights: {modality: float}, how the streams are added; their sum is 1.
         streams: {modality: protocols.records.Stream}.
+        protocol: the protocols.records.Protocol of them all.
         view: protocols.records.View.
 
     Raises:
@@ -110,9 +111,8 @@ class Predictor:
         self._batch, self.decoding = settings.batch, settings.decoding
         opened = _open(names)
         self.streams: dict[str, Stream] = {m: w.stream for m, w in opened.items()}
-        protocol = next(iter(self.streams.values())).protocol
-        self._average = protocol.average
-        self.view = settings.view(protocol)
+        self.protocol = next(iter(self.streams.values())).protocol
+        self.view = settings.view(self.protocol)
         self.classes = class_names.of(next(iter(opened.values())), settings.classes)
         shares = {m: s.modality.fusion_weight for m, s in self.streams.items()}
         total = sum(shares.values())
@@ -236,11 +236,11 @@ class Predictor:
                 "the scores are not finite: are the weights damaged, or the precision "
                 "too low?"
             )
-        average = self._average
-        streams = {m: joining.aggregate(v, average=average) for m, v in values.items()}
+        average = self.protocol.average
         snippets = {
             m: joining.of_snippets(v, average=average) for m, v in values.items()
         }
+        streams = {m: v.mean(axis=0) for m, v in snippets.items()}
         return Fused(
             self.classes,
             joining.probabilities(self._weighted(streams), average),

@@ -128,13 +128,13 @@ def watch(camera: webcam.Webcam, scorer, window=WINDOW) -> Iterator[Glance]:
         yield Glance(number, len(scored), fused)
 
 
-def find(video, flat=False) -> tuple[tuple[sources.Source, ...], bool]:
+def find(video) -> tuple[tuple[sources.Source, ...], bool]:
     """Finds the videos that a user names.
 
     Returns:
         (video.sources.Source of each, whether one video file was named)
     """
     path = pathlib.Path(video)
-    found = sources.find(path, flat)
+    found = sources.find(path)
     is_list = path.suffix.lower() in sources.LIST_SUFFIXES
     return found, len(found) == 1 and path.is_file() and not is_list
