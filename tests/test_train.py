@@ -14,6 +14,7 @@ import time
 import clips
 import cv2
 import h5py
+import hdf5files
 import numpy as np
 import processes
 import pytest
@@ -500,7 +501,7 @@ def test_checkpoints_of_before_are_resumed(data, undisturbed, tmp_path):
     """They do not name what was added since: backbone and protocol."""
     out = tmp_path / "run"
     shutil.copytree(undisturbed[0], out)
-    with h5py.File(out / training_loop.CHECKPOINT, "r+") as file:
+    with hdf5files.editing(out / training_loop.CHECKPOINT) as file:
         about = json.loads(file.attrs["about"])
         assert about.pop("model.backbone") == "bn_inception"
         assert about.pop("data.protocol") == "caffe"

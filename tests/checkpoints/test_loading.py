@@ -8,6 +8,7 @@ import warnings
 
 import caffe_writer
 import h5py
+import hdf5files
 import keras
 import numpy as np
 import pytest
@@ -164,7 +165,7 @@ def test_keras_files_of_strangers_are_checked(tmp_path, kind):
     elif kind == "cut":
         path.write_bytes(path.read_bytes()[:5000])
     else:
-        with h5py.File(path, "r+") as file:
+        with hdf5files.editing(path) as file:
             group = file["layers/dense/vars"]
             del group["0"]
             if kind == "huge":
@@ -246,7 +247,7 @@ def test_what_a_file_says_and_is_not_is_an_error(tmp_path, model, said, words):
 
 def test_a_classifier_without_classes(tmp_path, model):
     path = labelled(model, tmp_path / "w.weights.h5")
-    with h5py.File(path, "r+") as file:
+    with hdf5files.editing(path) as file:
         kernel = file["layers/dense/vars"]
         shape = kernel["0"].shape
         del kernel["0"]
@@ -258,7 +259,7 @@ def test_a_classifier_without_classes(tmp_path, model):
 def test_errors_of_files_that_do_not_fit_are_short(tmp_path, model):
     """Keras lists every layer of the model."""
     path = labelled(model, tmp_path / "w.weights.h5")
-    with h5py.File(path, "r+") as file:
+    with hdf5files.editing(path) as file:
         norm = file["layers/batch_normalization_3/vars"]
         del norm["2"]
         norm["2"] = np.zeros(999, "f4")

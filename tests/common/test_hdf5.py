@@ -1,5 +1,7 @@
 """The one reader of HDF5: plain arrays of this file, and nothing else."""
 
+import os
+
 import h5py
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def path(tmp_path):
         file["links/soft"] = h5py.SoftLink("/group/more")
         file["folder"] = h5py.ExternalLink("other.h5", "folder")
         large = file.create_group("large")
-        large.create_dataset("values", (2**20, 2**20), "f4", chunks=(1, 2**10))
+        large.create_dataset("values", (2**20, 2**20), "f4")
     return path
 
 
@@ -83,12 +85,11 @@ def test_nothing_else_is(path, ask, words):
 def test_arrays_together_are_no_larger_than_the_file(tmp_path):
     path = tmp_path / "b.h5"
     with h5py.File(path, "w") as file:
-        for name in "abc":
-            # Never written: the file holds no byte of it.
-            file.create_dataset(name, (300,), "f4")
+        file["a"] = np.zeros(1000, "f4")
+        file["b"] = file["a"]  # The same bytes under another name.
     size = path.stat().st_size
     with hdf5.Reader(path) as file:
-        assert 1200 < size < 2 * 1200
+        assert 4000 < size < 2 * 4000
         file.array("a")
         file.array("a")  # The same again takes no more.
         with pytest.raises(ValueError, match=f"than its {size} bytes hold"):
@@ -102,3 +103,105 @@ def test_a_cycle_of_groups_ends(tmp_path):
         file["a/b"] = file["a"]
     with hdf5.Reader(path) as file, pytest.raises(ValueError, match="too deeply"):
         file.arrays()
+
+
+def swelling(path):
+    """Writes 12 kB of references to one text of 12 kB: a thousand times as much."""
+    text = "x" * 12_000
+    with h5py.File(path, "w") as file:
+        kind = h5py.string_dtype("utf-8")
+        file["texts"] = np.array([text] + [""] * 1000, dtype=kind)
+        at = file["texts"].id.get_offset()
+    data = bytearray(path.read_bytes())
+    # A reference has 16 bytes: length, address of the heap, index in it.
+    data[at : at + 16 * 1001] = data[at : at + 16] * 1001
+    path.write_bytes(data)
+
+
+def test_texts_are_no_longer_than_the_file(tmp_path):
+    swelling(tmp_path / "t.h5")
+    with pytest.raises(ValueError, match="its texts are longer than its"):
+        hdf5.Reader(tmp_path / "t.h5")
+
+
+def test_doubled_links_are_no_pile(tmp_path):
+    """Each group holds the next one twice: 2^18 ways to the last."""
+    path = tmp_path / "c.h5"
+    with h5py.File(path, "w") as file:
+        below = file.create_group("g0")
+        for k in range(1, 18):
+            group = file.create_group(f"g{k}")
+            group["a"], group["b"] = below, below
+            below = group
+    with hdf5.Reader(path) as file, pytest.raises(ValueError, match="too deeply"):
+        file.arrays()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a list", "is not of numbers"),
+        (np.array(["a", "b"], dtype=h5py.string_dtype()), "is of type object"),
+        (np.array([1 + 2j]), "is of type complex128"),
+    ],
+)
+def test_attributes_of_other_types(tmp_path, content, words):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["x"] = content
+    with hdf5.Reader(tmp_path / "a.h5") as file:
+        with pytest.raises(ValueError, match=words):
+            file.numbers("x")
+        assert file.text("y") is None
+
+
+def test_a_sealed_file_names_its_damage(tmp_path):
+    path = tmp_path / "s.h5"
+    with h5py.File(path, "w", userblock_size=hdf5.BLOCK) as file:
+        file["values"] = np.arange(100)
+    with path.open("r+b") as file:
+        hdf5.seal(file)
+    with hdf5.Reader(path) as file:
+        assert file.integers("values").tolist() == list(range(100))
+    good = path.read_bytes()
+    for at in (hdf5.BLOCK, hdf5.BLOCK + 700, len(good) - 1):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+        with pytest.raises(ValueError, match="its SHA-256 is another"):
+            hdf5.Reader(path)
+    # Other programs read it as before.
+    path.write_bytes(good)
+    with h5py.File(path) as file:
+        assert file["values"][7] == 7
+
+
+def looping(path):
+    """Writes a file whose heap has a text of no bytes, over which HDF5 loops."""
+    with h5py.File(path, "w") as file:
+        file["texts"] = np.array(["ab", "cd"], dtype=h5py.string_dtype("utf-8"))
+    data = bytearray(path.read_bytes())
+    # 16 bytes of the heap, then of a text: its number, uses, and length.
+    length = data.index(b"GCOL") + 16 + 8
+    assert data[length] == 2
+    data[length] = 0
+    path.write_bytes(data)
+    return path
+
+
+def test_the_library_may_loop(tmp_path):
+    path = looping(tmp_path / "l.h5")
+    with pytest.raises(ValueError, match="does not end within 3 s"):
+        hdf5.Reader(path)
+    with h5py.File(tmp_path / "good.h5", "w") as file:
+        file["values"] = np.arange(3)
+    with hdf5.Reader(tmp_path / "good.h5") as file:
+        assert file.integers("values").tolist() == [0, 1, 2]
+
+
+def test_files_that_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="not an ordinary file"):
+        hdf5.Reader(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such file"):
+        hdf5.Reader(tmp_path / "absent")
+    (tmp_path / "text").write_text("text")
+    with pytest.raises(ValueError, match="file signature not found"):
+        hdf5.Reader(tmp_path / "text")

@@ -3,6 +3,7 @@
 import json
 
 import h5py
+import hdf5files
 import numpy as np
 import pytest
 from scorefiles import IDS, array
@@ -85,7 +86,7 @@ def _set(name, value):
 def _huge(file):
     del file["scores/v_1"]
     shape = (2**20, 2**20, 3)
-    file["scores"].create_dataset("v_1", shape, "f4", chunks=(1, 2**10, 3))
+    file["scores"].create_dataset("v_1", shape, "f4")
 
 
 def _external(file):
@@ -120,7 +121,7 @@ def _link(file):
 )
 def test_files_of_strangers_are_checked(write, change, words):
     path = write()
-    with h5py.File(path, "r+") as file:
+    with hdf5files.editing(path) as file:
         change(file)
     with pytest.raises(score_file.ScoreFileError, match=words) as caught:
         score_file.ScoreFile(path)

@@ -39,21 +39,66 @@ def save(model, path, about):
     with tempfile.TemporaryDirectory() as folder:
         part = pathlib.Path(folder, "part.weights.h5")
         size = sum(weight.nbytes for weight in model.get_weights())
-        if shutil.disk_usage(folder).free < size + _MARGIN:
-            raise WeightFileError(
-                f"cannot write {path}: no space left in {folder} for "
-                f"{size / 2**20:.0f} MiB; set TMPDIR to another folder"
-            )
+        _demand_room(folder, size, f"cannot write {path}")
         model.save_weights(part)
         with h5py.File(part, "r+") as file:
             file.attrs[ATTRIBUTE] = json.dumps(about)
         with files.replacing(path) as aside:
             try:
-                shutil.copyfile(part, aside)
+                with part.open("rb") as source, aside.open("w+b") as target:
+                    target.write(bytes(hdf5.BLOCK))
+                    shutil.copyfileobj(source, target, 2**20)
+                    hdf5.seal(target)
             except OSError as error:
                 raise WeightFileError(
                     f"cannot write {path}: {error.strerror}"
                 ) from None
+
+
+def load(model, path):
+    """Fills a model with the numbers of a weight file.
+
+    Keras reads a copy that holds the file's plain arrays and nothing else: it
+    opens files by itself, and HDF5 trusts what it parses, see hdf5.
+
+    Args:
+        model: Keras model.
+        path: the file.
+
+    Raises:
+        WeightFileError: the file cannot be used, or the copy not be written.
+        Exception: those of Keras, where the arrays do not fit the model.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        part = pathlib.Path(folder, "part.weights.h5")
+        try:
+            with hdf5.Reader(path) as source:
+                arrays = source.arrays()
+                size = sum(array.nbytes for array in arrays.values())
+                _demand_room(folder, size, f"cannot read {path}")
+                with h5py.File(part, "w") as target:
+                    for group in source.groups():
+                        target.require_group(group)
+                    for name, array in arrays.items():
+                        target[name] = array.read()
+        except hdf5.ERRORS as error:
+            raise _unusable(path, error) from None
+        model.load_weights(part)
+
+
+def _demand_room(folder, size, what):
+    """Says before anything is written that a disk is too full."""
+    if shutil.disk_usage(folder).free < size + _MARGIN:
+        raise WeightFileError(
+            f"{what}: no space left in {folder} for {size / 2**20:.0f} MiB; set "
+            f"TMPDIR to another folder"
+        )
+
+
+def _unusable(path, error):
+    if isinstance(error, WeightFileError):
+        return error
+    return WeightFileError(f"{path} is not a usable weight file: {error}")
 
 
 def shapes(path):
@@ -76,4 +121,4 @@ def shapes(path):
             arrays = file.arrays()
             return about, {name: array.shape for name, array in arrays.items()}
     except hdf5.ERRORS as error:
-        raise WeightFileError(f"{path} is not a usable weight file: {error}") from None
+        raise _unusable(path, error) from None

@@ -103,7 +103,9 @@ class Weights:
             port(self.blobs, model, self.architecture.backbone.layer_of)
             return model
         try:
-            model.load_weights(self.path)
+            keras_file.load(model, self.path)
+        except keras_file.WeightFileError:
+            raise
         except (ValueError, KeyError, TypeError, OSError) as error:
             # Keras lists every layer; the first lines say what is wrong.
             reason = " ".join(str(error).split())

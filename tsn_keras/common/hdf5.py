@@ -1,41 +1,119 @@
-"""The one guarded reader of HDF5 files: score files, weight files, checkpoints.
+"""The one guarded way to HDF5: score files, weight files, checkpoints.
 
-A file may declare arrays far larger than itself, or point to other files; what
-this package and Keras write does neither, so both are refused before memory is
-taken.
+A file may declare arrays far larger than itself, point to other files, or make
+the HDF5 library loop; what this package and Keras write does neither. So files
+are listed by a process with limits, see inspection, and only plain arrays that
+lie in the file are read.
+
+Files of this package begin with a block of 512 bytes, which HDF5 skips, that
+holds the SHA-256 of the rest: damage is named as such before anything is parsed.
 """
 
+import hashlib
 import json
+import os
 import pathlib
+import re
+import stat
 
-import h5py
 import numpy as np
 
-_MAX_ATTRIBUTE = 64 * 1024  # bytes
-_MAX_ARRAYS = 10_000
-_MAX_DEPTH = 20
+from tsn_keras.common import inspection
 
-# What h5py raises for files that are damaged or not such as expected.
+BLOCK = 512  # bytes; the least that HDF5 allows
+_SEAL = re.compile(rb"tsn_keras sha256 ([0-9a-f]{64})\n")
+_MAX_ARRAYS = 10_000
+
+# What reading raises for files that are damaged or not such as expected.
 ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+
+
+def seal(file):
+    """Writes the digest of an HDF5 file into the block before it.
+
+    Args:
+        file: binary file, open for reading and writing, whose first BLOCK bytes
+            HDF5 left free (`userblock_size`).
+    """
+    file.seek(BLOCK)
+    digest = _digest(file)
+    file.seek(0)
+    file.write(f"tsn_keras sha256 {digest}\n".encode().ljust(BLOCK, b"\0"))
+
+
+def _digest(file):
+    digest = hashlib.sha256()
+    while chunk := file.read(2**20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+class Array:
+    """A plain array of a file, not read yet.
+
+    Attributes:
+        shape: tuple of int.
+        dtype: numpy.dtype, or "text".
+        nbytes: size in the file; of texts, their number.
+    """
+
+    def __init__(self, path, item):
+        self._path, self._item = path, item
+        self.shape = tuple(item["shape"])
+        self.is_text = item["dtype"] == "text"
+        self.dtype = item["dtype"] if self.is_text else np.dtype(item["dtype"])
+        count = int(np.prod(self.shape, dtype=object))
+        self.nbytes = count if self.is_text else count * self.dtype.itemsize
+
+    @property
+    def ndim(self):
+        """Number of axes."""
+        return len(self.shape)
+
+    def read(self):
+        """Returns the numbers as an array, or the texts as a tuple."""
+        if self.is_text:
+            return tuple(self._item["texts"])
+        if "hex" in self._item:
+            data = bytes.fromhex(self._item["hex"])
+        else:
+            with open(self._path, "rb") as file:
+                file.seek(self._item["at"])
+                data = file.read(self.nbytes)
+        if len(data) != self.nbytes:
+            raise ValueError("an array lies beyond the end of the file")
+        return np.frombuffer(data, self.dtype).reshape(self.shape).copy()
 
 
 class Reader:
     """An HDF5 file of which only plain arrays, texts and numbers are read.
 
-    A context manager. Its methods raise ValueError with a reason, or one of
-    ERRORS where the library stumbles; callers name the file and their own error.
+    A context manager. Its methods raise ValueError with a reason; callers name
+    the file and their own error.
 
     Args:
         path: the file.
 
     Raises:
-        OSError: the file is missing, or is not HDF5.
+        OSError: the file is missing or cannot be opened.
+        ValueError: it is damaged, or not HDF5.
     """
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
-        self.size = self.path.stat().st_size
-        self._file = h5py.File(self.path, "r")
+        # Not waiting: a pipe has no end.
+        with open(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise ValueError("it is not an ordinary file")
+            self.size = about.st_size
+            sealed = _SEAL.match(file.read(BLOCK))
+            if sealed and _digest(file) != sealed[1].decode():
+                raise ValueError(
+                    "it was damaged, or changed by hand: its SHA-256 is another"
+                )
+        found = inspection.contents(self.path)
+        self._attributes, self._items = found["attributes"], found["items"]
         # Arrays that were asked for, and their bytes together.
         self._asked, self._bytes = set(), 0
 
@@ -46,29 +124,27 @@ class Reader:
         self.close()
 
     def close(self):
-        """Closes the file."""
-        self._file.close()
+        """Ends the use of the file; nothing is held open."""
 
     def text(self, name):
         """A text attribute, or None where there is none."""
         value = self._attribute(name)
-        if isinstance(value, bytes):
-            value = value.decode()
         if value is not None and not isinstance(value, str):
             raise ValueError(f"attribute {name} is not a text")
         return value
 
     def numbers(self, name):
-        """A numeric attribute as a list of numbers, or None where there is none."""
+        """A numeric attribute as a list of float, or None where there is none."""
         value = self._attribute(name)
-        return None if value is None else np.asarray(value, "f8").ravel().tolist()
+        if value is not None and not isinstance(value, list):
+            raise ValueError(f"attribute {name} is not of numbers")
+        return value
 
     def _attribute(self, name):
-        if name not in self._file.attrs:
-            return None
-        if self._file.attrs.get_id(name).get_storage_size() > _MAX_ATTRIBUTE:
-            raise ValueError(f"attribute {name} is too large")
-        return self._file.attrs[name]
+        value = self._attributes.get(name)
+        if isinstance(value, dict):
+            raise ValueError(f"attribute {name} {value['fault']}")
+        return value
 
     def json_object(self, name):
         """A text attribute that holds a JSON object, or None where there is none."""
@@ -77,23 +153,14 @@ class Reader:
 
     def names(self, group):
         """Names of what is in a group."""
-        self._demand_here(group)
-        item = self._file[group]
-        if not isinstance(item, h5py.Group):
-            raise ValueError(f"{group} is not a group")
-        return list(item)
+        return self._item(group, "group")["group"]
 
     def array(self, name):
-        """A plain array that lies in this file: h5py.Dataset, not read yet.
+        """A plain array that lies in this file: Array, not read yet.
 
         All that were asked for together are no larger than the file.
         """
-        self._demand_here(name)
-        item = self._file[name]
-        if not isinstance(item, h5py.Dataset):
-            raise ValueError(f"{name} is not a plain array")
-        if item.external or item.is_virtual or item.compression:
-            raise ValueError(f"{name} is not a plain array")
+        item = Array(self.path, self._item(name, "shape"))
         if name not in self._asked:
             self._asked.add(name)
             self._bytes += item.nbytes
@@ -107,66 +174,73 @@ class Reader:
     def values(self, name, shape):
         """An array of numbers of a known shape, read."""
         item = self.array(name)
-        if item.shape != tuple(shape) or item.dtype.kind not in "fiu":
+        if item.shape != tuple(shape) or item.is_text:
             raise ValueError(f"{name} has shape {item.shape} of {item.dtype}")
-        return item[()]
+        return item.read()
 
     def integers(self, name):
         """A list of int64, read."""
         item = self.array(name)
         if item.dtype != np.int64 or item.ndim != 1:
             raise ValueError(f"{name} is not a list of integers")
-        return item[()]
+        return item.read()
 
     def texts(self, name):
         """A list of texts, read; a tuple."""
         item = self.array(name)
-        if item.ndim != 1 or h5py.check_string_dtype(item.dtype) is None:
+        if item.ndim != 1 or not item.is_text:
             raise ValueError(f"{name} is not a list of strings")
-        return tuple(item.asstr()[()])
+        return item.read()
 
     def one_text(self, name):
         """A single text, read."""
         item = self.array(name)
-        if item.shape != () or h5py.check_string_dtype(item.dtype) is None:
+        if item.shape != () or not item.is_text:
             raise ValueError(f"{name} is not a text")
-        return item.asstr()[()]
+        return item.read()[0]
 
     def arrays(self, group="/"):
         """Walks a group.
 
         Returns:
-            {path: h5py.Dataset} of all arrays below it.
+            {path: Array} of all arrays below it.
         """
         found = {}
         self._walk(group.rstrip("/"), found)
         return found
 
+    def groups(self):
+        """Paths of all groups of the file, the deeper ones last."""
+        found = [path for path, item in self._items.items() if "group" in item]
+        return sorted(found, key=lambda path: path.count("/"))
+
     def _walk(self, prefix, found):
         for name in self.names(prefix or "/"):
             path = f"{prefix}/{name}"
-            self._demand_here(path)
-            if self._file.get(path, getclass=True) is h5py.Group:
-                # Keras nests a few groups; a cycle of hard links is infinite.
-                if path.count("/") > _MAX_DEPTH:
-                    raise ValueError(f"{path[:80]} is nested too deeply")
+            if "group" in self._item(path):
                 self._walk(path, found)
             else:
                 found[path] = self.array(path)
             if len(found) > _MAX_ARRAYS:
                 raise ValueError(f"there are more than {_MAX_ARRAYS} arrays")
 
-    def _demand_here(self, path):
-        """Refuses links to other places on the way to an item."""
-        if path in ("", "/"):
-            return
-        parent, _, name = path.rpartition("/")
-        self._demand_here(parent)
-        group = self._file[parent or "/"]
-        if not isinstance(group, h5py.Group):
-            raise ValueError(f"{parent} is not a group")
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+    def _item(self, path, kind=None):
+        """What is listed under a path; of a kind, see inspection.contents."""
+        parts = path.strip("/").split("/")
+        for count in range(1, len(parts)):
+            self._listed("/".join(parts[:count]), "group")
+        return self._listed(path.strip("/"), kind)
+
+    def _listed(self, path, kind):
+        item = self._items.get(f"/{path}", {"link": True})
+        if "link" in item:
             raise ValueError(f"{path} is missing, or a link to another place")
+        if "fault" in item:
+            raise ValueError(f"{path[:80]} {item['fault']}")
+        if kind is not None and kind not in item:
+            what = "a group" if kind == "group" else "a plain array"
+            raise ValueError(f"{path} is not {what}")
+        return item
 
 
 def json_object(text, name):

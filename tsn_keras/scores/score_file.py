@@ -69,11 +69,13 @@ def write(path, videos, *, classes, about, failed):
     """
     with files.replacing(path) as aside:
         try:
-            with h5py.File(aside, "w") as file:
+            with h5py.File(aside, "w", userblock_size=hdf5.BLOCK) as file:
                 _fill(file, path, videos, classes, about, failed)
         except RuntimeError as error:  # HDF5's word for a full disk
             raise ScoreFileError(f"cannot write {path}: {error}") from None
-        with aside.open("rb") as written:
+        with aside.open("r+b") as written:
+            hdf5.seal(written)
+            written.flush()
             os.fsync(written.fileno())
 
 
@@ -135,7 +137,7 @@ class ScoreFile:
             pass  # A missing file or a folder is an OSError that says so.
         try:
             self._file = hdf5.Reader(path)
-        except OSError as error:
+        except hdf5.ERRORS as error:
             raise ScoreFileError(f"{path} is not a score file: {error}") from None
         self.path = self._file.path
         try:
@@ -177,7 +179,7 @@ class ScoreFile:
 
     def read(self, video_id):
         """Returns a video's raw scores, float32 [snippets, crops, C]."""
-        return self._file.array(f"scores/{quote(video_id)}")[()]
+        return self._file.array(f"scores/{quote(video_id)}").read()
 
     def __len__(self):
         return len(self.video_ids)

@@ -31,13 +31,14 @@ def save(trainer, path, about):
     """
     # In memory first: HDF5 does not survive a disk that fills up.
     buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
+    with h5py.File(buffer, "w", userblock_size=hdf5.BLOCK) as file:
         file.attrs["format"] = _FORMAT
         file.attrs["about"] = json.dumps(about, sort_keys=True)
         if trainer.loss_scale is not None:
             file.attrs["loss_scale"] = trainer.loss_scale.state
         for name, variable in trainer.state().items():
             file[name] = np.asarray(variable)
+    hdf5.seal(buffer)
     with files.replacing(path) as aside:
         try:
             aside.write_bytes(buffer.getbuffer())
