@@ -153,6 +153,80 @@ def test_impossible_contents_are_named(tmp_path, out, labels, words):
         npz.read(tmp_path / "a.npz")
 
 
+def _laughs(value, fold=10, depth=30):
+    """Tuples of tuples: a few bytes in a pickle, 10^30 items for who walks."""
+    for _ in range(depth):
+        value = (value,) * fold
+    return value
+
+
+def _of_itself():
+    found = []
+    found.append(found)
+    return found
+
+
+@pytest.mark.parametrize("label", [_laughs(1), _of_itself(), (1,), [0], "3", 2**80])
+def test_labels_of_other_types(tmp_path, label):
+    out = pairs()
+    out[0, 1] = label
+    path = archive(tmp_path / "a.npz", pickle.dumps(out, 2))
+    with pytest.raises(npz.NpzError, match="video 0 has label none, `labels` 3"):
+        npz.read(path)
+
+
+def _state(shape):
+    """An array whose pickle gives it another shape."""
+    made = np.core.multiarray._reconstruct, (np.ndarray, (0,), b"b")
+
+    class Array:
+        def __reduce__(self):
+            return (*made, (1, shape, np.dtype(object), False, [1, 2]))
+
+    return pickle.dumps(Array(), 2)
+
+
+@pytest.mark.parametrize("shape", [_laughs(3), (_laughs(3), 2), [3, 2], "32", None])
+def test_shapes_of_other_types(tmp_path, shape):
+    path = archive(tmp_path / "a.npz", _state(shape))
+    with pytest.raises(npz.NpzError, match=r"`scores` has shape none, not \(3, 2\)"):
+        npz.read(path)
+
+
+def test_arrays_that_share_their_bytes_are_no_larger_than_the_file(tmp_path):
+    """As float32 each would have its own: 1,000 times as much."""
+    out = pairs([array(0)] * 1000, [0] * 1000)
+    data = pickle.dumps(out, 2)
+    assert len(data) < 50_000
+    path = archive(tmp_path / "a.npz", data, [0] * 1000, (1000, 2))
+    with pytest.raises(npz.NpzError, match="its arrays are larger than the file"):
+        npz.read(path)
+
+
+def test_pickles_of_too_many_instructions_end(tmp_path):
+    path = archive(tmp_path / "a.npz", b"]" * 2_000_000)
+    with pytest.raises(npz.NpzError, match="too many instructions"):
+        npz.read(path)
+
+
+def test_directories_may_lie(tmp_path):
+    path = archive(tmp_path / "a.npz", b"\0" * 10**7, compress=zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\1\2") + 20
+    data[at : at + 4] = (2**31).to_bytes(4, "little")  # bytes that it takes
+    path.write_bytes(data)
+    with pytest.raises(npz.NpzError, match="would unpack to 100"):
+        npz.read(path)
+    archive(path, b"\0" * 1000, compress=zipfile.ZIP_BZIP2)
+    with pytest.raises(npz.NpzError, match="in a way that NumPy does not use"):
+        npz.read(path)
+    with zipfile.ZipFile(path, "w") as file:
+        for k in range(3000):
+            file.writestr(f"{k}.npy", b"")
+    with pytest.raises(npz.NpzError, match="its directory is too large"):
+        npz.read(path)
+
+
 def test_other_files_are_named(tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(b"text")

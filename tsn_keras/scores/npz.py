@@ -32,8 +32,11 @@ _VALUES |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
 _STRINGS = {"STRING", "BINSTRING", "SHORT_BINSTRING"}  # Python 2's bytes
 _PUTS, _GETS = {"PUT", "BINPUT", "LONG_BINPUT"}, {"GET", "BINGET", "LONG_BINGET"}
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_MAX_INSTRUCTIONS = 10_000_000
-_MAX_RATIO = 50  # of compression; scores hardly compress
+# NumPy writes some 25 instructions a video; each takes about 2 microseconds.
+_MAX_INSTRUCTIONS, _INSTRUCTIONS_A_VIDEO = 2_000_000, 100
+_MAX_RATIO = 10  # of compression; scores hardly compress
+_ALLOWANCE = 2**16  # bytes that may compress better
+_MAX_DIRECTORY = 2**17  # bytes; that of two members has some 100
 
 
 class NpzError(InputError):
@@ -90,20 +93,20 @@ def read(path):
     Returns:
         (labels int64 [V], list of V float32 [snippets, crops, C])
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            header, body = _member(archive, "labels.npy")
-            labels = _plain_array(header, body)
-            header, body = _member(archive, "scores.npy")
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, _Refused) as error:
-        raise NpzError(f"{path} is not a score file of the original: {error}") from None
-    try:
-        if header[2] != np.dtype(object):
-            raise _Refused(f"`scores` is of type {header[2]}, not of objects")
-        pairs = _Machine().run(body)
-        arrays = _pairs(pairs, labels)
-    except _Refused as error:
-        raise NpzError(f"{path} is not a score file of the original: {error}") from None
+    with open(path, "rb") as file:
+        try:
+            members = _members(file, ("labels.npy", "scores.npy"))
+            labels = _plain_array(*members["labels.npy"])
+            header, body = members["scores.npy"]
+            if header[2] != np.dtype(object):
+                raise _Refused(f"`scores` is of type {header[2]}, not of objects")
+            limit = _INSTRUCTIONS_A_VIDEO * (len(labels) + 10)
+            pairs = _Machine(min(limit, _MAX_INSTRUCTIONS)).run(body)
+            arrays = _pairs(pairs, labels, len(body))
+        except _Refused as error:
+            raise NpzError(
+                f"{path} is not a score file of the original: {str(error)[:300]}"
+            ) from None
     return labels.astype(np.int64), arrays
 
 
@@ -111,16 +114,53 @@ class _Refused(Exception):
     pass
 
 
-def _member(archive, name):
-    """Returns ((shape, Fortran order, dtype), bytes after the header)."""
+class _Cautious:
+    """A file of which no read is larger than `most` bytes, while that is set."""
+
+    def __init__(self, file, size):
+        self._file, self._size, self.most = file, size, None
+        self.seek, self.tell = file.seek, file.tell
+        self.seekable, self.close = file.seekable, lambda: None
+
+    def read(self, count=-1):
+        if count is None or count < 0:
+            count = max(self._size - self.tell(), 0)
+        if self.most is not None and count > self.most:
+            raise ValueError("its directory is too large")
+        return self._file.read(count)
+
+
+def _members(file, names):
+    """{name: ((shape, Fortran order, dtype), bytes after the header)}."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    cautious = _Cautious(file, size)
+    # zipfile takes half a kilobyte for each entry that a directory names.
+    cautious.most = _MAX_DIRECTORY
+    try:
+        archive = zipfile.ZipFile(cautious)
+        cautious.most = None
+    except Exception as error:  # zipfile has no type of its own for all
+        raise _Refused(str(error)) from None
+    with archive:
+        return {name: _member(archive, name, size) for name in names}
+
+
+def _member(archive, name, size):
     try:
         info = archive.getinfo(name)
     except KeyError:
         raise _Refused(f"it has no {name}") from None
-    if info.file_size > _MAX_RATIO * info.compress_size + 2**16:
+    # The directory may lie about how many bytes a member takes, the file's size
+    # does not.
+    if info.file_size > _MAX_RATIO * min(info.compress_size, size) + _ALLOWANCE:
         raise _Refused(f"{name} would unpack to {info.file_size} bytes")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Of the others a small piece unpacks to any size, before it is counted.
+        raise _Refused(f"{name} is compressed in a way that NumPy does not use")
     try:
-        file = io.BytesIO(archive.read(info))
+        with archive.open(info) as member:
+            file = io.BytesIO(member.read(info.file_size))
         version = np.lib.format.read_magic(file)
         reader = {
             (1, 0): np.lib.format.read_array_header_1_0,
@@ -140,24 +180,35 @@ def _plain_array(header, body):
     return np.frombuffer(body, dtype)
 
 
-def _pairs(outer, labels):
-    """Checks what the pickle built, and returns its score arrays."""
+def _pairs(outer, labels, size):
+    """Checks what the pickle of `size` bytes built; returns its score arrays."""
     if not isinstance(outer, _Array) or not isinstance(outer.data, list):
         raise _Refused("`scores` is not an array of objects")
     count = len(labels)
-    if outer.shape != (count, 2) or len(outer.data) != 2 * count or not count:
-        raise _Refused(f"`scores` has shape {outer.shape}, not ({count}, 2)")
-    arrays = []
+    if outer.shape != (count, 2) or not count:
+        # A tuple may hold tuples that hold tuples: text without end.
+        shape = outer.shape if _is_shape(outer.shape) else "none"
+        raise _Refused(f"`scores` has shape {shape}, not ({count}, 2)")
+    if len(outer.data) != 2 * count:
+        raise _Refused(f"`scores` has {len(outer.data)} objects, not 2 * {count}")
+    arrays, left = [], size
     # NumPy lists an array's objects row by row, whatever their order in memory.
     rows = zip(outer.data[::2], outer.data[1::2], strict=True)
     for index, (array, label) in enumerate(rows):
         if not isinstance(array, _Array):
             raise _Refused(f"video {index} has no array of scores")
-        arrays.append(array.numbers().astype(np.float32))
+        numbers = array.numbers()
+        left -= numbers.nbytes
+        if left < 0:
+            # Many arrays may share their bytes; as float32 each has its own.
+            raise _Refused("its arrays are larger than the file")
+        arrays.append(numbers.astype(np.float32))
         if isinstance(label, _Array):
-            label = label.numbers().item() if label.shape in ((), (1,)) else None
-        if label != labels[index]:
-            raise _Refused(f"video {index} has label {label}, `labels` {labels[index]}")
+            label = label.numbers().tolist() if label.shape == () else None
+        # Other types may be nested without end, and be compared without end.
+        if type(label) is not int or label != labels[index]:
+            known = label if type(label) is int and abs(label) < 2**63 else "none"
+            raise _Refused(f"video {index} has label {known}, `labels` {labels[index]}")
     first = arrays[0].shape
     for index, array in enumerate(arrays):
         if array.ndim != 3 or 0 in array.shape or array.shape[2] != first[2]:
@@ -196,7 +247,7 @@ class _Array:
         if not isinstance(self.data, bytes) or not _is_shape(self.shape):
             raise _Refused("an array has no data")
         if math.prod(self.shape) * dtype.itemsize != len(self.data):
-            raise _Refused(f"an array of shape {self.shape} has {len(self.data)} bytes")
+            raise _Refused(f"an array has {len(self.data)} bytes, not as its shape")
         flat = np.frombuffer(self.data, dtype)
         return flat.reshape(self.shape, order="F" if self.fortran else "C")
 
@@ -205,7 +256,7 @@ def _is_shape(shape):
     return (
         isinstance(shape, tuple)
         and len(shape) <= 8
-        and all(type(n) is int and n >= 0 for n in shape)
+        and all(type(n) is int and 0 <= n < 2**48 for n in shape)
     )
 
 
@@ -220,19 +271,23 @@ def _text(value):
 class _Machine:
     """Carries out the instructions of a pickle that only builds data."""
 
-    def __init__(self):
+    def __init__(self, most):
+        self.most = most
         self.stack, self.marks, self.memo = [], [], {}
 
     def run(self, data):
         """Returns what the pickle describes."""
         try:
             for count, (opcode, value, _) in enumerate(pickletools.genops(data)):
-                if count > _MAX_INSTRUCTIONS:
+                if count > self.most:
                     raise _Refused("its pickle has too many instructions")
                 self.step(opcode.name, value)
             (result,) = self.stack
-        except (IndexError, KeyError, ValueError, TypeError, OverflowError) as error:
-            raise _Refused(f"its pickle is damaged: {error}") from None
+        except _Refused:
+            raise
+        except Exception as error:
+            # What an instruction meets where the stack holds something else.
+            raise _Refused(f"its pickle is damaged: {type(error).__name__}") from None
         return result
 
     def step(self, name, value):
@@ -271,7 +326,7 @@ class _Machine:
             stack.append(_Global(value))
         elif name == "STACK_GLOBAL":
             attribute, module = stack.pop(), stack.pop()
-            stack.append(_Global(f"{module} {attribute}"))
+            stack.append(_Global(f"{_text(module)} {_text(attribute)}"))
         elif name == "REDUCE":
             arguments, function = stack.pop(), stack.pop()
             stack.append(self.describe(function, arguments))
