@@ -13,12 +13,14 @@ import time
 
 import clips
 import cv2
+import hdf5files
 import numpy as np
 import processes
 import pytest
 
 import tsn_keras
 from tsn_keras import eval
+from tsn_keras.common import locks
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import demo, selection
 from tsn_keras.datasets.catalogue import DATASETS
@@ -461,6 +463,43 @@ def test_finished_scores_are_used_and_never_dropped(case, capsys):
     with pytest.raises(InputError, match="1 videos that are not on disk now, as c"):
         eval.main([*rgb_only(argv), "--allow-missing"])
     assert (root / "s.h5").stat().st_ino == before
+
+
+def test_two_runs_into_one_file(case):
+    root, argv = case
+    with locks.held(root / "s_rgb.h5", "x"):
+        # Another process: one's own locks are no other run's.
+        done = run(argv)
+    assert done.returncode == 2
+    words = "s_rgb.h5 is in use by another run (process "
+    assert words in json.loads(done.stdout)["error"]
+    assert "name another file with --scores" in json.loads(done.stdout)["error"]
+    assert not (root / "s_rgb.h5").exists()
+    assert eval.main(argv)[1] == 0
+    with locks.held(root / "s_rgb.h5", "x"):
+        # It only reads what is there.
+        assert eval.main(argv)[1] == 0
+    assert {p.name for p in root.glob("*s_*")} == {"s_rgb.h5", "s_flow.h5"}
+
+
+def test_published_is_for_published_weights_and_all_videos(two_demo_videos, tmp_path):
+    folder, argv = two_demo_videos
+    for name in ("rgb", "flow"):
+        shutil.copy(ROOT / f"weights/demo_{name}.weights.h5", folder)
+    found = {r["stream"]: r for r in eval.main(argv)[0]["results"]}
+    assert found["rgb"]["published"] == 25.0
+    assert found["fusion"]["published"] is not None
+    # Under another name they are the same; changed by a number they are not.
+    own = tmp_path / "own.weights.h5"
+    shutil.copy(folder / "demo_rgb.weights.h5", own)
+    argv = [*argv[:2], "--modality", "rgb", "--scores", str(tmp_path / "t.h5")]
+    (result,) = eval.main([*argv, "--weights", str(own)])[0]["results"]
+    assert result["published"] == 25.0
+    with hdf5files.editing(own) as file:
+        file["layers/dense/vars/1"][0] += 1
+    argv[-1] = str(tmp_path / "u.h5")
+    (result,) = eval.main([*argv, "--weights", str(own)])[0]["results"]
+    assert result["published"] is None
 
 
 def test_empty_folder_and_no_data(tmp_path, monkeypatch):

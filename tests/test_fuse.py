@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import hdf5files
 import numpy as np
 import pytest
 
@@ -177,6 +178,77 @@ def test_protocols_are_not_mixed(write):
         fuse.main(files)
     files[1] = write("c.h5", RGB, about=about)
     assert fuse.main(files)[1] == 0
+
+
+def changed(path, change):
+    with hdf5files.editing(path) as file:
+        change(file)
+    return path
+
+
+def _all_nan(file):
+    for scores in file["scores"].values():
+        scores[...] = np.nan
+
+
+def _one_infinite(file):
+    file["scores/v2"][3, 4, 0] = np.inf
+
+
+def _too_large(file):
+    file["scores/v3"][...] = 3e38
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_all_nan, "scores of v1, v2, v3 and 1 more are not finite"),
+        (_one_infinite, "scores of v2 are not finite"),
+        (_too_large, "scores of v3 are not finite"),
+    ],
+)
+def test_scores_that_are_not_finite(write, tmp_path, change, words):
+    path = changed(write("rgb.h5", RGB), change)
+    with pytest.raises(InputError, match=words):
+        fuse.main([path, write("flow.h5", FLOW)])
+    if change is not _too_large:
+        with pytest.raises(InputError, match=r"scores of v\d are not finite"):
+            convert.main([path, str(tmp_path / "rgb.npz")])
+    assert not (tmp_path / "rgb.npz").exists()
+
+
+def test_an_imported_file_is_fused_with_ours(original, write, tmp_path, capsys):
+    target, ids = str(tmp_path / "rgb_imported.h5"), str(tmp_path / "ids.txt")
+    flow = write("flow.h5", FLOW)
+    convert.main([str(original), target, "--ids", ids])
+    found = by_file(fuse.main([target, flow, "--weights", "1", "1.5"])[0])
+    assert found["fusion"]["top1"] == 75
+    said = capsys.readouterr().err
+    assert "rgb_imported.h5 does not say its dataset: taken for demo" in said
+    assert "rgb_imported.h5 does not say its split: taken for 1" in said
+    assert "rgb_imported.h5 does not name its classes: taken for the other's" in said
+    about = ["--ids", ids, "--dataset", "demo", "--modality", "rgb", "--split"]
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(CLASSES))
+    convert.main([str(original), target, *about, "1", "--classes", str(names)])
+    capsys.readouterr()
+    found = by_file(fuse.main([target, flow, "--weights", "1", "1.5"])[0])
+    assert found["fusion"]["top1"] == 75
+    assert "taken for" not in capsys.readouterr().err
+    with score_file.ScoreFile(target) as file:
+        assert file.about == {
+            **{"dataset": "demo", "split": 1, "modality": "rgb"},
+            "source": "rgb.npz",
+        }
+    convert.main([str(original), target, *about, "2"])
+    with pytest.raises(InputError, match="is of split 2, .* of 1"):
+        fuse.main([target, flow])
+    names.write_text("a\nb\nother")
+    convert.main([str(original), target, *about, "1", "--classes", str(names)])
+    with pytest.raises(InputError, match="are of other classes"):
+        fuse.main([target, flow])
+    with pytest.raises(InputError, match="--split is for an .npz"):
+        convert.main([flow, str(tmp_path / "flow.npz"), "--split", "1"])
 
 
 def run(*argv):

@@ -20,7 +20,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tsn_keras"
 # Room: (packages that it may import, rooms that it may import beside itself).
 BELOW = "common protocols video flow datasets pipeline models checkpoints scores"
 ROOMS = {
-    "common": ("h5py numpy tensorflow tensorflow_io tqdm", ""),
+    "common": ("filelock h5py numpy tensorflow tensorflow_io tqdm", ""),
     "protocols": ("numpy", "common"),
     "video": ("av cv2 numpy", "common"),
     "flow": ("cv2 jax keras numpy tensorflow torch", "common"),

@@ -22,7 +22,7 @@ import pytest
 import tsn_keras
 from tsn_keras import train
 from tsn_keras.checkpoints import keras_file, loading
-from tsn_keras.common import console
+from tsn_keras.common import console, locks
 from tsn_keras.common.errors import InputError
 from tsn_keras.models.bn_inception import BN_INCEPTION
 from tsn_keras.prediction import class_names
@@ -248,6 +248,16 @@ def test_a_finished_run_stays_and_can_be_made_longer(data, undisturbed, tmp_path
     assert (figures["videos"], figures["of"]) == (3, 3)
     assert figures["scores"] == str(out / "scores.h5")
     assert (out / "validation.txt").read_text().count("\n") == 3
+
+
+def test_two_runs_into_one_folder(data, tmp_path):
+    out = tmp_path / "run"
+    with locks.held(out, "x"):
+        result, _ = finish(start(data, out), status=2)
+        words = "run is in use by another run (process "
+        assert words in result["error"]
+        assert "name another folder with --out" in result["error"]
+        assert list(out.iterdir()) == []
 
 
 @pytest.mark.parametrize(

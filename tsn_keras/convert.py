@@ -2,7 +2,8 @@
 
 python -m tsn_keras.convert MODEL.caffemodel OUT.weights.h5
 python -m tsn_keras.convert SCORES.h5 SCORES.npz
-python -m tsn_keras.convert SCORES.npz SCORES.h5 --ids IDS.txt --classes classInd.txt
+python -m tsn_keras.convert SCORES.npz SCORES.h5 --ids IDS.txt --dataset ucf101 \\
+    --split 1 --modality rgb --classes classInd.txt
 """
 
 import argparse
@@ -12,6 +13,8 @@ from tsn_keras.common import console
 from tsn_keras.common.errors import InputError
 
 WORDS = {"ids": "--ids", "classes": "--classes"}
+# What an .npz does not say of its scores.
+ABOUT = ("dataset", "split", "modality")
 
 
 def parse_args(argv=None):
@@ -40,6 +43,9 @@ def parse_args(argv=None):
         help="names of the classes of an .npz or a caffemodel, one a line or as "
         "UCF101's classInd.txt (default: numbers; those of published models)",
     )
+    add("--dataset", metavar="NAME", help="data set of an .npz, such as ucf101")
+    add("--split", type=int, metavar="N", help="its split")
+    add("--modality", metavar="NAME", help="rgb, flow or another")
     return parser.parse_args(argv)
 
 
@@ -48,10 +54,10 @@ def main(argv=None):
     args = parse_args(argv)
     kinds = pathlib.Path(args.source).suffix, pathlib.Path(args.target).suffix
     if args.target.endswith(".weights.h5"):
-        _refuse(args, ("ids",), "score files .npz")
+        _refuse(args, ("ids", *ABOUT), "score files .npz")
         result = _weights(args)
     elif kinds == (".h5", ".npz"):
-        _refuse(args, ("ids", "classes"), "an .npz, which has none of its own")
+        _refuse(args, ("ids", "classes", *ABOUT), "an .npz, which has none of its own")
         result = _scores(args)
     elif kinds == (".npz", ".h5"):
         if args.ids is None:
@@ -98,7 +104,8 @@ def _scores(args):
     else:
         classes = None if args.classes is None else storage.path(args.classes)
         ids = storage.path(args.ids)
-        count = conversion.from_npz(args.source, args.target, ids, classes)
+        about = {name: getattr(args, name) for name in ABOUT}
+        count = conversion.from_npz(args.source, args.target, ids, classes, **about)
     print(f"{args.target}: {count} videos written")
     return {"source": args.source, "target": args.target, "videos": count}
 

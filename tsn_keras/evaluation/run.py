@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping
 
@@ -188,7 +189,9 @@ def evaluate(
     for split in request.split:
         rows += _rows([o for o in outcomes if o.test.videos.split == split])
     rows += _means(request, rows)
-    return Evaluation(request.dataset, tuple(_beside_published(request, rows)))
+    return Evaluation(
+        request.dataset, tuple(_beside_published(request, rows, outcomes))
+    )
 
 
 def _find_data(request, split, listener):
@@ -305,10 +308,33 @@ def _means(request, rows):
     return means
 
 
-def _beside_published(request, rows):
-    """The rows with what was published of them."""
+def _beside_published(request, rows, outcomes):
+    """The rows with what was published of them.
+
+    Of other weights, or of a part of the videos, it is no measure.
+    """
+    measured = {
+        (o.test.stream.modality.name, o.test.videos.split)
+        for o in outcomes
+        if o.scored == o.total and _are_published(request.dataset, o.test)
+    }
     for row in rows:
         published = presets.published(request.dataset, row.stream, row.split)
-        if row.stream == fusion.FUSION and set(request.modality) != presets.FUSED:
-            published = None  # That is the fusion of other streams.
+        streams = [row.stream]
+        if row.stream == fusion.FUSION:
+            streams = request.modality
+            if set(streams) != presets.FUSED:
+                published = None  # That is the fusion of other streams.
+        splits = request.split if row.split is None else [row.split]
+        if not measured.issuperset(itertools.product(streams, splits)):
+            published = None
         yield dataclasses.replace(row, published=published)
+
+
+def _are_published(dataset, test):
+    """Whether a test's weights are those that its figure was published for."""
+    found = presets.trained_on(dataset, test.stream.modality.name, test.videos.split)
+    weights = test.weights
+    return found is not None and (
+        weights.preset == found or weights.sha256 == found.sha256
+    )

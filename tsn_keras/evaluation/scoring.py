@@ -7,6 +7,7 @@ import numpy as np
 
 import tsn_keras
 from tsn_keras.checkpoints.loading import Weights
+from tsn_keras.common import locks, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.selection import FrameFolder, Selection, VideoSet
 from tsn_keras.evaluation import inference
@@ -98,22 +99,48 @@ def score(test, settings, listener) -> Outcome:
         Outcome.
 
     Raises:
-        InputError: the score file is of something else, or no video could be
-            read.
+        InputError: the score file is of something else, or in use by another run,
+            or no video could be read.
         KeyboardInterrupt: with a text that says what was kept.
     """
     about = describe(test, settings)
+    kept, todo = _divided(test, about, listener)
+    if todo is None:
+        return Outcome(test, len(kept), dict(test.selection.failed))
+    test.path.parent.mkdir(parents=True, exist_ok=True)
+    with locks.held(test.path, "name another file with `scores`"):
+        # Read again: another run may have ended since.
+        kept, todo = _divided(test, about, progress.SILENT)
+        if todo is None:
+            return Outcome(test, len(kept), dict(test.selection.failed))
+        return _score(test, settings, (kept, todo), listener)
+
+
+def _divided(test, about, listener):
+    """What a score file has already.
+
+    Returns:
+        (ids of the videos that it has, list of the folders that it lacks; or None
+        where nothing is to be written)
+    """
     before = _Before.read(test.path, about)
     wanted = test.selection.folders
     kept = {f.id for f in wanted if before.files.get(f.id) == f.files}
     todo = [folder for folder in wanted if folder.id not in kept]
-    failed = dict(test.selection.failed)
+    failed = test.selection.failed
     before.check_that_none_is_gone(test.path, {*failed, *(f.id for f in wanted)})
     if kept:
         listener.say(f"{test.title}: {len(kept)} videos are already in {test.path}")
         if len(kept) == len(before.files) and not todo and failed == before.failed:
-            return Outcome(test, len(kept), failed)
-    test.path.parent.mkdir(parents=True, exist_ok=True)
+            return kept, None
+    return kept, todo
+
+
+def _score(test, settings, divided, listener):
+    """Scores the folders that are left, and writes the file; see `score`."""
+    kept, todo = divided
+    about = describe(test, settings)
+    wanted, failed = test.selection.folders, dict(test.selection.failed)
     shape = (test.view.crops.count, test.weights.architecture.classes)
     journal = Journal(test.path, about, shape, _differing)
     try:

@@ -26,7 +26,7 @@ def to_npz(source, target):
         return len(file)
 
 
-def from_npz(source, target, ids, classes=None):
+def from_npz(source, target, ids, classes=None, **about):
     """Imports a score file of the original.
 
     Args:
@@ -36,6 +36,8 @@ def from_npz(source, target, ids, classes=None):
             `source`, which names none.
         classes: path of a text file with the names of the classes, one a line or as
             UCF101's classInd.txt; or None, and they are "0", "1", ...
+        about: `dataset` (its name), `split` (its number) and `modality`, as far as
+            they are known; files that are fused are compared by them.
 
     Returns:
         number of videos.
@@ -62,6 +64,7 @@ def from_npz(source, target, ids, classes=None):
                 names, file.labels, file.video_ids, strict=True
             )
         )
-        about = {"source": pathlib.Path(source).name}
+        about = {k: v for k, v in about.items() if v is not None}
+        about["source"] = pathlib.Path(source).name
         score_file.write(target, rows, classes=labels, about=about, failed={})
     return len(names)

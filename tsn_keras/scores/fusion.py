@@ -144,7 +144,8 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         read_in = [joining.aggregate_file(file, request.crops) for file in opened]
         joined = joining.join(read_in, request.allow_missing)
         failed = {video: why for file in opened for video, why in file.failed.items()}
-        classes = opened[0].classes
+        named = (f.classes for f in opened if joining.are_named(f.classes))
+        classes = next(named, opened[0].classes)
     if request.classes is not None:
         if len(request.classes) != len(classes):
             raise InputError(
@@ -194,22 +195,39 @@ def _check_alike(opened, listener):
     if len({file.names_videos for file in opened}) > 1:
         raise InputError(
             "an .npz names no videos and cannot be joined with a score file that "
-            "does: convert it with tsn_keras.convert, which takes the ids of its videos"
+            "does: convert it with tsn_keras.convert, which takes the ids of its "
+            "videos, data set, split, modality and classes"
         )
     first = opened[0]
     if not first.names_videos:
         listener.say(".npz files name no videos: joined by position, labels compared")
     for file in opened[1:]:
-        for key in ("dataset", "split"):
-            values = first.about.get(key), file.about.get(key)
-            if values[0] != values[1]:
-                raise InputError(
-                    f"{first.path} is of {key} {values[0]}, {file.path} of {values[1]}"
-                )
-        # Two protocols are never mixed silently; other tools' files name none.
-        protocols = [f.about.get("protocol") for f in (first, file)]
-        if None not in protocols and protocols[0] != protocols[1]:
+        _compare(first, file, listener)
+
+
+def _compare(first, file, listener):
+    """Refuses what both files say otherwise; says what only one of them says."""
+    for key in ("dataset", "split", "protocol"):
+        values = [f.about.get(key) for f in (first, file)]
+        known = [v is not None for v in values]
+        if key == "split":
+            # A data set without splits says that it has none.
+            known = [
+                k or "dataset" in f.about
+                for k, f in zip(known, (first, file), strict=True)
+            ]
+        if all(known) and values[0] != values[1]:
             raise InputError(
-                f"{first.path} is of protocol {protocols[0]}, {file.path} of "
-                f"{protocols[1]}"
+                f"{first.path} is of {key} {values[0]}, {file.path} of {values[1]}"
             )
+        if any(known) and not all(known) and values[known.index(True)] is not None:
+            silent = (first, file)[known.index(False)]
+            listener.say(
+                f"{silent.path} does not say its {key}: taken for "
+                f"{values[known.index(True)]}, as the other's"
+            )
+    if joining.are_named(first.classes) != joining.are_named(file.classes):
+        silent = file if joining.are_named(first.classes) else first
+        listener.say(
+            f"{silent.path} does not name its classes: taken for the other's, in order"
+        )

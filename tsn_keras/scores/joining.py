@@ -6,7 +6,7 @@ import numpy as np
 
 from tsn_keras.scores import metrics
 from tsn_keras.scores.npz import NpzScores
-from tsn_keras.scores.score_file import ScoreFile, ScoreFileError
+from tsn_keras.scores.score_file import NotFiniteError, ScoreFile, ScoreFileError
 
 # What may be averaged over crops and snippets, the original's first.
 AVERAGES = ("scores", "probabilities")
@@ -65,6 +65,9 @@ def aggregate_file(file, crops="mean") -> Aggregated:
 
     What is averaged is what the file says; files that do not say it are of a
     protocol that averages raw scores.
+
+    Raises:
+        NotFiniteError: scores are not finite; names the videos.
     """
     average = file.about.get("average", AVERAGES[0])
     if average not in AVERAGES:
@@ -72,7 +75,18 @@ def aggregate_file(file, crops="mean") -> Aggregated:
             f"{file.path} says its average is of {average!r}; known are "
             f"{' and '.join(AVERAGES)}"
         )
-    scores = [aggregate(file.read(video), crops, average) for video in file.video_ids]
+    scores, bad = [], []
+    for video in file.video_ids:
+        try:
+            # Numbers near float32's largest become infinite when they are summed.
+            with np.errstate(over="ignore", invalid="ignore"):
+                scores.append(aggregate(file.read(video), crops, average))
+            if not np.isfinite(scores[-1]).all():
+                bad.append(video)
+        except NotFiniteError:
+            bad.append(video)
+    if bad:
+        raise NotFiniteError(file.path, bad)
     return Aggregated(file, np.stack(scores))
 
 
@@ -106,6 +120,11 @@ class Joined:
     left_out: int
 
 
+def are_named(classes):
+    """Whether classes have names, or are the numbers that stand for none."""
+    return tuple(classes) != tuple(map(str, range(len(classes))))
+
+
 def join(parts, allow_missing=False) -> Joined:
     """Joins score files by video id.
 
@@ -119,7 +138,7 @@ def join(parts, allow_missing=False) -> Joined:
         Joined.
 
     Raises:
-        ScoreFileError: videos, labels or classes differ.
+        ScoreFileError: videos, labels, or the names or number of classes differ.
     """
     opened = [part.file for part in parts]
     first = opened[0]
@@ -140,7 +159,11 @@ def join(parts, allow_missing=False) -> Joined:
     ids = tuple(video for video in first.video_ids if video in common)
     scores, labels = [], []
     for file, aggregated in ((part.file, part.scores) for part in parts):
-        if file.classes != first.classes:
+        if len(file.classes) != len(first.classes) or (
+            file.classes != first.classes
+            and are_named(file.classes)
+            and are_named(first.classes)
+        ):
             raise ScoreFileError(
                 f"{first.path} and {file.path} are of other classes: "
                 f"{len(first.classes)} and {len(file.classes)}"

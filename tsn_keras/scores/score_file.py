@@ -31,6 +31,22 @@ class ScoreFileError(InputError):
     """A score file cannot be used; the text names it and the reason."""
 
 
+class NotFiniteError(ScoreFileError):
+    """Scores are NaN or infinite, from which no accuracy follows.
+
+    Args:
+        path: the file.
+        videos: ids of the videos.
+    """
+
+    def __init__(self, path, videos):
+        more = f" and {len(videos) - 3} more" if len(videos) > 3 else ""
+        super().__init__(
+            f"{path}: the scores of {', '.join(videos[:3])}{more} are not finite: "
+            f"score the videos again"
+        )
+
+
 class VideoScores(NamedTuple):
     """What a score file holds of a video.
 
@@ -178,8 +194,15 @@ class ScoreFile:
                 raise ValueError(f"scores of {name} are empty")
 
     def read(self, video_id):
-        """Returns a video's raw scores, float32 [snippets, crops, C]."""
-        return self._file.array(f"scores/{quote(video_id)}").read()
+        """Returns a video's raw scores, float32 [snippets, crops, C].
+
+        Raises:
+            NotFiniteError: they are not finite.
+        """
+        scores = self._file.array(f"scores/{quote(video_id)}").read()
+        if not np.isfinite(scores).all():
+            raise NotFiniteError(self.path, [video_id])
+        return scores
 
     def __len__(self):
         return len(self.video_ids)

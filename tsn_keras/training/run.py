@@ -1,11 +1,12 @@
 """A training run: from its settings to weights, and on from where it stopped."""
 
+import contextlib
 import dataclasses
 import os
 
 from tsn_keras import config
 from tsn_keras.checkpoints import folders
-from tsn_keras.common import console, files, progress, storage
+from tsn_keras.common import console, files, locks, progress, storage
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import selection, training_sets
 from tsn_keras.datasets.catalogue import DATASETS
@@ -71,9 +72,12 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
     out.mkdir(parents=True, exist_ok=True)
     # Imported when all videos are in place: TensorFlow takes seconds.
     devices = devices or _devices()
+    from tsn_keras.pipeline.distribution import is_chief
     from tsn_keras.training.session import Session, explained
 
-    with explained():
+    # Of several machines one writes the files.
+    own = locks.held(out, "name another folder with `out`")
+    with own if is_chief() else contextlib.nullcontext(), explained():
         session = Session(settings, found, stream, devices, listener)
         loop = Loop(session, settings, found, out, listener)
         trained = loop.go()

@@ -1,0 +1,81 @@
+"""One run in one place at a time."""
+
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import socket
+
+import filelock
+
+from tsn_keras.common import files
+from tsn_keras.common.errors import InputError
+
+_MAX_HOLDER = 4096  # bytes
+
+
+class LockedError(InputError):
+    """Another run works in the same place; the text says which."""
+
+
+@contextlib.contextmanager
+def held(path, way_out):
+    """Holds a place while the block runs.
+
+    The system's lock of a file beside it, `.NAME.lock`, which ends with the
+    process, however that ends. Processes of other machines meet it where a shared
+    file system passes locks on, as NFS 4 does. The files go when the block ends;
+    two runs that begin in the instant in which a third one ends may both get it.
+
+    Args:
+        path: file or folder that the run writes; what lies beside it exists.
+        way_out: what else the user can do than wait, such as "name another folder
+            with `out`".
+
+    Raises:
+        LockedError: another process holds it.
+        OSError: the file of the lock cannot be made.
+    """
+    path = pathlib.Path(path)
+    file = path.with_name(f".{path.name}.lock")
+    about = path.with_name(f".{path.name}.holder")
+    lock = filelock.FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise LockedError(
+            f"{path} is in use by another run{_holder(about)}: wait until it has "
+            f"ended, or {way_out}"
+        ) from None
+    try:
+        _sign(about)
+        yield
+    finally:
+        about.unlink(missing_ok=True)
+        # Before it is given back: later it may be another's.
+        file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _sign(about):
+    now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
+    with files.replacing(about) as aside:
+        aside.write_text(
+            json.dumps(
+                {"host": socket.gethostname(), "process": os.getpid(), "since": now}
+            )
+        )
+
+
+def _holder(about):
+    """Words for who holds a lock, as far as that can be read."""
+    try:
+        with about.open("rb") as file:
+            found = json.loads(file.read(_MAX_HOLDER))
+        process, host, since = int(found["process"]), found["host"], found["since"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    # Whatever wrote it: shown on a terminal.
+    host, since = (ascii(str(text))[1:-1][:64] for text in (host, since))
+    return f" (process {process} on {host}, since {since})"
