@@ -66,6 +66,32 @@ def test_malformed_overrides(tmp_path, override):
         config.read_training(write(tmp_path, ""), [override])
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"[train]\nbatch = {'9' * 5000}", "is not TOML: Exceeds the limit"),
+        (f"[train]\nbase_lr = {'9' * 400}", "base_lr is too large: 999"),
+        (f"[train]\ndrops = {'[' * 3000}{']' * 3000}", "it is nested too deeply"),
+        (f"[train]\nx = {'0' * 2**20}", "has more than 1048576 bytes"),
+        (f"[train]\n{'x' * 5000} = 1", "there is no 'xxx"),
+        (f"train = [{'3, ' * 5000}]", "Received: [3, 3,"),
+    ],
+)
+def test_files_of_strangers(tmp_path, text, words):
+    with pytest.raises(InputError) as error:
+        config.read_training(write(tmp_path, text))
+    assert words in str(error.value)
+    assert len(str(error.value)) < 700
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_marks_and_line_ends_of_other_systems(tmp_path, end):
+    path = tmp_path / "x.toml"
+    text = f"# é{end}[train]{end}batch = 4{end}".encode("utf-8-sig")
+    path.write_bytes(text)
+    assert config.read_training(path).train.batch == 4
+
+
 def test_not_text(tmp_path):
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xff\xfe")
@@ -78,13 +104,16 @@ def test_not_text(tmp_path):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("train.batch=0", "train.batch must be at least 1. Received: 0"),
-        ("train.base_lr=nan", "train.base_lr must be a number above 0"),
-        ("train.base_lr=0", "train.base_lr must be a number above 0"),
+        (
+            "train.batch=0",
+            "train.batch must be at least 1 and at most 1000000.",
+        ),
+        ("train.base_lr=nan", "train.base_lr must be above 0 and at most 1000."),
+        ("train.base_lr=0", "train.base_lr must be above 0 and at most 1000."),
         ("train.clip=inf", "train.clip must be at least 0"),
         ("train.momentum=1.0", "train.momentum must be from 0 to 1, without 1"),
-        ("train.drops=[5, 3]", "train.drops must be increasing and positive"),
-        ("train.drops=[0]", "train.drops must be increasing and positive"),
+        ("train.drops=[5, 3]", "train.drops must be increasing, from 1 to 1000000000."),
+        ("train.drops=[0]", "train.drops must be increasing, from 1 to 1000000000."),
         ("train.precision=half", "must be one of float32, bfloat16, float16"),
         ("train.seed=-1", "train.seed must be from 0"),
         ("train.iter_size=3", "must be a multiple of train.iter_size"),
@@ -98,6 +127,22 @@ def test_not_text(tmp_path):
         ("model.segments=0", "model.segments must be at least 1"),
         ("model.width=0.0", "model.width must be above 0"),
         ("train.save_every=0", "train.save_every must be at least 1"),
+        (f"train.batch={10**15}", "batch must be at least 1 and at most 1000000."),
+        (f"model.segments={10**8}", "segments must be at least 1 and at most 1000."),
+        (
+            "train.weight_decay=1e308",
+            "must be at least 0 and at most 100.",
+        ),
+        ("train.weight_decay=nan", "must be at least 0 and at most 100."),
+        (f"train.iterations={'9' * 400}", "must be at least 1 and at most 1000000000."),
+        (f"train.clip={'9' * 400}", "clip is too large: 999"),
+        (
+            f"train.clip=0x{'f' * 5000}",
+            "too large: a number of too many digits",
+        ),
+        (f"train.batch={'9' * 5000}", "Exceeds the limit"),
+        (f"train.drops={'[' * 3000}", "is nested too deeply"),
+        (f"train.drops=[{10**12}]", "train.drops must be increasing, from 1 to"),
     ],
 )
 def test_values_out_of_range(tmp_path, override, words):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import math
 import sys
 
 from tsn_keras.common.errors import InputError
@@ -26,10 +25,20 @@ def _splits():
     return sorted({n for dataset in DATASETS.values() for n in dataset.splits})
 
 
-_AT_LEAST_1 = ("at least 1", lambda value: value >= 1)
-# Infinity and what is no number are written in TOML as inf and nan.
-_ABOVE_0 = ("a number above 0", lambda value: 0 < value < math.inf)
-_NOT_NEGATIVE = ("at least 0", lambda value: 0 <= value < math.inf)
+def _between(low, high):
+    # Infinity and what is no number are written in TOML as inf and nan.
+    return f"at least {low} and at most {high}", lambda value: low <= value <= high
+
+
+def _above_0(high):
+    return f"above 0 and at most {high}", lambda value: 0 < value <= high
+
+
+# Beyond the largest that anyone trains with: a mistyped number is told at once,
+# not by memory that runs out.
+_MAX_VIDEOS = 1_000_000  # of an update
+_MAX_ITERATIONS = 1_000_000_000
+_MAX_BYTES = 2**20  # of a training file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,27 +162,29 @@ class Training:
 _RULES = {
     "data.split": _one_of(*_splits()),
     "data.holdout": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
-    "model.segments": _AT_LEAST_1,
+    "model.segments": _between(1, 1000),
     "model.dropout": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
     "model.batch_norm": _one_of("first", "none", "all"),
     "model.width": ("above 0 and at most 4", lambda v: 0 < v <= 4),
-    "train.batch": _AT_LEAST_1,
-    "train.iter_size": _AT_LEAST_1,
-    "train.device_batch": _AT_LEAST_1,
-    "train.iterations": _AT_LEAST_1,
-    "train.base_lr": _ABOVE_0,
+    "train.batch": _between(1, _MAX_VIDEOS),
+    "train.iter_size": _between(1, _MAX_VIDEOS),
+    "train.device_batch": _between(1, _MAX_VIDEOS),
+    "train.iterations": _between(1, _MAX_ITERATIONS),
+    "train.base_lr": _above_0(1000),
     "train.drops": (
-        "increasing and positive",
-        lambda v: list(v) == sorted(set(v)) and all(drop > 0 for drop in v),
+        f"increasing, from 1 to {_MAX_ITERATIONS}",
+        lambda v: (
+            list(v) == sorted(set(v)) and all(0 < drop <= _MAX_ITERATIONS for drop in v)
+        ),
     ),
-    "train.gamma": _ABOVE_0,
+    "train.gamma": _above_0(1000),
     "train.momentum": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
-    "train.weight_decay": _NOT_NEGATIVE,
-    "train.clip": _NOT_NEGATIVE,
+    "train.weight_decay": _between(0, 100),
+    "train.clip": _between(0, 1_000_000_000),
     "train.precision": _one_of("float32", "bfloat16", "float16"),
     "train.seed": ("from 0 to 2147483647", lambda v: 0 <= v < 2**31),
-    "train.validate_every": _NOT_NEGATIVE,
-    "train.save_every": _AT_LEAST_1,
+    "train.validate_every": _between(0, _MAX_ITERATIONS),
+    "train.save_every": _between(1, _MAX_ITERATIONS),
 }
 
 
@@ -193,11 +204,11 @@ def read_training(path, overrides=()):
             of its range; the text names it and the nearest key.
         OSError: the file cannot be read.
     """
-    try:
-        with open(path, "rb") as file:
-            values = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}") from None
+    with open(path, "rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise InputError(f"{path} has more than {_MAX_BYTES} bytes: no training file")
+    values = _parsed(content, path)
     for override in overrides:
         key, equals, text = override.partition("=")
         section, dot, name = key.strip().partition(".")
@@ -209,6 +220,27 @@ def read_training(path, overrides=()):
     found = _record(Training, values, f"{path}")
     _check(found, path)
     return found
+
+
+def _parsed(content, where):
+    """TOML of bytes; with a byte-order mark or without."""
+    try:
+        text = content.decode("utf-8-sig")
+        # TOML knows no carriage return alone; old editors do.
+        return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
+    except ValueError as error:  # Also of numbers with thousands of digits.
+        raise InputError(f"{where} is not TOML: {str(error)[:300]}") from None
+    except RecursionError:
+        raise InputError(f"{where} is not TOML: it is nested too deeply") from None
+
+
+def _short(value):
+    """A value for a message: short, whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "a number of too many digits"
+    return f"{text[:80]}..." if len(text) > 80 else text
 
 
 # Settings that name a record.
@@ -227,7 +259,9 @@ def _check(training, path):
         section, _, name = key.partition(".")
         value = getattr(getattr(training, section), name)
         if not test(value):
-            raise InputError(f"{path}: {key} must be {words}. Received: {value!r}")
+            raise InputError(
+                f"{path}: {key} must be {words}. Received: {_short(value)}"
+            )
     train = training.train
     if train.batch % train.iter_size:
         raise InputError(
@@ -241,19 +275,25 @@ def _toml_value(text):
         return tomllib.loads(f"x = {text}")["x"]
     except tomllib.TOMLDecodeError:
         return text
+    except ValueError as error:
+        raise InputError(f"{_short(text)}: {str(error)[:100]}") from None
+    except RecursionError:
+        raise InputError(f"{_short(text)} is nested too deeply") from None
 
 
 def _record(kind, values, where):
     """Makes a record of a dict, checking names and types."""
     if not isinstance(values, dict):
-        raise InputError(f"{where}: expected keys and values. Received: {values!r}")
+        raise InputError(
+            f"{where}: expected keys and values. Received: {_short(values)}"
+        )
     fields = {field.name: field for field in dataclasses.fields(kind)}
     made = {}
     for name, value in values.items():
         if name not in fields:
             nearest = difflib.get_close_matches(name, fields, n=1, cutoff=0)
             raise InputError(
-                f"{where}: there is no {name!r}; did you mean {nearest[0]!r}?"
+                f"{where}: there is no {_short(name)}; did you mean {nearest[0]!r}?"
             )
         made[name] = _typed(fields[name].type, value, f"{where}: {name}")
     return kind(**made)
@@ -265,10 +305,13 @@ def _typed(kind, value, where):
         return _record(kind, value, where)
     exact = type(value)  # A bool is an int, but no number here.
     if kind is float and exact in (int, float):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise InputError(f"{where} is too large: {_short(value)}") from None
     if kind == tuple[int, ...] and exact is list and all(type(v) is int for v in value):
         return tuple(value)
     if exact is not kind:
         name = "list of int" if kind == tuple[int, ...] else kind.__name__
-        raise InputError(f"{where} must be {name}. Received: {value!r}")
+        raise InputError(f"{where} must be {name}. Received: {_short(value)}")
     return value

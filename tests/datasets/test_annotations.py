@@ -129,6 +129,8 @@ def test_list_file(tmp_path):
         (b"a -1 0\n", "list.txt:1: expected"),
         (b"\n", "lists no video"),
         (b"a 1 0\na 1 0\n", "lists 1 videos twice, as a"),
+        (b"a/b 1 0\n./a//c/../b/ 1 0\n", "lists 1 videos twice, as a/b"),
+        (b"a 1 " + b"9" * 5000, "has more than 9 digits"),
         (b"\xff\xd8\xff\xe0", "is not a text file"),
     ],
 )

@@ -112,6 +112,9 @@ def test_explain_names_the_file_and_the_reason(video, content, words):
     text = reading.explain(folder, [1, 2, 3], FLOW)
     assert words in text
     assert str(bad) in text
+    # TensorFlow's names for its functions say nothing to a user.
+    assert "{{" not in text
+    assert "[Op" not in text
     assert reading.explain(folder, [1], FLOW) is None
 
 

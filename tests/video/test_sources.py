@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tsn_keras.common.errors import InputError
 from tsn_keras.video import sources
 
 
@@ -116,5 +117,5 @@ def test_nothing_to_find(tmp_path):
     with pytest.raises(sources.VideosError, match="lists no video"):
         sources.find(tmp_path / "list.txt")
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(sources.VideosError, match="not a text file"):
+    with pytest.raises(InputError, match="not a text file"):
         sources.find(tmp_path / "list.txt")

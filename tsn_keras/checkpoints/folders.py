@@ -189,7 +189,7 @@ def check_digest(name, digest):
     record = files.cache_folder() / DIGESTS
     try:
         known = json.loads(record.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         known = {}
     if not isinstance(known, dict):
         known = {}

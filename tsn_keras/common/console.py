@@ -5,6 +5,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -55,9 +56,21 @@ def positive(text):
 
 
 def say(text):
-    """Writes one line for people, on standard error."""
-    sys.stderr.write(f"{text}\n")
+    """Writes one line for people, on standard error; see `visible`."""
+    sys.stderr.write(f"{visible(text)}\n")
     sys.stderr.flush()
+
+
+def visible(text):
+    """A text with its control characters escaped, but for line ends.
+
+    Names of files and classes may hold what moves the cursor of a terminal.
+    """
+    return re.sub(
+        r"[^\n]",
+        lambda m: m[0] if m[0].isprintable() else ascii(m[0])[1:-1],
+        str(text),
+    )
 
 
 def say_failed(failed, words):
@@ -123,7 +136,7 @@ def run(main, argv=None):
     warnings.showwarning = _show_warning
     try:
         result, status = _outcome(main, argv)
-        sys.stdout.write(f"{json.dumps(result, ensure_ascii=False)}\n")
+        sys.stdout.write(f"{_line(result)}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody to tell.
@@ -135,6 +148,15 @@ def run(main, argv=None):
         sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _line(result):
+    """A result as a line of JSON, with what is not printable escaped as JSON does."""
+    return re.sub(
+        ".",
+        lambda m: m[0] if m[0].isprintable() else json.dumps(m[0])[1:-1],
+        json.dumps(result, ensure_ascii=False),
+    )
 
 
 def _outcome(main, argv):

@@ -249,6 +249,8 @@ def json_object(text, name):
         value = json.loads(text)
     except RecursionError:
         raise ValueError(f"{name} is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{name} is not JSON: {str(error)[:200]}") from None
     if not isinstance(value, dict):
         raise ValueError(f"{name} is not a JSON object")
     return value

@@ -5,6 +5,9 @@ import re
 
 from tsn_keras.common.errors import InputError
 
+# All but the tabulator, which parts columns.
+_CONTROL = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 class TextFileError(InputError):
     """A text file is missing, or not what it should be; the text says where."""
@@ -19,7 +22,7 @@ def lines(path):
         path: path or address of a UTF-8 file.
 
     Raises:
-        TextFileError: it cannot be read, or is not text.
+        TextFileError: it cannot be read, is not text, or has a control character.
     """
     try:
         content = path.read_text(encoding="utf-8-sig")
@@ -27,7 +30,12 @@ def lines(path):
         raise TextFileError(f"{path} is not a text file: {error}") from None
     except OSError as error:
         raise TextFileError(f"cannot read {path}: {error.strerror or error}") from None
-    for number, line in enumerate(content.splitlines(), 1):
+    # Not str.splitlines, which ends lines at characters that a name may have.
+    for number, line in enumerate(re.split("\r\n|\n|\r", content), 1):
+        if _CONTROL.search(line):
+            raise TextFileError(
+                f"{path}:{number}: there is a control character in {line[:80]!a}"
+            )
         if line.strip():
             yield number, line.strip()
 
@@ -54,7 +62,7 @@ def names(path):
     if not found:
         raise TextFileError(f"{path} names no class")
     numbered = [re.fullmatch(r"(\d+)\s+(\S.*)", line) for line in found]
-    if all(m and int(m[1]) == k for k, m in enumerate(numbered, 1)):
+    if all(m and m[1].lstrip("0") == str(k) for k, m in enumerate(numbered, 1)):
         found = [match[2] for match in numbered]
     twice = [name for name, count in collections.Counter(found).items() if count > 1]
     if twice:

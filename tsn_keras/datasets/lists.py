@@ -6,6 +6,8 @@ from tsn_keras.common import text
 from tsn_keras.datasets import annotations
 from tsn_keras.datasets.records import Dataset, DatasetError, Split, Video
 
+_MAX_DIGITS = 9  # of a label; more fit no array
+
 
 def read_list(path):
     """Reads a list file: `path frames label` a line (build_file_list.py).
@@ -25,6 +27,11 @@ def read_list(path):
         fields = line.rsplit(maxsplit=2)
         if len(fields) != 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
             raise text.malformed(path, number, line, "<folder> <frames> <label>")
+        if max(map(len, fields[1:])) > _MAX_DIGITS:
+            raise text.TextFileError(
+                f"{path}:{number}: a number of frames or a label has more than "
+                f"{_MAX_DIGITS} digits"
+            )
         videos.append(Video(fields[0], int(fields[2]), "", int(fields[1])))
     if not videos:
         raise text.TextFileError(f"{path} lists no video")

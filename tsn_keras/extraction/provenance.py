@@ -104,10 +104,11 @@ def read(folder):
         record = json.loads(text[:_MAX_BYTES])
         for key, kind in (("source", dict), ("parameters", dict), ("files", int)):
             if not isinstance(record[key], kind):
-                raise TypeError(f"{key} is {record[key]!r}")
-    except (ValueError, TypeError, KeyError) as error:
+                raise TypeError(f"{key} is of type {type(record[key]).__name__}")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"[:200]
         raise RecordError(
-            f"{path} is no record of extracted frames ({error!r}): delete the folder, "
+            f"{path} is no record of extracted frames ({reason}): delete the folder, "
             f"and it is made again"
         ) from None
     return record
