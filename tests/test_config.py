@@ -78,13 +78,13 @@ def test_not_text(tmp_path):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("train.batch=0", "train.batch must be at least 1. Received: 0"),
-        ("train.base_lr=nan", "train.base_lr must be a number above 0"),
-        ("train.base_lr=0", "train.base_lr must be a number above 0"),
-        ("train.clip=inf", "train.clip must be at least 0"),
+        ("train.batch=0", "train.batch must be from 1 to 65536. Received: 0"),
+        ("train.base_lr=nan", "train.base_lr must be above 0 and at most 1000"),
+        ("train.base_lr=0", "train.base_lr must be above 0"),
+        ("train.clip=inf", "train.clip must be from 0 to 1000000. Received: inf"),
         ("train.momentum=1.0", "train.momentum must be from 0 to 1, without 1"),
-        ("train.drops=[5, 3]", "train.drops must be increasing and positive"),
-        ("train.drops=[0]", "train.drops must be increasing and positive"),
+        ("train.drops=[5, 3]", "train.drops must be increasing"),
+        ("train.drops=[0]", "train.drops must be increasing, each from 1 to 100000000"),
         ("train.precision=half", "must be one of float32, bfloat16, float16"),
         ("train.seed=-1", "train.seed must be from 0"),
         ("train.iter_size=3", "must be a multiple of train.iter_size"),
@@ -95,9 +95,9 @@ def test_not_text(tmp_path):
         ("data.protocol=mine", "data.protocol must be one of caffe"),
         ("model.batch_norm=partial", "must be one of first, none, all"),
         ("model.dropout=1.0", "model.dropout must be from 0 to 1, without 1"),
-        ("model.segments=0", "model.segments must be at least 1"),
+        ("model.segments=0", "model.segments must be from 1 to 100"),
         ("model.width=0.0", "model.width must be above 0"),
-        ("train.save_every=0", "train.save_every must be at least 1"),
+        ("train.save_every=0", "train.save_every must be from 1 to 100000000"),
     ],
 )
 def test_values_out_of_range(tmp_path, override, words):

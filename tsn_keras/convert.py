@@ -85,7 +85,7 @@ def _weights(args):
     found = conversion.convert(
         args.source, args.target, inverse_std=args.inverse_std, class_names=names
     )
-    print(found)
+    console.show(found)
     return found.as_json()
 
 
@@ -99,7 +99,7 @@ def _scores(args):
         classes = None if args.classes is None else storage.path(args.classes)
         ids = storage.path(args.ids)
         count = conversion.from_npz(args.source, args.target, ids, classes)
-    print(f"{args.target}: {count} videos written")
+    console.show(f"{args.target}: {count} videos written")
     return {"source": args.source, "target": args.target, "videos": count}
 
 

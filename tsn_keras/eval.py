@@ -146,7 +146,7 @@ def main(argv=None):
         prefixes={name: getattr(args, name) for name in PREFIXES},
     )
     found = run.evaluate(request, progress.Terminal(WORDS))
-    print(found)
+    console.show(found)
     console.say_failed(found.failed, WORDS)
     status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
     return found.as_json(), status

@@ -22,10 +22,12 @@ def read_list(path):
     """
     videos = []
     for number, line in text.lines(path):
-        fields = line.rsplit(maxsplit=2)
-        if len(fields) != 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
+        folder, *numbers = text.words(line, 2)
+        # Nobody has a thousand million files; longer numbers are no int32.
+        if not folder or [n.isdecimal() and len(n) < 10 for n in numbers] != [True] * 2:
             raise text.malformed(path, number, line, "<folder> <frames> <label>")
-        videos.append(Video(fields[0], int(fields[2]), "", int(fields[1])))
+        files, label = map(int, numbers)
+        videos.append(Video(folder, label, "", files))
     if not videos:
         raise text.TextFileError(f"{path} lists no video")
     return annotations.unique(path, videos)

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tsn_keras.common.errors import reason_of
 from tsn_keras.pipeline import transforms
 
 
@@ -98,8 +99,7 @@ def explain(folder, numbers, stream):
         except tf.errors.OpError as error:
             if tf.io.gfile.stat(name).length == 0:
                 return f"{name}: the file is empty"
-            reason = error.message.splitlines()[0].partition("[Op:")[0].strip()
-            return f"{name}: cannot be decoded: {reason[:200]}"
+            return f"{name}: cannot be decoded: {reason_of(error)}"
     return None
 
 

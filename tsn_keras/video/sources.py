@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 
+from tsn_keras.common import text
 from tsn_keras.common.errors import InputError
 
 SUFFIXES = frozenset(
@@ -102,10 +103,9 @@ def _fail(error):
 
 def _read_list(path, flat):
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise VideosError(f"{path} is not a text file: {error}") from None
-    named = [pathlib.Path(line.strip()) for line in lines if line.strip()]
+        named = [pathlib.Path(line) for _, line in text.lines(path)]
+    except text.TextFileError as error:
+        raise VideosError(f"{error}") from None
     if not named:
         raise VideosError(f"{path} lists no video")
     for line in named:
