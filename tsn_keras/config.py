@@ -22,6 +22,7 @@ else:
 # of a line.
 _MAX_BYTES = 64 * 1024
 _MAX_LINE = 1000  # characters
+_MAX_OVERRIDE = 16 * 1024  # characters, enough for the longest list
 _MAX_SHOWN = 80  # characters of a wrong value
 
 
@@ -294,7 +295,7 @@ def _parsed(content, where):
     except RecursionError:
         raise InputError(f"{where} is not TOML: it is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where} is not TOML: {error}") from None
+        raise InputError(f"{where} is not TOML: {error!s:.300}") from None
     except ValueError:
         # Python converts no integer of more than some thousand digits.
         raise InputError(
@@ -332,7 +333,7 @@ def _check(training, path):
 def _toml_value(value, override):
     """The value of an override: as in TOML, or a text as it stands."""
     where = f"{override[:_MAX_SHOWN]!r}"
-    if len(value) > _MAX_TEXT or "\n" in value:
+    if len(value) > _MAX_OVERRIDE or "\n" in value:
         raise InputError(f"{where}: the value is too long, or of several lines")
     try:
         return tomllib.loads(f"x = {value}")["x"]

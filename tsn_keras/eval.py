@@ -29,6 +29,7 @@ WORDS = {
     "modality": "--modality",
     "split": "--split",
     "scores": "--scores",
+    "batch": "--batch",
     'dataset="list"': "--dataset list",
     "allow_missing=True": "--allow-missing",
     "rgb_prefix": "--rgb-prefix",

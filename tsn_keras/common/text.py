@@ -1,17 +1,16 @@
 """Text files that users make: lists, annotations, names of classes."""
 
 import collections
-import io
 import re
 import stat
 
 from tsn_keras.common import storage
 from tsn_keras.common.errors import InputError
 
-# Larger ones are mistakes: the lists of the largest public data sets take a
-# tenth of this.
-MAX_BYTES = 256 * 2**20
-MAX_LINES = 5_000_000
+# Larger ones are mistakes: the lists of large public data sets have a million
+# lines of some ten characters.
+MAX_BYTES = 128 * 2**20
+MAX_LINES = 3_000_000
 MAX_LINE = 8192  # characters; a path has up to 4096 bytes
 MAX_CLASSES = 100_000
 
@@ -96,7 +95,7 @@ def lines(path):
     except OSError as error:
         raise TextFileError(f"cannot read {path}: {error.strerror or error}") from None
     # Not splitlines: to it, a few characters that names may hold end lines too.
-    for number, line in enumerate(io.StringIO(content), 1):
+    for number, line in enumerate(_split(content), 1):
         if number > MAX_LINES:
             raise TextFileError(f"{path} has more than {MAX_LINES} lines")
         if len(line) > MAX_LINE:
@@ -105,11 +104,21 @@ def lines(path):
                 f"{MAX_LINE}"
             )
         # Tabs stand between words; spaces at the ends are nobody's.
-        line = line.strip(" \t\n")
+        line = line.strip(" \t")
         if reason := unusable(line.replace("\t", " ")):
             raise TextFileError(f"{path}:{number}: {line[:80]!r} {reason}")
         if line.strip():
             yield number, line
+
+
+def _split(content):
+    """Yields the lines of a text, one at a time: a list of all takes much more."""
+    start = 0
+    while start < len(content):
+        end = content.find("\n", start)
+        end = len(content) if end < 0 else end
+        yield content[start:end]
+        start = end + 1
 
 
 def words(line, count):
