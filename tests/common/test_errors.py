@@ -153,6 +153,7 @@ Hint: If you want to see a list of allocated tensors
         (GRAPH, "Invalid JPEG data or crop window, data size 4"),
         (ROOTS, "OOM when allocating tensor with shape[9]"),
         ("external/tsl/a_b.cc:12] it broke", "it broke"),
+        ("jpeg::Uncompress failed. Invalid JPEG data.", "Invalid JPEG data."),
         ("plain words: [1, 2]", "plain words: [1, 2]"),
         ("{{node x}}\n", "ValueError"),
         ("", "ValueError"),

@@ -57,7 +57,7 @@ _INSIDE = re.compile(
     r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*|\S+\.(?:cc|cpp|h|cu):\d+[\]:)]*|\s*name:\s*$"
     r"|^\(\d+\) \w+( \w+)*:(?=\s)|^Graph execution error:?"
     r"|^(Detected at node|node:|File \"|Hint:|Original stack trace|<stack ).*"
-    r"|^\d+ root error\(s\) found\.?"
+    r"|\b\w+::\w+ failed\.|^\d+ root error\(s\) found\.?"
 )
 _MAX_REASON = 300  # characters
 
