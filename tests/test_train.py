@@ -463,6 +463,8 @@ def test_weights_of_another_modality(data, tmp_path):
 
 def test_a_loss_that_is_no_number(data, tmp_path):
     more = ["--set", "train.base_lr=1e3", "--set", "train.clip=0.0"]
+    # It takes a few updates; none of them is saved before.
+    more += ["--set", "train.save_every=100", "--set", "train.validate_every=0"]
     with pytest.raises(InputError) as error:
         train.main(command(data, tmp_path / "run", *more))
     assert "lower train.base_lr (now 1000)" in str(error.value)
@@ -539,7 +541,8 @@ def test_wrong_usage_tells_what_to_do(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", '{"cluster": 3}', '{"cluster": {"worker": ["a:1", "b:2"]}}']
+    "text",
+    ["{", '{"cluster": 3}', '{"cluster": {"worker": ["a:1", "b:2"]}}', "[" * 60_000],
 )
 def test_a_cluster_that_is_none(data, tmp_path, monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
