@@ -481,3 +481,21 @@ def test_malformed_size(size, capsys):
     with pytest.raises(SystemExit):
         extract.parse_args(["a", "b", "--size", size])
     assert "must be like 340x256" in capsys.readouterr().err
+
+
+def test_videos_with_names_that_act(clip, tmp_path):
+    """They fail by name, escaped; the others are made."""
+    (tmp_path / "in").mkdir()
+    names = ("good", "a\nb", "\x1b[31mred", "a\udcff", "\u202eivad")
+    for name in names:
+        shutil.copy(clip, tmp_path / "in" / f"{name}.avi")
+    done, result = run(tmp_path / "in", tmp_path / "out", *IMAGES)
+    assert done.returncode == 1, done.stderr
+    assert set(result["failed"]) == {"a\nb", "\x1b[31mred", "a\udcff"}
+    assert r"a\nb.avi has the character '\n' in its name: rename it" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "good",
+        "\u202eivad",
+    ]
+    for text in (done.stdout, done.stderr.replace("\r", "")):
+        assert all(c.isprintable() or c == "\n" for c in text)

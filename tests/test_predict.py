@@ -207,6 +207,23 @@ def test_folder_gives_a_line_a_video(videos, weights, tmp_path):
     assert alone["top"] == lines[1]["top"]
 
 
+def test_videos_with_names_that_act(videos, weights, tmp_path):
+    """They are predicted; nothing of their names reaches the terminal as it is."""
+    names = ("a\nb", "\x1b[31mred", "a\udcff", "\u202eivad\x9b")
+    for name in names:
+        os.link(videos / "short.avi", tmp_path / f"{name}.avi")
+    (tmp_path / "\x07broken.avi").write_text("no video")
+    done = run([tmp_path, "--weights", weights["rgb"], "--fast"])
+    assert done.returncode == console.EXIT_SOME_FAILED, done.stderr
+    *lines, last = map(json.loads, done.stdout.splitlines())
+    assert last["predicted"] == 4
+    found = {pathlib.Path(line["video"]).stem for line in lines if "top" in line}
+    assert found == set(names)
+    assert r"\x07broken failed" in done.stderr
+    for text in (done.stdout, done.stderr.replace("\r", "")):
+        assert all(c.isprintable() or c == "\n" for c in text)
+
+
 def test_damaged_video(weights, tmp_path):
     whole = videofiles.make(tmp_path / "whole.avi", 30)
     path = videofiles.cut(whole, 0.8, tmp_path / "cut.avi")

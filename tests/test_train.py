@@ -552,7 +552,8 @@ def test_wrong_usage_tells_what_to_do(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", '{"cluster": 3}', '{"cluster": {"worker": ["a:1", "b:2"]}}']
+    "text",
+    ["{", '{"cluster": 3}', '{"cluster": {"worker": ["a:1", "b:2"]}}', "[" * 60_000],
 )
 def test_a_cluster_that_is_none(data, tmp_path, monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)

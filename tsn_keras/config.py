@@ -2,8 +2,11 @@
 
 import dataclasses
 import difflib
+import math
+import pathlib
 import sys
 
+from tsn_keras.common import text
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.protocols.catalogue import PROTOCOLS
@@ -15,30 +18,81 @@ else:
     import tomli as tomllib
 
 
-def _one_of(*values):
-    """A rule for a setting: (words for its error, test)."""
-    return f"one of {', '.join(map(str, values))}", lambda value: value in values
+# A training file of ours has 2,000 bytes. Its reader's time grows with the square
+# of a line.
+_MAX_BYTES = 64 * 1024
+_MAX_LINE = 1000  # characters
+_MAX_OVERRIDE = 16 * 1024  # characters, enough for the longest list
+_MAX_SHOWN = 80  # characters of a wrong value
+
+
+@dataclasses.dataclass(frozen=True)
+class _Range:
+    """The numbers that a setting may have; what is no number is in none.
+
+    Attributes:
+        least: the smallest.
+        most: the largest: more is a slip, or fits no machine.
+        above: whether `least` itself is too small.
+        below: whether `most` itself is too large.
+    """
+
+    least: float
+    most: float
+    above: bool = False
+    below: bool = False
+
+    def __contains__(self, value):
+        return self.least <= value <= self.most and not (
+            (self.above and value == self.least) or (self.below and value == self.most)
+        )
+
+    def __str__(self):
+        if self.above:
+            return f"above {self.least} and at most {self.most}"
+        without = f", without {self.most}" if self.below else ""
+        return f"from {self.least} to {self.most}{without}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _OneOf:
+    """The values that a setting may have."""
+
+    values: tuple
+
+    def __contains__(self, value):
+        return value in self.values
+
+    def __str__(self):
+        return f"one of {', '.join(map(str, self.values))}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Increasing:
+    """Lists of increasing numbers of a range.
+
+    Attributes:
+        each: _Range of every number.
+        most: how many there may be.
+    """
+
+    each: _Range
+    most: int
+
+    def __contains__(self, values):
+        return (
+            list(values) == sorted(set(values))
+            and len(values) <= self.most
+            and all(value in self.each for value in values)
+        )
+
+    def __str__(self):
+        return f"increasing, each {self.each}, and at most {self.most} numbers"
 
 
 def _splits():
     """Numbers of the official splits of all data sets."""
-    return sorted({n for dataset in DATASETS.values() for n in dataset.splits})
-
-
-def _between(low, high):
-    # Infinity and what is no number are written in TOML as inf and nan.
-    return f"at least {low} and at most {high}", lambda value: low <= value <= high
-
-
-def _above_0(high):
-    return f"above 0 and at most {high}", lambda value: 0 < value <= high
-
-
-# Beyond the largest that anyone trains with: a mistyped number is told at once,
-# not by memory that runs out.
-_MAX_VIDEOS = 1_000_000  # of an update
-_MAX_ITERATIONS = 1_000_000_000
-_MAX_BYTES = 2**20  # of a training file
+    return tuple(sorted({n for dataset in DATASETS.values() for n in dataset.splits}))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,34 +212,34 @@ class Training:
     train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
 
 
-# What a value must be, beyond its type: "section.key": (words, test).
+_SHARE = _Range(0, 1, below=True)
+_VIDEOS = _Range(1, 65_536)
+_ITERATIONS = _Range(1, 100_000_000)
+
+# What a value must be, beyond its type. Every number has its range here.
 _RULES = {
-    "data.split": _one_of(*_splits()),
-    "data.holdout": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
-    "model.segments": _between(1, 1000),
-    "model.dropout": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
-    "model.batch_norm": _one_of("first", "none", "all"),
-    "model.width": ("above 0 and at most 4", lambda v: 0 < v <= 4),
-    "train.batch": _between(1, _MAX_VIDEOS),
-    "train.iter_size": _between(1, _MAX_VIDEOS),
-    "train.device_batch": _between(1, _MAX_VIDEOS),
-    "train.iterations": _between(1, _MAX_ITERATIONS),
-    "train.base_lr": _above_0(1000),
-    "train.drops": (
-        f"increasing, from 1 to {_MAX_ITERATIONS}",
-        lambda v: (
-            list(v) == sorted(set(v)) and all(0 < drop <= _MAX_ITERATIONS for drop in v)
-        ),
-    ),
-    "train.gamma": _above_0(1000),
-    "train.momentum": ("from 0 to 1, without 1", lambda v: 0 <= v < 1),
-    "train.weight_decay": _between(0, 100),
-    "train.clip": _between(0, 1_000_000_000),
-    "train.precision": _one_of("float32", "bfloat16", "float16"),
-    "train.seed": ("from 0 to 2147483647", lambda v: 0 <= v < 2**31),
-    "train.validate_every": _between(0, _MAX_ITERATIONS),
-    "train.save_every": _between(1, _MAX_ITERATIONS),
+    "data.split": _OneOf(_splits()),
+    "data.holdout": _SHARE,
+    "model.segments": _Range(1, 100),
+    "model.dropout": _SHARE,
+    "model.batch_norm": _OneOf(("first", "none", "all")),
+    "model.width": _Range(0, 4, above=True),
+    "train.batch": _VIDEOS,
+    "train.iter_size": _VIDEOS,
+    "train.device_batch": _VIDEOS,
+    "train.iterations": _ITERATIONS,
+    "train.base_lr": _Range(0, 1000, above=True),
+    "train.drops": _Increasing(_ITERATIONS, 1000),
+    "train.gamma": _Range(0, 10, above=True),
+    "train.momentum": _SHARE,
+    "train.weight_decay": _Range(0, 10),
+    "train.clip": _Range(0, 1_000_000),
+    "train.precision": _OneOf(("float32", "bfloat16", "float16")),
+    "train.seed": _Range(0, 2**31 - 1),
+    "train.validate_every": _Range(0, _ITERATIONS.most),
+    "train.save_every": _ITERATIONS,
 }
+_MAX_TEXT = 4096  # characters: a path has no more
 
 
 def read_training(path, overrides=()):
@@ -204,43 +258,49 @@ def read_training(path, overrides=()):
             of its range; the text names it and the nearest key.
         OSError: the file cannot be read.
     """
-    with open(path, "rb") as file:
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise InputError(f"{path} has more than {_MAX_BYTES} bytes: no training file")
-    values = _parsed(content, path)
+    values = _parsed(_content(path), path)
     for override in overrides:
-        key, equals, text = override.partition("=")
+        key, equals, value = override.partition("=")
         section, dot, name = key.strip().partition(".")
         if not (equals and dot):
-            raise InputError(f"{override!r}: must be like train.base_lr=0.002")
+            raise InputError(
+                f"{override[:_MAX_SHOWN]!r}: must be like train.base_lr=0.002"
+            )
         part = values.setdefault(section, {})
         if isinstance(part, dict):
-            part[name] = _toml_value(text.strip())
+            part[name] = _toml_value(value.strip(), override)
     found = _record(Training, values, f"{path}")
     _check(found, path)
     return found
 
 
-def _parsed(content, where):
-    """TOML of bytes; with a byte-order mark or without."""
+def _content(path):
+    """The text of a training file that is no larger than one can be."""
     try:
-        text = content.decode("utf-8-sig")
-        # TOML knows no carriage return alone; old editors do.
-        return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
-    except ValueError as error:  # Also of numbers with thousands of digits.
-        raise InputError(f"{where} is not TOML: {str(error)[:300]}") from None
+        return text.read(pathlib.Path(path), _MAX_BYTES)
+    except text.TextFileError as error:
+        raise InputError(f"{path} is not TOML: {error}") from None
+
+
+def _parsed(content, where):
+    """Parses TOML; whatever is wrong with it is an InputError."""
+    for number, line in enumerate(content.split("\n"), 1):
+        if len(line) > _MAX_LINE:
+            raise InputError(
+                f"{where} is not TOML: line {number} has {len(line)} characters; a "
+                f"line has at most {_MAX_LINE}"
+            )
+    try:
+        return tomllib.loads(content)
     except RecursionError:
         raise InputError(f"{where} is not TOML: it is nested too deeply") from None
-
-
-def _short(value):
-    """A value for a message: short, whatever it is."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):
-        return "a number of too many digits"
-    return f"{text[:80]}..." if len(text) > 80 else text
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where} is not TOML: {error!s:.300}") from None
+    except ValueError:
+        # Python converts no integer of more than some thousand digits.
+        raise InputError(
+            f"{where} is not TOML: it holds a number of too many digits"
+        ) from None
 
 
 # Settings that name a record.
@@ -254,13 +314,13 @@ _RECORDS = {
 def _check(training, path):
     """Checks every value against its rule, and those that bear on one another."""
     # Looked up now, so that records that were added since are known.
-    records = {key: _one_of(*catalogue) for key, catalogue in _RECORDS.items()}
-    for key, (words, test) in (records | _RULES).items():
+    records = {key: _OneOf(tuple(catalogue)) for key, catalogue in _RECORDS.items()}
+    for key, rule in (records | _RULES).items():
         section, _, name = key.partition(".")
         value = getattr(getattr(training, section), name)
-        if not test(value):
+        if value not in rule:
             raise InputError(
-                f"{path}: {key} must be {words}. Received: {_short(value)}"
+                f"{path}: {key} must be {rule}. Received: {_received(value)}"
             )
     train = training.train
     if train.batch % train.iter_size:
@@ -270,30 +330,47 @@ def _check(training, path):
         )
 
 
-def _toml_value(text):
+def _toml_value(value, override):
+    """The value of an override: as in TOML, or a text as it stands."""
+    where = f"{override[:_MAX_SHOWN]!r}"
+    if len(value) > _MAX_OVERRIDE or "\n" in value:
+        raise InputError(f"{where}: the value is too long, or of several lines")
     try:
-        return tomllib.loads(f"x = {text}")["x"]
+        return tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:
-        return text
-    except ValueError as error:
-        raise InputError(f"{_short(text)}: {str(error)[:100]}") from None
-    except RecursionError:
-        raise InputError(f"{_short(text)} is nested too deeply") from None
+        return value
+    except (RecursionError, ValueError):
+        raise InputError(
+            f"{where}: the value is nested too deeply, or a number of too many digits"
+        ) from None
+
+
+def _received(value):
+    """A wrong value, as far as a message has room for it."""
+    try:
+        shown = repr(value)
+    except (RecursionError, ValueError):
+        # Keys with many dots nest as deeply; hexadecimal numbers have no limit.
+        return f"a {type(value).__name__} that is too large to show"
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
 
 
 def _record(kind, values, where):
     """Makes a record of a dict, checking names and types."""
     if not isinstance(values, dict):
         raise InputError(
-            f"{where}: expected keys and values. Received: {_short(values)}"
+            f"{where}: expected keys and values. Received: {_received(values)}"
         )
     fields = {field.name: field for field in dataclasses.fields(kind)}
     made = {}
     for name, value in values.items():
         if name not in fields:
-            nearest = difflib.get_close_matches(name, fields, n=1, cutoff=0)
+            nearest = difflib.get_close_matches(
+                name[:_MAX_SHOWN], fields, n=1, cutoff=0
+            )
             raise InputError(
-                f"{where}: there is no {_short(name)}; did you mean {nearest[0]!r}?"
+                f"{where}: there is no {name[:_MAX_SHOWN]!r}; did you mean "
+                f"{nearest[0]!r}?"
             )
         made[name] = _typed(fields[name].type, value, f"{where}: {name}")
     return kind(**made)
@@ -304,14 +381,19 @@ def _typed(kind, value, where):
     if dataclasses.is_dataclass(kind):
         return _record(kind, value, where)
     exact = type(value)  # A bool is an int, but no number here.
-    if kind is float and exact in (int, float):
-        try:
-            return float(value)
-        except OverflowError:
-            raise InputError(f"{where} is too large: {_short(value)}") from None
+    if kind is float and exact is int:
+        # No float is larger; the range of the setting refuses it.
+        if abs(value) >= 10**300:
+            return math.inf if value > 0 else -math.inf
+        return float(value)
     if kind == tuple[int, ...] and exact is list and all(type(v) is int for v in value):
         return tuple(value)
     if exact is not kind:
         name = "list of int" if kind == tuple[int, ...] else kind.__name__
-        raise InputError(f"{where} must be {name}. Received: {_short(value)}")
+        raise InputError(f"{where} must be {name}. Received: {_received(value)}")
+    if exact is str:
+        if len(value) > _MAX_TEXT:
+            raise InputError(f"{where} has {len(value)} characters, which is too long")
+        if reason := text.unusable(value):
+            raise InputError(f"{where} {reason}")
     return value

@@ -91,7 +91,7 @@ def _weights(args):
     found = conversion.convert(
         args.source, args.target, inverse_std=args.inverse_std, class_names=names
     )
-    print(found)
+    console.show(found)
     return found.as_json()
 
 
@@ -106,7 +106,7 @@ def _scores(args):
         ids = storage.path(args.ids)
         about = {name: getattr(args, name) for name in ABOUT}
         count = conversion.from_npz(args.source, args.target, ids, classes, **about)
-    print(f"{args.target}: {count} videos written")
+    console.show(f"{args.target}: {count} videos written")
     return {"source": args.source, "target": args.target, "videos": count}
 
 

@@ -29,6 +29,7 @@ WORDS = {
     "modality": "--modality",
     "split": "--split",
     "scores": "--scores",
+    "batch": "--batch",
     'dataset="list"': "--dataset list",
     "allow_missing=True": "--allow-missing",
     "rgb_prefix": "--rgb-prefix",
@@ -146,7 +147,7 @@ def main(argv=None):
         prefixes={name: getattr(args, name) for name in PREFIXES},
     )
     found = run.evaluate(request, progress.Terminal(WORDS))
-    print(found)
+    console.show(found)
     console.say_failed(found.failed, WORDS)
     status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
     return found.as_json(), status

@@ -142,7 +142,7 @@ def main(argv=None):
         workers=Workers(args.workers, args.scheduler),
     )
     found = run.extract(request, progress.Terminal(WORDS))
-    print(found)
+    console.show(found)
     for name, reason in found.failed.items():
         console.say(f"  {name}: {spelled(reason, WORDS)}")
     status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK

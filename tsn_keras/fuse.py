@@ -76,15 +76,16 @@ def main(argv=None):
         classes=text.names(storage.path(args.classes)) if args.classes else None,
     )
     found = fusion.fuse(request, progress.Terminal(WORDS))
-    print(found)
+    console.show(found)
     if found.left_out:
         console.say(f"{found.left_out} videos are not in all files and are left out")
     if found.failed:
         console.say(f"{len(found.failed)} videos failed and are in no figure")
     if args.per_class:
-        print(found.per_class())
+        console.show(found.per_class())
     if args.confusion:
-        print("{} and {} written".format(*found.write_confusion(args.confusion)))
+        written = found.write_confusion(args.confusion)
+        console.show("{} and {} written".format(*written))
     status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
     return found.as_json(), status
 

@@ -15,7 +15,6 @@ is missing or wrong, 130 if interrupted.
 
 import argparse
 import dataclasses
-import json
 import pathlib
 
 from tsn_keras.common import console
@@ -170,11 +169,11 @@ def _one(videos, scorer, args):
     listener = progress.Terminal(WORDS)
     found = run.look_at(source, scorer, bool(args.plot), listener)
     rows = [(row.name, f"{100 * row.probability:.1f}") for row in found.top(args.top)]
-    print(tables.table(rows, ("class", "probability, %")))
-    print(f"{scorer.view}, {found.files} frames; {scorer.shares}")
+    console.show(tables.table(rows, ("class", "probability, %")))
+    console.show(f"{scorer.view}, {found.files} frames; {scorer.shares}")
     if args.fast:
         published = scorer.protocol.test
-        print(f"fast: a rougher look than the published test of {published}")
+        console.show(f"fast: a rougher look than the published test of {published}")
     if found.damage:
         console.say(f"the video is damaged: {found.damage}; this is what is before")
     result = _described(source, found, scorer, args.top)
@@ -182,7 +181,7 @@ def _one(videos, scorer, args):
         from tsn_keras.prediction import picture
 
         picture.draw(args.plot, source.path.name, found, scorer, args.top)
-        print(f"{args.plot} written")
+        console.show(f"{args.plot} written")
         result["plot"] = args.plot
     return result, console.EXIT_OK
 
@@ -201,7 +200,7 @@ def _many(videos, scorer, args):
             error = spelled(looked.error, WORDS)
             failed[looked.source.id] = error
             line = {"video": str(looked.source.path), "error": error}
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        console.show_json(line)
     result = {
         "videos": len(videos),
         "predicted": len(videos) - len(failed),
@@ -255,7 +254,7 @@ def _camera(args, settings):
                 looks += 1
                 best = [row.as_json() for row in glance.fused.top(args.top)]
                 last = {"frame": glance.frame, "looks": glance.looks, "top": best}
-                print(json.dumps(last, ensure_ascii=False), flush=True)
+                console.show_json(last)
             console.say("the camera has ended")
         except KeyboardInterrupt:
             console.say("")

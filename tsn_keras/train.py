@@ -90,7 +90,7 @@ def main(argv=None):
     trained = run.train(request, progress.Terminal(WORDS))
     status = console.EXIT_OK
     if trained.evaluation is not None:
-        print(trained.evaluation)
+        console.show(trained.evaluation)
         console.say_failed(trained.evaluation.failed, WORDS)
         status = console.EXIT_SOME_FAILED if trained.evaluation.failed else status
     return trained.as_json(), status

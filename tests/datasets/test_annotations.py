@@ -2,8 +2,10 @@
 
 import pytest
 
+from tsn_keras.common.errors import InputError
 from tsn_keras.common.text import TextFileError
 from tsn_keras.datasets import hmdb51 as hmdb51_set
+from tsn_keras.datasets import selection
 from tsn_keras.datasets import ucf101 as ucf101_set
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.lists import read_list
@@ -130,8 +132,12 @@ def test_list_file(tmp_path):
         (b"\n", "lists no video"),
         (b"a 1 0\na 1 0\n", "lists 1 videos twice, as a"),
         (b"a/b 1 0\n./a//c/../b/ 1 0\n", "lists 1 videos twice, as a/b"),
-        (b"a 1 " + b"9" * 5000, "has more than 9 digits"),
         (b"\xff\xd8\xff\xe0", "is not a text file"),
+        (b"a 1 " + b"1" * 5000, "list.txt:1: expected .*Received: 'a 1 11"),
+        (b"a " + b"1" * 10 + b" 0", "list.txt:1: expected"),
+        (b"1 0", "list.txt:1: expected"),
+        (b"a 1 0\nb\xc2\x85c 1 0", r"list.txt:2: .* has the character '\\x85'"),
+        (b"b\0c 1 0", r"list.txt:1: .* has the character '\\x00'"),
     ],
 )
 def test_list_errors(tmp_path, data, words):
@@ -141,6 +147,71 @@ def test_list_errors(tmp_path, data, words):
         read_list(path)
     with pytest.raises(TextFileError, match="cannot read"):
         read_list(tmp_path)
+
+
+MARK = b"\xef\xbb\xbf"
+ENDS = pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+
+
+def rewrite(path, end):
+    """Writes a text file as another editor would."""
+    path.write_bytes(MARK + end.join(path.read_text().encode().splitlines()) + end)
+
+
+@ENDS
+def test_files_of_any_editor(hmdb51, ucf101, tmp_path, end):
+    """A byte-order mark is no part of a name, and every line end is one."""
+    before = [read(name, tmp_path, 1) for name in ("hmdb51", "ucf101")]
+    for path in tmp_path.glob("*.txt"):
+        rewrite(path, end)
+    assert [read(name, tmp_path, 1) for name in ("hmdb51", "ucf101")] == before
+    (tmp_path / "list.lst").write_text("frames/a 31 42\nb\t5 \t 0\n")
+    rewrite(tmp_path / "list.lst", end)
+    assert read_list(tmp_path / "list.lst") == (
+        Video("frames/a", 42, "", 31),
+        Video("b", 0, "", 5),
+    )
+
+
+def test_names_in_lists_are_not_split(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("a\u3000b\xa0 3 0\n", encoding="utf-8")
+    assert read_list(path) == (Video("a\u3000b\xa0", 0, "", 3),)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("wave\n", r"class 1 of folders, 'wave\\n', has the character '\\n'"),
+        (" wave", "class 1 of folders, ' wave', has a name that begins or ends"),
+        ("wave/a\nb", r"video 'wave/a\\nb' of folders has the character '\\n'"),
+        ("wave/a\tb", r"video 'wave/a\\tb' of folders has the character '\\t'"),
+        ("wave/a\x85", r"has the character '\\x85'.*: rename it"),
+        ("wave/a\udcff", r"video 'wave/a\\udcff' of folders has the character"),
+        ("wave/a ", "video 'wave/a ' of folders has a name that begins or ends"),
+    ],
+)
+def test_folders_whose_names_no_list_could_hold(tmp_path, name, words):
+    # Before the training, whose evaluation would list them.
+    for folder in ("\uffffzz/a", name if "/" in name else f"{name}/a"):
+        (tmp_path / "frames" / folder).mkdir(parents=True)
+    words = words.replace("class 1", "class [01]")
+    with pytest.raises(InputError, match=words):
+        selection.read(Choice("folders", root=tmp_path / "frames"))
+
+
+def test_a_tab_in_a_list(tmp_path):
+    (tmp_path / "list.txt").write_text("a\tb 3 0\n")
+    choice = Choice("list", annotations=tmp_path / "list.txt", root=tmp_path)
+    with pytest.raises(InputError, match=r"video 'a\\tb' of list has the character"):
+        selection.read(choice)
+
+
+def test_a_root_that_is_no_text(tmp_path):
+    root = tmp_path / "a\udcff"
+    (root / "wave/a").mkdir(parents=True)
+    with pytest.raises(InputError, match="has bytes in its name that are not UTF-8"):
+        selection.read(Choice("folders", root=root))
 
 
 @pytest.mark.parametrize("split", [1, 2, 3])

@@ -118,6 +118,31 @@ def test_explain_names_the_file_and_the_reason(video, content, words):
     assert reading.explain(folder, [1], FLOW) is None
 
 
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda data: b"junk", "Invalid JPEG data"),
+        (lambda data: data[: len(data) // 2], "Invalid JPEG data"),
+        (lambda data: data[:20] + bytes(200) + data[220:], "Invalid JPEG data"),
+        (None, "Is a directory"),
+    ],
+)
+def test_reasons_are_for_people(video, spoil, words):
+    folder = video("a", 2)
+    bad = folder / "img_00001.jpg"
+    data = bad.read_bytes()
+    bad.unlink()
+    if spoil is None:
+        bad.mkdir()
+    else:
+        bad.write_bytes(spoil(data))
+    text = reading.explain(folder, [1], RGB)
+    assert text.startswith(f"{bad}: cannot be decoded: ")
+    assert words in text
+    for inside in ("{{", "[Op:", "node", ".cc", "::", "\n"):
+        assert inside not in text
+
+
 def test_folders_with_any_characters(video):
     """Names of HMDB51 hold ! # & ( ) + ; @ [ ] ~."""
     folder = video("A #1 [x] ~&;@+!(é)_%05d", 2)

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 
 import numpy as np
 import pytest
@@ -65,3 +66,16 @@ def test_a_damaged_journal_is_named(tmp_path):
     (tmp_path / "s.h5.partial").write_bytes(b"not a database" * 100)
     with pytest.raises(JournalError, match=r"s\.h5\.partial.*delete it"):
         Journal(tmp_path / "s.h5", ABOUT, (10, 4))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 60_000, "[1]", '{"split": NaN}', '{"split": ' + "1" * 5000 + "}", "3"],
+)
+def test_what_it_is_about_is_no_object(tmp_path, text):
+    path = tmp_path / "s.h5"
+    Journal(path, ABOUT, (10, 4)).close()
+    with sqlite3.connect(f"{path}.partial") as database:
+        database.execute("UPDATE about SET text = ?", (text,))
+    with pytest.raises(JournalError, match="is not the journal of a run: delete it"):
+        Journal(path, ABOUT, (10, 4))

@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from tsn_keras.common.errors import InputError
 from tsn_keras.video import sources
 
 
@@ -104,8 +103,17 @@ def test_lists_of_what_is_no_file(tmp_path, line):
 
 
 def test_lists_from_windows(tmp_path):
-    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.avi\r\nb.avi\r\n")
-    assert ids(tmp_path / "list.txt") == ["a", "b"]
+    for end in (b"\r\n", b"\r", b"\n"):
+        (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.avi" + end + b"b.avi" + end)
+        assert ids(tmp_path / "list.txt") == ["a", "b"]
+
+
+@pytest.mark.parametrize("character", ["\x0b", "\x1c", "\x85", "\u2028", "\0"])
+def test_lists_of_names_that_would_be_split(tmp_path, character):
+    path = tmp_path / "list.txt"
+    path.write_text(f"x.avi\na{character}b.avi\n", encoding="utf-8")
+    with pytest.raises(sources.VideosError, match="list.txt:2: .* has the character"):
+        sources.find(path)
 
 
 def test_nothing_to_find(tmp_path):
@@ -117,5 +125,5 @@ def test_nothing_to_find(tmp_path):
     with pytest.raises(sources.VideosError, match="lists no video"):
         sources.find(tmp_path / "list.txt")
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not a text file"):
+    with pytest.raises(sources.VideosError, match="not a text file"):
         sources.find(tmp_path / "list.txt")

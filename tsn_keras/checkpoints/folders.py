@@ -9,7 +9,7 @@ import warnings
 
 import tsn_keras
 from tsn_keras.checkpoints import presets
-from tsn_keras.common import files, storage
+from tsn_keras.common import files, json_text, storage
 from tsn_keras.common.errors import InputError
 
 DIGESTS = "sha256.json"
@@ -188,10 +188,8 @@ def check_digest(name, digest):
     """
     record = files.cache_folder() / DIGESTS
     try:
-        known = json.loads(record.read_text())
-    except (OSError, ValueError, RecursionError):
-        known = {}
-    if not isinstance(known, dict):
+        known = json_text.parse(record.read_bytes(), DIGESTS)
+    except (OSError, ValueError):
         known = {}
     if known.get(name, digest) != digest:
         warnings.warn(

@@ -5,13 +5,12 @@ import contextlib
 import functools
 import json
 import os
-import re
 import signal
 import sys
 import tempfile
 import warnings
 
-from tsn_keras.common.errors import InputError, spelled
+from tsn_keras.common.errors import InputError, printable, spelled
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1  # A result was printed, but it is not over everything.
@@ -51,26 +50,41 @@ def quiet_frameworks():
 def positive(text):
     """Argument type: an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text!r}")
     return int(text)
 
 
 def say(text):
-    """Writes one line for people, on standard error; see `visible`."""
-    sys.stderr.write(f"{visible(text)}\n")
+    """Writes one line for people, on standard error; see errors.printable."""
+    sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
 
 
-def visible(text):
-    """A text with its control characters escaped, but for line ends.
+def show(result):
+    """Writes a result for people, on standard output.
 
-    Names of files and classes may hold what moves the cursor of a terminal.
+    Args:
+        result: what `str` turns into lines; beside line breaks all that a terminal
+            would not show is escaped. Tables escape the line breaks of names.
     """
-    return re.sub(
-        r"[^\n]",
-        lambda m: m[0] if m[0].isprintable() else ascii(m[0])[1:-1],
-        str(text),
-    )
+    sys.stdout.write(f"{printable(str(result), keep=chr(10))}\n")
+    sys.stdout.flush()
+
+
+def show_json(value):
+    """Writes a JSON value as one line on standard output.
+
+    Letters stay as they are; what a terminal would not show becomes an escape of
+    JSON, also halves of characters (bytes of file names that are no text).
+    """
+    text = json.dumps(value, ensure_ascii=not _is_unicode(sys.stdout))
+    escaped = (c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    sys.stdout.write(f"{''.join(escaped)}\n")
+    sys.stdout.flush()
+
+
+def _is_unicode(stream):
+    return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def say_failed(failed, words):
@@ -136,8 +150,7 @@ def run(main, argv=None):
     warnings.showwarning = _show_warning
     try:
         result, status = _outcome(main, argv)
-        sys.stdout.write(f"{_line(result)}\n")
-        sys.stdout.flush()
+        show_json(result)
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -150,22 +163,14 @@ def run(main, argv=None):
     sys.exit(status)
 
 
-def _line(result):
-    """A result as a line of JSON, with what is not printable escaped as JSON does."""
-    return re.sub(
-        ".",
-        lambda m: m[0] if m[0].isprintable() else json.dumps(m[0])[1:-1],
-        json.dumps(result, ensure_ascii=False),
-    )
-
-
 def _outcome(main, argv):
     """Runs a command; returns (result, exit status) whatever it raises."""
     try:
         return main(argv)
     except KeyboardInterrupt as stop:
         message = str(stop) or "stopped"
-        say(f"\n{message}")
+        sys.stderr.write("\n")  # Behind the ^C of the terminal.
+        say(message)
         return {"interrupted": message}, EXIT_INTERRUPTED
     except BrokenPipeError:
         raise

@@ -31,3 +31,58 @@ def spelled(text, words):
         return words.get(whole, words.get(name, match.group(0)))
 
     return re.sub(r"`((\w+)(?:=[^`]*)?)`", word, text)
+
+
+def printable(text, keep=""):
+    """A text with every character that a terminal would not show escaped.
+
+    Names of files and classes are other people's: they may hold line breaks,
+    sequences that command the terminal, or turns of the direction of writing.
+
+    Args:
+        text: str.
+        keep: characters that stay.
+
+    Example:
+        >>> printable("a b\\n\\x1b[31m")
+        'a b\\\\n\\\\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+# What TensorFlow says of its own inside: nodes, operations, lines of its C++.
+_INSIDE = re.compile(
+    r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*|\S+\.(?:cc|cpp|h|cu):\d+[\]:)]*|\s*name:\s*$"
+    r"|^\(\d+\) \w+( \w+)*:(?=\s)|^Graph execution error:?"
+    r"|^(Detected at node|node:|File \"|Hint:|Original stack trace|<stack ).*"
+    r"|\b\w+::\w+ failed\.|^\d+ root error\(s\) found\.?"
+)
+_MAX_REASON = 300  # characters
+
+
+def reason_of(error):
+    """What a framework's error says to people: one line, nothing of its inside.
+
+    Args:
+        error: an exception of TensorFlow or another framework.
+
+    Returns:
+        str.
+    """
+    text = getattr(error, "message", None) or str(error)
+    lines = text.splitlines()
+    told = list(filter(None, map(_told, (*lines[:50], *lines[50:][-50:]))))
+    if not told:
+        return type(error).__name__
+    # An error of a graph comes behind the lines of Python that made its node.
+    return told[-1 if "Detected at node" in text else 0][:_MAX_REASON]
+
+
+def _told(line):
+    """What is left of a line without the inside of TensorFlow."""
+    line, less = None, line[:2000].strip()
+    while less != line:
+        line, less = less, _INSIDE.sub("", less).strip(" ;,")
+    return line

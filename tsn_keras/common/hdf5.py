@@ -10,7 +10,6 @@ holds the SHA-256 of the rest: damage is named as such before anything is parsed
 """
 
 import hashlib
-import json
 import os
 import pathlib
 import re
@@ -18,7 +17,7 @@ import stat
 
 import numpy as np
 
-from tsn_keras.common import inspection
+from tsn_keras.common import inspection, json_text
 
 BLOCK = 512  # bytes; the least that HDF5 allows
 _SEAL = re.compile(rb"tsn_keras sha256 ([0-9a-f]{64})\n")
@@ -149,7 +148,7 @@ class Reader:
     def json_object(self, name):
         """A text attribute that holds a JSON object, or None where there is none."""
         text = self.text(name)
-        return None if text is None else json_object(text, f"attribute {name}")
+        return None if text is None else json_text.parse(text, f"attribute {name}")
 
     def names(self, group):
         """Names of what is in a group."""
@@ -241,16 +240,3 @@ class Reader:
             what = "a group" if kind == "group" else "a plain array"
             raise ValueError(f"{path} is not {what}")
         return item
-
-
-def json_object(text, name):
-    """Parses a JSON object; ValueError names what is none."""
-    try:
-        value = json.loads(text)
-    except RecursionError:
-        raise ValueError(f"{name} is nested too deeply") from None
-    except ValueError as error:
-        raise ValueError(f"{name} is not JSON: {str(error)[:200]}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{name} is not a JSON object")
-    return value

@@ -5,7 +5,7 @@ import sys
 
 import tqdm
 
-from tsn_keras.common.errors import spelled
+from tsn_keras.common.errors import printable, spelled
 
 
 class Silent:
@@ -59,13 +59,13 @@ class Terminal(Silent):
 
     def say(self, text):
         # Above a bar if one is shown.
-        tqdm.tqdm.write(spelled(text, self._words), file=sys.stderr)
+        tqdm.tqdm.write(printable(spelled(text, self._words)), file=sys.stderr)
         sys.stderr.flush()
 
     @contextlib.contextmanager
     def bar(self, title, total=None, done=0, unit="video", leave=True):
         with tqdm.tqdm(
-            desc=title,
+            desc=printable(title),
             total=total,
             initial=done,
             unit=unit,
@@ -88,4 +88,4 @@ class _Shown(Bar):
         self._bar.total = total
 
     def note(self, text):
-        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.set_postfix_str(printable(text), refresh=False)

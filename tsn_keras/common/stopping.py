@@ -25,7 +25,7 @@ class Stop:
             raise KeyboardInterrupt(f"stopped by {self.signal}")
         self.signal = signal.Signals(number).name
         self._listener.say(
-            f"\n{self.signal}: stopping after this iteration; once more stops at once"
+            f"{self.signal}: stopping after this iteration; once more stops at once"
         )
 
 

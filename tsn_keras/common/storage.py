@@ -11,7 +11,7 @@ import os
 import pathlib
 import urllib.parse
 
-from tsn_keras.common.errors import InputError
+from tsn_keras.common.errors import InputError, reason_of
 
 SCHEMES = ("s3", "gs", "hdfs", "http", "https")
 
@@ -113,12 +113,13 @@ class Address:
         found = self._ask(lambda io: io.gfile.listdir(self._text), "list")
         return sorted(name.rstrip("/") for name in found)
 
+    def size(self):
+        """The file's bytes."""
+        return self._ask(lambda io: io.gfile.stat(self._text).length, "look for")
+
     def read_bytes(self):
         # As a whole: many web servers give no parts of files.
         return self._ask(lambda io: io.read_file(self._text).numpy(), "read")
-
-    def read_text(self, encoding="utf-8"):
-        return self.read_bytes().decode(encoding)
 
     def copy_to(self, local):
         """Copies the file to a path of this machine."""
@@ -136,8 +137,7 @@ class Address:
         except tf.errors.NotFoundError:
             raise FileNotFoundError(f"there is no {self}") from None
         except tf.errors.OpError as error:
-            reason = (error.message or str(error)).strip().partition("\n")[0][:200]
-            raise StorageError(f"cannot {verb} {self}: {reason}") from None
+            raise StorageError(f"cannot {verb} {self}: {reason_of(error)}") from None
 
 
 @functools.cache

@@ -2,15 +2,81 @@
 
 import collections
 import re
+import stat
 
+from tsn_keras.common import storage
 from tsn_keras.common.errors import InputError
 
-# All but the tabulator, which parts columns.
-_CONTROL = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+# Larger ones are mistakes: the lists of large public data sets have a million
+# lines of some ten characters.
+MAX_BYTES = 128 * 2**20
+MAX_LINES = 3_000_000
+MAX_LINE = 8192  # characters; a path has up to 4096 bytes
+MAX_CLASSES = 100_000
+
+# Control characters, separators of lines, byte-order marks, and halves of
+# characters, as which Python gives the bytes of a file's name that are no text.
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class TextFileError(InputError):
     """A text file is missing, or not what it should be; the text says where."""
+
+
+def unusable(name):
+    """Says which character no name of a class or video may have, or None."""
+    found = _UNUSABLE.search(name)
+    return found and f"has the character {found[0]!r} in its name"
+
+
+def fault(name):
+    """Says why a text can be the name of no class or video, or None.
+
+    Lists and tables hold a name a line: what breaks lines, or is cut off where
+    they are read, would make other names of it.
+    """
+    if name != name.strip(" "):
+        return "has a name that begins or ends with a space"
+    return unusable(name)
+
+
+def halves(path):
+    """Says why a path is no text, which TensorFlow asks for, or None."""
+    if _HALVES.search(path):
+        return "has bytes in its name that are not UTF-8"
+    return None
+
+
+def read(path, limit=MAX_BYTES):
+    """Reads a small file as a whole, whatever it turns out to be.
+
+    Args:
+        path: pathlib.Path or storage.Address.
+        limit: bytes that it may have.
+
+    Returns:
+        str; a byte-order mark is no part of it, line ends are "\\n".
+
+    Raises:
+        TextFileError: it is larger, no regular file, or not UTF-8.
+        OSError: it cannot be read.
+    """
+    if isinstance(path, storage.Address):
+        size = path.size()
+    else:
+        status = path.stat()
+        # A pipe would be waited for, and a device never ends.
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            raise TextFileError(f"{path} is no regular file")
+        size = status.st_size
+    if size > limit:
+        raise TextFileError(f"{path} has {size} bytes; such a file has at most {limit}")
+    try:
+        content = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextFileError(f"{path} is not a text file: {error}") from None
+    return content.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def lines(path):
@@ -22,22 +88,57 @@ def lines(path):
         path: path or address of a UTF-8 file.
 
     Raises:
-        TextFileError: it cannot be read, is not text, or has a control character.
+        TextFileError: it cannot be read, or is not text.
     """
     try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextFileError(f"{path} is not a text file: {error}") from None
+        content = read(path)
     except OSError as error:
         raise TextFileError(f"cannot read {path}: {error.strerror or error}") from None
-    # Not str.splitlines, which ends lines at characters that a name may have.
-    for number, line in enumerate(re.split("\r\n|\n|\r", content), 1):
-        if _CONTROL.search(line):
+    # Not splitlines: to it, a few characters that names may hold end lines too.
+    for number, line in enumerate(_split(content), 1):
+        if number > MAX_LINES:
+            raise TextFileError(f"{path} has more than {MAX_LINES} lines")
+        if len(line) > MAX_LINE:
             raise TextFileError(
-                f"{path}:{number}: there is a control character in {line[:80]!a}"
+                f"{path}:{number} has {len(line)} characters; a line has at most "
+                f"{MAX_LINE}"
             )
+        # Tabs stand between words; spaces at the ends are nobody's.
+        line = line.strip(" \t")
+        if reason := unusable(line.replace("\t", " ")):
+            raise TextFileError(f"{path}:{number}: {line[:80]!r} {reason}")
         if line.strip():
-            yield number, line.strip()
+            yield number, line
+
+
+def _split(content):
+    """Yields the lines of a text, one at a time: a list of all takes much more."""
+    start = 0
+    while start < len(content):
+        end = content.find("\n", start)
+        end = len(content) if end < 0 else end
+        yield content[start:end]
+        start = end + 1
+
+
+def words(line, count):
+    """Cuts words off the end of a line; what is before them may hold spaces.
+
+    Args:
+        line: as `lines` gives it.
+        count: words to cut off.
+
+    Returns:
+        list of count + 1 str, or fewer if the line has no more.
+    """
+    found = []
+    while line and len(found) < count:
+        cut = max(line.rfind(" "), line.rfind("\t"))
+        if cut < 0:
+            break
+        found.append(line[cut + 1 :])
+        line = line[:cut].rstrip(" \t")
+    return [line, *reversed(found)]
 
 
 def malformed(path, number, line, form):
@@ -58,13 +159,21 @@ def names(path):
     Raises:
         TextFileError: the file is missing, empty, no text, or names one twice.
     """
-    found = [line for _, line in lines(path)]
+    found = []
+    for number, line in lines(path):
+        if len(found) == MAX_CLASSES:
+            raise TextFileError(f"{path} names more than {MAX_CLASSES} classes")
+        found.append((number, line))
     if not found:
         raise TextFileError(f"{path} names no class")
-    numbered = [re.fullmatch(r"(\d+)\s+(\S.*)", line) for line in found]
-    if all(m and m[1].lstrip("0") == str(k) for k, m in enumerate(numbered, 1)):
-        found = [match[2] for match in numbered]
-    twice = [name for name, count in collections.Counter(found).items() if count > 1]
+    numbered = [re.fullmatch(r"(\d{1,9})[ \t]+(\S.*)", line) for _, line in found]
+    if all(m and int(m[1]) == k for k, m in enumerate(numbered, 1)):
+        found = [(n, match[2]) for (n, _), match in zip(found, numbered, strict=True)]
+    for number, name in found:
+        if reason := fault(name):
+            raise TextFileError(f"{path}:{number}: {name[:80]!r} {reason}")
+    counts = collections.Counter(name for _, name in found)
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise TextFileError(f"{path} names {twice[0]} twice")
-    return tuple(found)
+    return tuple(counts)

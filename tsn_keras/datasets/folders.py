@@ -1,5 +1,6 @@
 """Class folders of frame folders: videos of a user's own without annotations."""
 
+import os
 import zlib
 
 from tsn_keras.common import storage
@@ -33,7 +34,7 @@ def read_folders(root, holdout=0.0):
                 f"{root}/CLASS/VIDEO/, as extract writes a folder of class folders"
             )
         # By a digest, so that names that count do not decide.
-        order = sorted(videos, key=lambda video: zlib.crc32(video.id.encode()))
+        order = sorted(videos, key=lambda video: zlib.crc32(os.fsencode(video.id)))
         share = min(len(videos) - 1, max(1, round(len(videos) * holdout)))
         held = set(order[:share]) if holdout else set()
         train += [video for video in videos if video not in held]

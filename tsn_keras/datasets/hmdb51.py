@@ -36,11 +36,10 @@ def read_split(folder, split):
         path = folder / f"{name}_test_split{split}.txt"
         counts = [0, 0]
         for number, line in text.lines(path):
-            video, _, code = line.rpartition(" ")
-            video = video.rstrip()
-            if code not in _CODES or not video.endswith(".avi"):
+            video, *code = text.words(line, 1)
+            if not (video.endswith(".avi") and code and code[0] in _CODES):
                 raise text.malformed(path, number, line, "<video>.avi <0, 1 or 2>")
-            part = _CODES[code]
+            part = _CODES[code[0]]
             if part is not None:
                 parts[part].append(Video(video[: -len(".avi")], label, name))
                 counts[part] += 1

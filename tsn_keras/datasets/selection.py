@@ -6,7 +6,7 @@ import functools
 import os
 import pathlib
 
-from tsn_keras.common import storage
+from tsn_keras.common import storage, text
 from tsn_keras.datasets import frames
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import Choice, Dataset, DatasetError, Video
@@ -96,6 +96,8 @@ def data_folder(dataset: Dataset, named=None):
                 f"{DATA_VARIABLE} to the folder that holds that one"
             )
         root = storage.path(home) / dataset.name
+    if reason := text.halves(str(root)):
+        raise DatasetError(f"the folder {root} {reason}: rename it")
     if storage.is_remote(root) and root.lists_no_folders:
         if not dataset.lists_its_files:
             raise DatasetError(
@@ -126,7 +128,23 @@ def read(choice: Choice):
     dataset = DATASETS.find(choice.dataset)
     _check(dataset, choice)
     root = data_folder(dataset, choice.root)
-    return dataset, root, dataset.read(choice, root)
+    split = dataset.read(choice, root)
+    _check_names(dataset, split)
+    return dataset, root, split
+
+
+def _check_names(dataset, split):
+    """Refuses names that a list of them, or a table, could not hold."""
+    for label, name in enumerate(split.classes or ()):
+        if reason := text.fault(name):
+            raise DatasetError(
+                f"class {label} of {dataset.name}, {name[:80]!r}, {reason}: rename it"
+            )
+    for video in (*split.train, *split.test):
+        if reason := text.fault(video.id):
+            raise DatasetError(
+                f"video {video.id[:80]!r} of {dataset.name} {reason}: rename it"
+            )
 
 
 def _check(dataset, choice):

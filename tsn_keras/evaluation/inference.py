@@ -1,9 +1,12 @@
 """Snippets to raw scores, on every device there is."""
 
+import contextlib
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tsn_keras.common.errors import InputError, reason_of
 from tsn_keras.models.folding import fold
 from tsn_keras.pipeline import transforms
 
@@ -80,7 +83,23 @@ def compiled(score):
         Function from uint8 [N, height, width, planes] to float32 arrays.
     """
     function = tf.function(score)
-    return lambda frames: function(tf.constant(frames)).numpy()
+
+    def run(frames):
+        with _explained():
+            return function(tf.constant(frames)).numpy()
+
+    return run
+
+
+@contextlib.contextmanager
+def _explained():
+    """Turns errors of a device into InputError, in words for people."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        memory = isinstance(error, tf.errors.ResourceExhaustedError)
+        advice = ": a smaller `batch` takes less memory" if memory else ""
+        raise InputError(f"scoring failed: {reason_of(error)}{advice}") from None
 
 
 def stepper(score, distribution):
@@ -113,13 +132,28 @@ def run(step, dataset, distribution):
 
     Yields:
         (video int [n], tick int [n], float32 [n, crops, classes]) of each batch.
+
+    Raises:
+        InputError: a device fails, as when its memory is too small.
     """
     if distribution.num_replicas_in_sync > 1:
         dataset = distribution.experimental_distribute_dataset(dataset)
-    for batch in dataset:
-        video, tick, scores = (
-            np.concatenate([np.asarray(part) for part in local])
-            for local in map(distribution.experimental_local_results, step(*batch))
-        )
+    for batch in _batches(dataset):
+        with _explained():
+            video, tick, scores = (
+                np.concatenate([np.asarray(part) for part in local])
+                for local in map(distribution.experimental_local_results, step(*batch))
+            )
         real = video >= 0
         yield video[real], tick[real], scores[real]
+
+
+def _batches(dataset):
+    """Yields the batches of a dataset, with its errors in words."""
+    batches = iter(dataset)
+    while True:
+        with _explained():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch

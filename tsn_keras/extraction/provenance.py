@@ -12,6 +12,7 @@ import av
 import cv2
 
 import tsn_keras
+from tsn_keras.common import json_text, text
 from tsn_keras.common.errors import InputError
 from tsn_keras.flow.settings import PARAMETERS
 from tsn_keras.video import jpeg
@@ -20,6 +21,7 @@ NAME = "extract.json"
 # What computed the flow: cv2.optflow.DualTVL1OpticalFlow, or flow.tvl1.
 _OPENCV, _OURS = "opencv", "keras"
 _MAX_BYTES = 64 * 1024
+_MAX_SHOWN = 100  # characters of a value of a foreign record
 
 
 class RecordError(InputError):
@@ -81,8 +83,8 @@ def write(folder, source, made_by, made):
         "files": made.files,
         "damage": made.damage,
     }
-    text = json.dumps(record, indent=1, sort_keys=True)
-    pathlib.Path(folder, NAME).write_text(f"{text}\n", encoding="utf-8")
+    written = json.dumps(record, indent=1, sort_keys=True)
+    pathlib.Path(folder, NAME).write_text(f"{written}\n", encoding="utf-8")
 
 
 def read(folder):
@@ -96,19 +98,15 @@ def read(folder):
     """
     path = pathlib.Path(folder, NAME)
     try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
+        record = json_text.parse(text.read(path, _MAX_BYTES), "it")
+        for key, kind in (("source", dict), ("parameters", dict), ("files", int)):
+            if type(record.get(key)) is not kind:
+                raise ValueError(f"its {key} is {_shown(record.get(key))}")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    try:
-        record = json.loads(text[:_MAX_BYTES])
-        for key, kind in (("source", dict), ("parameters", dict), ("files", int)):
-            if not isinstance(record[key], kind):
-                raise TypeError(f"{key} is of type {type(record[key]).__name__}")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}"[:200]
+    except ValueError as error:
         raise RecordError(
-            f"{path} is no record of extracted frames ({reason}): delete the folder, "
+            f"{path} is no record of extracted frames ({error}): delete the folder, "
             f"and it is made again"
         ) from None
     return record
@@ -127,12 +125,18 @@ def difference(record, source, made_by):
         there = {"implementation": _OPENCV, **there}
     for key in dict.fromkeys((*now, *there)):
         if now.get(key) != there.get(key):
-            return f"{key}: there {there.get(key)}, now {now.get(key)}"
+            shown = _shown(there.get(key))
+            return f"{_shown(key)}: there {shown}, now {now.get(key)}"
     name, size = source.name, source.stat().st_size
     if record["source"] != {"name": name, "bytes": size}:
         old = record["source"]
         return (
-            f"video: there {old.get('name')} of {old.get('bytes')} bytes, now {name} "
-            f"of {size}"
+            f"video: there {_shown(old.get('name'))} of {_shown(old.get('bytes'))} "
+            f"bytes, now {name} of {size}"
         )
     return None
+
+
+def _shown(value):
+    """A value of a foreign record, as far as a message has room."""
+    return f"{value!s:.{_MAX_SHOWN}}"

@@ -10,7 +10,7 @@ import time
 
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from tsn_keras.common import progress
+from tsn_keras.common import progress, text
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import frames
 from tsn_keras.extraction import provenance
@@ -227,6 +227,10 @@ def _left(videos, settings, found):
     """
     left = []
     for source in videos:
+        if reason := text.unusable(source.id):
+            # Nothing that takes a list of videos could take it.
+            found.failed[source.id] = f"{source.path} {reason}: rename it"
+            continue
         folder = found.out / source.id
         if not folder.exists():
             left.append(source)
@@ -240,7 +244,7 @@ def _left(videos, settings, found):
         if fault := _fault(folder, record, source, settings):
             found.failed[source.id] = fault
         elif record.get("damage"):
-            found.damaged[source.id] = str(record["damage"])
+            found.damaged[source.id] = str(record["damage"])[:500]
     return left
 
 
@@ -264,7 +268,7 @@ def _fault(folder, record, source, settings):
     damage = record.get("damage")
     if damage and not settings.keep_damaged and not difference:
         return (
-            f"{folder} is of a damaged video ({damage}): to accept it, set "
+            f"{folder} is of a damaged video ({damage!s:.500}): to accept it, set "
             f"`keep_damaged=True`"
         )
     if difference:

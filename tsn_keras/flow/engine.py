@@ -16,6 +16,7 @@ import time
 import keras
 import numpy as np
 
+from tsn_keras.common.errors import reason_of
 from tsn_keras.flow import devices, tvl1
 from tsn_keras.flow.settings import PARAMETERS, DeviceError
 
@@ -213,9 +214,9 @@ def _told(error, device):
     advice = ""
     if isinstance(error, MemoryError) or any(m in text.lower() for m in _MEMORY):
         advice = "; smaller batches (`batch`) take less memory"
-    first = text.splitlines()[0] if text else "no reason given"
     told = DeviceError(
-        f"TV-L1 on {device} failed with {type(error).__name__}: {first}{advice}"
+        f"TV-L1 on {device} failed with {type(error).__name__}: {reason_of(error)}"
+        f"{advice}"
     )
     told.__cause__ = error
     return told

@@ -1,11 +1,11 @@
 """The devices that compute together, on this machine and on others."""
 
-import json
 import os
 
 import tensorflow as tf
 
-from tsn_keras.common.errors import InputError
+from tsn_keras.common import json_text
+from tsn_keras.common.errors import InputError, reason_of
 from tsn_keras.pipeline.training import Share
 
 VARIABLE = "TF_CONFIG"
@@ -43,7 +43,7 @@ def of_all_machines():
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except (ValueError, TypeError, RuntimeError, tf.errors.OpError) as error:
-        raise InputError(f"{VARIABLE} cannot be used: {error}") from None
+        raise InputError(f"{VARIABLE} cannot be used: {reason_of(error)}") from None
 
 
 def is_chief():
@@ -61,14 +61,14 @@ def _cluster():
     if not text:
         return {}, {}
     try:
-        read = json.loads(text)
+        read = json_text.parse(text, "it")
         cluster, task = read.get("cluster", {}), read.get("task", {})
         if not all(isinstance(part, list) for part in cluster.values()):
             raise ValueError("cluster must hold lists of HOST:PORT")
         if cluster and task["index"] not in range(len(cluster[task["type"]])):
             raise ValueError(f"there is no task {task}")
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"{VARIABLE} cannot be used: {error!r}") from None
+        raise InputError(f"{VARIABLE} cannot be used: {error!r:.300}") from None
     return cluster, task
 
 

@@ -1,9 +1,8 @@
 """Files of a snippet to a stack of planes, and why a file cannot be read."""
 
-import re
-
 import tensorflow as tf
 
+from tsn_keras.common.errors import reason_of
 from tsn_keras.pipeline import transforms
 
 
@@ -100,15 +99,8 @@ def explain(folder, numbers, stream):
         except tf.errors.OpError as error:
             if tf.io.gfile.stat(name).length == 0:
                 return f"{name}: the file is empty"
-            return f"{name}: cannot be decoded: {plain(error)[:200]}"
+            return f"{name}: cannot be decoded: {reason_of(error)}"
     return None
-
-
-def plain(error):
-    """First line of a TensorFlow error, without its names for functions."""
-    first = error.message.splitlines()[0] if error.message else "no reason given"
-    first = re.sub(r"\{\{[^}]*\}\}", "", first.partition("[Op:")[0])
-    return " ".join(first.split())
 
 
 def explain_sizes(folder, snippets, stream):

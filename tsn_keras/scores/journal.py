@@ -12,6 +12,7 @@ import sqlite3
 
 import numpy as np
 
+from tsn_keras.common import json_text
 from tsn_keras.common.errors import InputError
 
 SUFFIX = ".partial"
@@ -68,7 +69,7 @@ class Journal:
                 database.execute("INSERT INTO about VALUES (?)", (text,))
                 return
         try:
-            there = json.loads(found[0])
+            there = json_text.parse(found[0], "what it is about")
             keys = self._differences(there, about)
         except (ValueError, TypeError, AttributeError):
             raise JournalError(

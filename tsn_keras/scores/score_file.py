@@ -20,7 +20,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from tsn_keras.common import files, hdf5
+from tsn_keras.common import files, hdf5, json_text
 from tsn_keras.common.errors import InputError
 
 FORMAT = "tsn_keras scores 1"
@@ -175,7 +175,7 @@ class ScoreFile:
         self.classes = file.texts("classes")
         self.labels = file.integers("labels")
         self.frames = file.integers("frames")
-        self.failed = hdf5.json_object(file.one_text("failed"), "failed")
+        self.failed = json_text.parse(file.one_text("failed"), "failed")
         count, classes = len(self.video_ids), len(self.classes)
         if len(set(self.video_ids)) != count or not count:
             raise ValueError("its video ids are none, or not distinct")

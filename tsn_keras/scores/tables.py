@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from tsn_keras.common.console import visible
+from tsn_keras.common.errors import printable
 from tsn_keras.scores import metrics
 
 
 def table(rows, headers):
-    """Aligns rows of strings below headers; all but words to the right."""
-    rows = [[visible(cell).replace("\n", "\\n") for cell in row] for row in rows]
+    """Aligns rows of strings below headers; all but words to the right.
+
+    What a terminal would not show is escaped: a name breaks no line.
+    """
+    rows = [[printable(str(cell)) for cell in row] for row in rows]
     columns = list(zip(headers, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     left = [any(c and not _is_number(c) for c in column[1:]) for column in columns]

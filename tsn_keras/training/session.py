@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tsn_keras.checkpoints import keras_file
-from tsn_keras.common.errors import InputError
+from tsn_keras.common.errors import InputError, reason_of
 from tsn_keras.pipeline import distribution, reading
 from tsn_keras.pipeline.training import Batches
 from tsn_keras.training import initialisation, trainer
@@ -225,8 +225,5 @@ def explained():
 
 
 def _text(error):
-    """The line of a TensorFlow error that says something."""
-    noise = ("Graph execution error", "Detected at node", "[[", "File ", "node:")
-    lines = [line.strip() for line in (error.message or str(error)).splitlines()]
-    telling = [line for line in lines if line and not line.startswith(noise)]
-    return f"training stopped: {(telling or lines or ['?'])[-1][:300]}"
+    """What a TensorFlow error says to people."""
+    return f"training stopped: {reason_of(error)}"

@@ -102,7 +102,10 @@ def _fail(error):
 
 
 def _read_list(path, flat):
-    named = [pathlib.Path(line) for _, line in text.lines(path)]
+    try:
+        named = [pathlib.Path(line) for _, line in text.lines(path)]
+    except text.TextFileError as error:
+        raise VideosError(f"{error}") from None
     if not named:
         raise VideosError(f"{path} lists no video")
     for line in named:
