@@ -233,7 +233,7 @@ def test_what_a_file_says_is_obeyed(tmp_path, model):
         ({"modality": 3}, "says modality is 3"),
         ({"protocol": ["caffe"]}, r"says protocol is \['caffe'\]"),
         ({"width": 1e308}, r"says width 1e\+308"),
-        ({"width": float("nan")}, "says width nan"),
+        ({"width": float("nan")}, "holds NaN, which is not a finite number"),
         ({"width": "wide"}, "says width is 'wide'"),
         ({"width": True}, "says width is True"),
     ],
