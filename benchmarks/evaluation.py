@@ -69,7 +69,7 @@ def evaluation(modality, folders, batch):
 
     def measure():
         start = time.perf_counter()
-        done = sum(len(t) for _, t, _ in inference.run(step, dataset, devices))
+        done = sum(len(t) for _, t, *_ in inference.run(step, dataset, devices))
         assert done == len(plan.tick)
         speed = view.crops.count * done / (time.perf_counter() - start)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,5 +1,7 @@
 """Pipelines: what is read, in which order, and what a bad file costs."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -38,7 +40,8 @@ def video(tmp_path):
 def test_flow_planes_are_x_y_x_y(video):
     folder = video("v", 7)
     numbers = np.array([3, 4, 5, 6, 7], np.int32)
-    found = reading.resized_snippet(str(folder), numbers, FLOW)
+    found, size = reading.resized_snippet(str(folder), numbers, FLOW)
+    assert size.numpy().tolist() == [256, 340]
     assert found.shape == (256, 340, 10)
     x_then_y = [level for n in numbers for level in (100 + n, 200 + n)]
     np.testing.assert_array_equal(found[0, 0], x_then_y)
@@ -48,7 +51,7 @@ def test_rgb_is_b_g_r(tmp_path):
     image = np.zeros((256, 340, 3), np.uint8)
     image[..., 0] = 255
     cv2.imwrite(str(tmp_path / "img_00001.jpg"), image)
-    found = reading.resized_snippet(str(tmp_path), [1], RGB)
+    found, _ = reading.resized_snippet(str(tmp_path), [1], RGB)
     np.testing.assert_array_equal(found, cv2.imread(str(tmp_path / "img_00001.jpg")))
     assert found[0, 0, 0] > 250 > 10 > found[0, 0, 2]
 
@@ -79,12 +82,13 @@ def test_batches_come_in_order_and_are_filled_up(video):
     plan = snippets.plan(folders, RGB, CAFFE.test)
     dataset = snippets.for_test(folders, plan, RGB, 4)
     batches = [[part.numpy() for part in batch] for batch in dataset]
-    assert {b[2].shape for b in batches} == {(4, 256, 340, 3)}
-    videos, ticks, images = (
+    assert {b[3].shape for b in batches} == {(4, 256, 340, 3)}
+    videos, ticks, sizes, images = (
         np.concatenate(parts) for parts in zip(*batches, strict=True)
     )
     assert list(videos) == [0] * 25 + [1] + [-1] * 2
     assert list(ticks[:26]) == [*range(25), 0]
+    assert sizes.tolist() == [[256, 340]] * 25 + [[240, 320]] + [[0, 0]] * 2
     assert list(images[:26, 0, 0, 0]) == [*range(1, 26), 1]
 
 
@@ -95,7 +99,7 @@ def test_a_bad_file_costs_its_snippet_only(video):
     folders = [folder_of(folder, 30)]
     plan = snippets.plan(folders, RGB, CAFFE.test)
     dataset = snippets.for_test(folders, plan, RGB, 5)
-    ticks = [t for v, ts, _ in dataset for t in ts.numpy()[v.numpy() >= 0]]
+    ticks = [t for v, ts, *_ in dataset for t in ts.numpy()[v.numpy() >= 0]]
     assert ticks == [t for t in range(25) if t not in (2, 6)]
 
 
@@ -143,8 +147,43 @@ def test_reasons_are_for_people(video, spoil, words):
         assert inside not in text
 
 
+def _write(path, width, height, channels=1):
+    image = np.full((height, width, channels), 128, np.uint8)
+    assert cv2.imwrite(str(path), image)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ((320, 240), r"flow_y_00002.jpg is 320 x 240, but .*flow_x_00001.jpg is 340"),
+        ((1, 1), "flow_y_00002.jpg is 1 x 1, smaller than the least side of 32"),
+        ((340, 256, 3), "flow_y_00002.jpg: cannot be decoded: a colour file, not grey"),
+    ],
+)
+def test_images_that_are_no_flow_of_their_video(video, bad, words):
+    """Another size than its sisters, no size to speak of, colour."""
+    folder = video("a", 9)
+    _write(folder / "flow_y_00002.jpg", *bad)
+    folders = [folder_of(folder, 9)]
+    plan = snippets.plan(folders, FLOW, CAFFE.test)
+    assert list(snippets.for_test(folders, plan, FLOW, 5)) == []
+    (numbers,) = plan.of(0)
+    reason = reading.explain(folder, numbers, FLOW) or reading.explain_sizes(
+        folder, [numbers], FLOW, reading.MIN_SIDE
+    )
+    assert re.search(words, reason), reason
+
+
+@pytest.mark.parametrize(("side", "there"), [(31, 0), (32, 1)])
+def test_the_least_side(tmp_path, side, there):
+    _write(tmp_path / "img_00001.jpg", 340, side, 3)
+    folders = [folder_of(tmp_path, 1)]
+    plan = snippets.plan(folders, RGB, CAFFE.test)
+    assert len(list(snippets.for_test(folders, plan, RGB, 1))) == there
+
+
 def test_folders_with_any_characters(video):
     """Names of HMDB51 hold ! # & ( ) + ; @ [ ] ~."""
     folder = video("A #1 [x] ~&;@+!(é)_%05d", 2)
-    found = reading.resized_snippet(str(folder), [2], RGB)
+    found, _ = reading.resized_snippet(str(folder), [2], RGB)
     assert found[0, 0, 0] == 2

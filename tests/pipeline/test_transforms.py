@@ -48,11 +48,16 @@ def test_decode_equals_opencv(random, tmp_path, quality, sampling):
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     if sampling is not None:
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-    path = str(tmp_path / "image.jpg")
+    path, grey = str(tmp_path / "image.jpg"), str(tmp_path / "grey.jpg")
     assert cv2.imwrite(path, image, options)
-    for channels, flag in ((3, cv2.IMREAD_COLOR), (1, cv2.IMREAD_GRAYSCALE)):
-        expected = cv2.imread(path, flag).reshape(129, 171, channels)
-        np.testing.assert_array_equal(transforms.decode(path, channels), expected)
+    assert cv2.imwrite(grey, image[..., 0], options)
+    flags = {3: cv2.IMREAD_COLOR, 1: cv2.IMREAD_GRAYSCALE}
+    # A grey file as a frame is three equal planes, as in the original.
+    for file, channels in ((path, 3), (grey, 1), (grey, 3)):
+        expected = cv2.imread(file, flags[channels]).reshape(129, 171, channels)
+        np.testing.assert_array_equal(transforms.decode(file, channels), expected)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a colour file, not grey"):
+        transforms.decode(path, 1)
 
 
 def test_decode_of_original_frames_equals_opencv(golden):

@@ -110,13 +110,13 @@ def stepper(score, distribution):
         distribution: the strategy in whose scope it was made.
 
     Returns:
-        Function from a batch of the pipeline to (video, tick, scores), each a
-        value a replica.
+        Function from a batch of the pipeline to (video, tick, size, scores), each
+        a value a replica.
     """
 
     @tf.function
-    def step(video, tick, frames):
-        return video, tick, distribution.run(score, args=(frames,))
+    def step(video, tick, size, frames):
+        return video, tick, size, distribution.run(score, args=(frames,))
 
     return step
 
@@ -131,7 +131,8 @@ def run(step, dataset, distribution):
         distribution: the strategy of `step`.
 
     Yields:
-        (video int [n], tick int [n], float32 [n, crops, classes]) of each batch.
+        (video int [n], tick int [n], size int [n, 2] of the files, float32 [n,
+        crops, classes]) of each batch.
 
     Raises:
         InputError: a device fails, as when its memory is too small.
@@ -140,12 +141,12 @@ def run(step, dataset, distribution):
         dataset = distribution.experimental_distribute_dataset(dataset)
     for batch in _batches(dataset):
         with _explained():
-            video, tick, scores = (
+            video, tick, size, scores = (
                 np.concatenate([np.asarray(part) for part in local])
                 for local in map(distribution.experimental_local_results, step(*batch))
             )
         real = video >= 0
-        yield video[real], tick[real], scores[real]
+        yield video[real], tick[real], size[real], scores[real]
 
 
 def _batches(dataset):

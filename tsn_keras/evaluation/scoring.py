@@ -245,6 +245,7 @@ class _Run:
         # Snippets that have not come yet, of each video.
         counts = np.bincount(self._snippets.video, minlength=len(self._left))
         self._pending = counts.tolist()
+        self._sizes = {}  # {index of the video: size of its files}
 
     def _without(self, there, folders):
         """Folders whose snippets are not all in the journal; forgets their rest."""
@@ -261,8 +262,8 @@ class _Run:
         done = self._total - len(self._left)
         try:
             with listener.bar(self._test.title, self._total, done) as bar:
-                for videos, indices, values in self._batches():
-                    self._keep(videos, indices, values, bar)
+                for batch in self._batches():
+                    self._keep(*self._of_equal_size(*batch), bar)
         except KeyboardInterrupt as stop:
             finished = self._total - sum(map(bool, self._pending))
             raise KeyboardInterrupt(
@@ -272,7 +273,7 @@ class _Run:
         return self._explained(listener)
 
     def _batches(self):
-        """Yields (index of the video, tick, scores) of each batch."""
+        """Yields (index of the video, tick, size, scores) of each batch."""
         test, settings = self._test, self._settings
         devices = distribution.of_this_machine()
         replicas = devices.num_replicas_in_sync
@@ -282,6 +283,17 @@ class _Run:
         step = inference.stepper(scorer, devices)
         dataset = snippets.for_test(self._left, self._snippets, test.stream, batch)
         yield from inference.run(step, dataset, devices)
+
+    def _of_equal_size(self, videos, indices, sizes, values):
+        """Drops snippets of another size than the first of their video.
+
+        Their video lacks them then, and fails.
+        """
+        fits = [
+            self._sizes.setdefault(video, size) == size
+            for video, size in zip(videos.tolist(), sizes.tolist(), strict=True)
+        ]
+        return videos[fits], indices[fits], values[fits]
 
     def _keep(self, videos, indices, values, bar):
         folders = [self._left[video] for video in videos]
@@ -302,13 +314,18 @@ class _Run:
                 reading.explain(folder.path, numbers, self._test.stream)
                 for numbers in self._snippets.of(index)
             )
-            failed[folder.id] = next(
-                filter(None, reasons),
-                f"{folder.path}: a file could not be read, but can be now: run again",
+            failed[folder.id] = (
+                next(filter(None, reasons), None)
+                or self._explained_by_sizes(folder, index)
+                or f"{folder.path}: a file could not be read, but can be now: run again"
             )
             self._journal.forget(folder.id)
             listener.say(f"{folder.id} failed: {failed[folder.id]}")
         return failed
+
+    def _explained_by_sizes(self, folder, index):
+        snippets, stream = self._snippets.of(index), self._test.stream
+        return reading.explain_sizes(folder.path, snippets, stream, reading.MIN_SIDE)
 
 
 def _scored(test, good, kept, journal):

@@ -5,6 +5,10 @@ import tensorflow as tf
 from tsn_keras.common.errors import reason_of
 from tsn_keras.pipeline import transforms
 
+# The network's last grid has a cell for every 32 pixels: of a smaller image it
+# would see nothing but what lies between pixels.
+MIN_SIDE = 32
+
 
 def file_names(folder, prefixes, number):
     """Paths of the files of one step of a snippet; strings or tensors."""
@@ -21,12 +25,20 @@ def resized_snippet(folder, numbers, stream):
         stream: protocols.records.Stream.
 
     Returns:
-        uint8 [height, width, planes]: B, G, R of each file, or x1, y1, x2, y2,
-        ... (eval_net.py:95-106).
+        (uint8 [height, width, planes], int32 [2]): B, G, R of each file, or x1,
+        y1, x2, y2, ... (eval_net.py:95-106); and the size of the files.
+
+    Raises:
+        tf.errors.OpError: a file cannot be decoded, is smaller than MIN_SIDE or
+            of another size than the others; ask `explain` and `explain_sizes`.
     """
-    size = stream.protocol.frame_size
-    planes = _decoded(folder, numbers, stream.modality)
-    return tf.concat([transforms.resize(p, *size) for p in planes], axis=-1)
+    height, width = stream.protocol.frame_size
+    # Stacked before they are resized, which needs equal sizes.
+    stacked = plain_snippet(folder, numbers, stream)
+    size = tf.shape(stacked)[:2]
+    large = tf.debugging.assert_greater_equal(size, MIN_SIDE, message="too small")
+    with tf.control_dependencies([] if large is None else [large]):
+        return transforms.resize(stacked, height, width), tf.identity(size)
 
 
 def plain_snippet(folder, numbers, stream):
@@ -93,7 +105,7 @@ def explain(folder, numbers, stream):
     for path in _paths(folder, [numbers], stream):
         name = path.numpy().decode()
         try:
-            transforms.decode(path, 1)
+            transforms.decode(path, stream.modality.file_planes)
         except tf.errors.NotFoundError:
             return f"{name}: no such file"
         except tf.errors.OpError as error:
@@ -103,18 +115,20 @@ def explain(folder, numbers, stream):
     return None
 
 
-def explain_sizes(folder, snippets, stream):
+def explain_sizes(folder, snippets, stream, smallest=None):
     """Says whether files of a video have unequal sizes, or are too small.
 
     Args:
         folder: of the video.
         snippets: lists of numbers of files, which can all be decoded.
         stream: protocols.records.Stream.
+        smallest: shortest side that will do, or None for that of a crop.
 
     Returns:
         str that names the first such file, or None.
     """
-    first, size = None, stream.protocol.crop_size
+    first, size = None, smallest or stream.protocol.crop_size
+    what = "the least side of" if smallest else "a crop of"
     rows, columns = stream.protocol.frame_size
     for path in _paths(folder, snippets, stream):
         name = path.numpy().decode()
@@ -122,7 +136,7 @@ def explain_sizes(folder, snippets, stream):
         height, width = (int(side) for side in shape[:2])
         if min(height, width) < size:
             return (
-                f"{name} is {width} x {height}, smaller than a crop of {size}: extract "
+                f"{name} is {width} x {height}, smaller than {what} {size}: extract "
                 f"at {columns} x {rows}"
             )
         first = first or (name, width, height)

@@ -63,25 +63,28 @@ def for_test(folders, snippets, stream, batch):
         batch: snippets in a batch.
 
     Returns:
-        tf.data.Dataset of (video int32 [batch], tick int32 [batch], uint8
-        [batch, height, width, planes]), in order. The last batch is filled
-        up with video -1. A snippet with a file that cannot be read is left
-        out: the consumer knows which it expects and must ask why.
+        tf.data.Dataset of (video int32 [batch], tick int32 [batch], int32
+        [batch, 2], the height and width of the snippet's files, uint8 [batch,
+        height, width, planes]), in order. The last batch is filled up with video
+        -1. A snippet with a file that cannot be read, or with files of unequal
+        sizes, is left out: the consumer knows which it expects and must ask why.
     """
     paths = tf.constant([str(folder.path) for folder in folders])
 
     def read(video, tick, numbers):
         path = tf.gather(paths, video)
-        return video, tick, reading.resized_snippet(path, numbers, stream)
+        frames, size = reading.resized_snippet(path, numbers, stream)
+        return video, tick, size, frames
 
-    def fill_up(video, tick, frames):
+    def fill_up(video, tick, size, frames):
         # One shape for all batches: one trace, and no empty replica.
         missing = batch - tf.shape(video)[0]
         video = tf.pad(video, [(0, missing)], constant_values=-1)
         tick = tf.pad(tick, [(0, missing)])
+        size = tf.ensure_shape(tf.pad(size, [(0, missing), (0, 0)]), (batch, 2))
         frames = tf.pad(frames, [(0, missing), (0, 0), (0, 0), (0, 0)])
         shape = (batch, *stream.protocol.frame_size, stream.modality.planes)
-        return video, tick, tf.ensure_shape(frames, shape)
+        return video, tick, size, tf.ensure_shape(frames, shape)
 
     dataset = tf.data.Dataset.from_tensor_slices(
         (snippets.video, snippets.tick, snippets.files)

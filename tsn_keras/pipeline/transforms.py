@@ -16,6 +16,8 @@ _WEIGHT_SCALE = 2048.0
 def decode(path, channels):
     """Reads and decodes a JPEG file, as cv2.imread does, bit for bit.
 
+    A grey file becomes three equal planes; a colour file is never made grey.
+
     Args:
         path: scalar string tensor.
         channels: 3 for B, G, R or 1 for grey.
@@ -24,7 +26,8 @@ def decode(path, channels):
         uint8 [height, width, channels].
 
     Raises:
-        tf.errors.OpError: the file is missing, empty, damaged or too large.
+        tf.errors.OpError: the file is missing, empty, damaged or too large, or
+            a colour file where a grey one is due.
     """
     data = tf.io.read_file(path)
     shape = tf.io.extract_jpeg_shape(data)
@@ -32,7 +35,14 @@ def decode(path, channels):
     too_large = tf.debugging.assert_less_equal(
         pixels, tf.constant(MAX_PIXELS, tf.int64), message="too many pixels"
     )
-    with tf.control_dependencies([too_large]):
+    checks = [too_large]
+    if channels == 1:
+        # Flow is written in one plane: the grey of a colour picture is none.
+        checks.append(
+            tf.debugging.assert_equal(shape[2], 1, message="a colour file, not grey")
+        )
+    # Eagerly a check has been made, and is None.
+    with tf.control_dependencies([c for c in checks if c is not None]):
         # libjpeg's default, which OpenCV uses; TensorFlow's own default is a
         # faster transform that is up to 15 levels off.
         image = tf.io.decode_jpeg(
