@@ -174,6 +174,24 @@ def test_a_file_that_cannot_be_read_is_an_error(videos, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "shape", [(256, 340, 3), (240, 320), (1, 1)], ids=["colour", "size", "tiny"]
+)
+def test_flow_that_is_none_is_an_error(tmp_path, shape):
+    """Colour, another size than its sisters, or a single pixel."""
+    for number in range(1, 21):
+        for prefix in ("flow_x_", "flow_y_"):
+            is_good = prefix == "flow_x_" and shape != (1, 1)
+            image = np.zeros((256, 340) if is_good else shape, np.uint8)
+            cv2.imwrite(str(tmp_path / f"{prefix}{number:05d}.jpg"), image)
+    stream = Stream(MODALITIES["flow"], CAFFE)
+    folders = (FrameFolder("bad", 0, tmp_path, 20),)
+    plan = Batches(folders, stream, segments=3, batch=1)
+    for dataset in (plan.for_training(), plan.for_validation()):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            next(iter(dataset))
+
+
+@pytest.mark.parametrize(
     ("size", "words"),
     [
         ((200, 150), "is 200 x 150, smaller than a crop of 224"),

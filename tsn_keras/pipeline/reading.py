@@ -29,16 +29,12 @@ def resized_snippet(folder, numbers, stream):
         y1, x2, y2, ... (eval_net.py:95-106); and the size of the files.
 
     Raises:
-        tf.errors.OpError: a file cannot be decoded, is smaller than MIN_SIDE or
-            of another size than the others; ask `explain` and `explain_sizes`.
+        tf.errors.OpError: see `plain_snippet`.
     """
     height, width = stream.protocol.frame_size
     # Stacked before they are resized, which needs equal sizes.
     stacked = plain_snippet(folder, numbers, stream)
-    size = tf.shape(stacked)[:2]
-    large = tf.debugging.assert_greater_equal(size, MIN_SIDE, message="too small")
-    with tf.control_dependencies([] if large is None else [large]):
-        return transforms.resize(stacked, height, width), tf.identity(size)
+    return transforms.resize(stacked, height, width), tf.shape(stacked)[:2]
 
 
 def plain_snippet(folder, numbers, stream):
@@ -51,9 +47,17 @@ def plain_snippet(folder, numbers, stream):
 
     Returns:
         uint8 [h, w, planes].
+
+    Raises:
+        tf.errors.OpError: a file cannot be decoded, is smaller than MIN_SIDE or
+            of another size than the others; ask `explain` and `explain_sizes`.
     """
     stacked = tf.concat(_decoded(folder, numbers, stream.modality), axis=-1)
-    return tf.ensure_shape(stacked, (None, None, stream.modality.planes))
+    size = tf.shape(stacked)[:2]
+    large = tf.debugging.assert_greater_equal(size, MIN_SIDE, message="too small")
+    # Eagerly the check has been made, and is None.
+    with tf.control_dependencies([] if large is None else [large]):
+        return tf.ensure_shape(stacked, (None, None, stream.modality.planes))
 
 
 def _decoded(folder, numbers, modality):
