@@ -79,6 +79,20 @@ def test_unusable_folders_fail_their_video(tmp_path):
     assert "{'flow_x_': 3, 'flow_y_': 2}" in found.failed[C.id]
 
 
+def test_two_names_of_one_folder_are_refused(tmp_path):
+    """Only the disk knows: b may be a link, and b/../a another folder than a."""
+    touch(tmp_path / "a", 2)
+    touch(tmp_path / "other/b", 2)
+    touch(tmp_path / "other/a", 2)
+    (tmp_path / "b").symlink_to(tmp_path / "other/b")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    videos = [Video(name, 0) for name in ("a", "b", "b/../a")]
+    assert len(selection.select(set_of(tmp_path, *videos), RGB).folders) == 3
+    for name in ("link", "other/../a", str(tmp_path / "a")):
+        with pytest.raises(DatasetError, match=f"a and {name} of .* are the same"):
+            selection.select(set_of(tmp_path, *videos, Video(name, 0)), RGB)
+
+
 def test_a_gap_is_named(tmp_path):
     touch(tmp_path / A.id, 5)
     (tmp_path / A.id / "img_00002.jpg").unlink()

@@ -5,7 +5,6 @@ is what the data sets' own archives unpack to.
 """
 
 import collections
-import posixpath
 
 from tsn_keras.common.text import TextFileError
 from tsn_keras.datasets.records import Dataset
@@ -44,12 +43,8 @@ def expect(path, count, expected, what):
 
 
 def unique(path, videos):
-    """The videos as a tuple; refuses a file that lists one twice.
-
-    `a`, `./a` and `b/../a` are one folder.
-    """
-    folders = [posixpath.normpath(video.id) for video in videos]
-    counts = collections.Counter(folders)
+    """The videos as a tuple; refuses a file that lists one twice."""
+    counts = collections.Counter(video.id for video in videos)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise TextFileError(f"{path} lists {len(twice)} videos twice, as {twice[0]}")

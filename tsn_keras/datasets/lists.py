@@ -3,7 +3,6 @@
 import pathlib
 
 from tsn_keras.common import text
-from tsn_keras.datasets import annotations
 from tsn_keras.datasets.records import Dataset, DatasetError, Split, Video
 
 
@@ -20,17 +19,23 @@ def read_list(path):
         TextFileError: the file is missing, empty or malformed, or lists a
             video twice.
     """
-    videos = []
+    videos, seen = [], {}
     for number, line in text.lines(path):
         folder, *numbers = text.words(line, 2)
         # Nobody has a thousand million files; longer numbers are no int32.
         if not folder or [n.isdecimal() and len(n) < 10 for n in numbers] != [True] * 2:
             raise text.malformed(path, number, line, "<folder> <frames> <label>")
+        # "a", "./a", "a/": what only the disk can tell, selection.select asks it.
+        before = seen.setdefault(pathlib.PurePosixPath(folder), number)
+        if before != number:
+            raise text.TextFileError(
+                f"{path} lists {folder} twice, in lines {before} and {number}"
+            )
         files, label = map(int, numbers)
         videos.append(Video(folder, label, "", files))
     if not videos:
         raise text.TextFileError(f"{path} lists no video")
-    return annotations.unique(path, videos)
+    return tuple(videos)
 
 
 def _read(choice, root):

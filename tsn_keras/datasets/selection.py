@@ -207,8 +207,8 @@ def select(videos: VideoSet, prefixes, allow_missing=False) -> Selection:
         Selection.
 
     Raises:
-        DatasetError: folders are missing and must not be, or no folder holds
-            a file of the modality.
+        DatasetError: folders are missing and must not be, two videos are in the
+            same folder, or no folder holds a file of the modality.
     """
     kept, missing, failed = [], [], {}
     look = functools.partial(_look, videos.root, prefixes)
@@ -241,7 +241,23 @@ def select(videos: VideoSet, prefixes, allow_missing=False) -> Selection:
             f"none of {len(failed)} videos can be used; {video}: {reason}. "
             f"{_files_there(videos, video)}"
         )
+    _check_that_folders_differ(videos, kept)
     return Selection(tuple(kept), tuple(missing), failed)
+
+
+def _check_that_folders_differ(videos, folders):
+    """Refuses a video that counts twice, under two names of its folder."""
+    seen = {}
+    for folder in folders:
+        # Links and ".." lead where only the disk knows.
+        real = os.path.normpath if storage.is_remote(folder.path) else os.path.realpath
+        place = real(str(folder.path))
+        other = seen.setdefault(place, folder.id)
+        if other != folder.id:
+            raise DatasetError(
+                f"{other} and {folder.id} of the {videos.part} videos of {videos.name} "
+                f"are the same folder, {folder.path}: list it once"
+            )
 
 
 def _look(root, prefixes, video):
