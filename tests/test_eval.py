@@ -4,12 +4,14 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import clips
 import cv2
@@ -20,10 +22,12 @@ import pytest
 
 import tsn_keras
 from tsn_keras import eval
+from tsn_keras.checkpoints import presets
 from tsn_keras.common import locks
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import demo, selection
 from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.evaluation import run as evaluation
 from tsn_keras.protocols import sampling
 from tsn_keras.scores import metrics, score_file
 from tsn_keras.scores.score_file import VideoScores
@@ -210,6 +214,44 @@ def test_presets_are_named_in_the_scores(two_demo_videos, tmp_path):
         assert file.about["weights"] == "demo_rgb"
 
 
+def test_published_stands_beside_what_was_published(two_demo_videos, tmp_path):
+    """Its weights, by digest where a path names them, and all of the videos."""
+    _, argv = two_demo_videos
+    data = tmp_path / "data"
+    argv = [*argv[:2], "--modality", "rgb", "--data", str(data), "--weights"]
+
+    def published(name, weights):
+        scores = ["--scores", str(tmp_path / name)]
+        (row,) = eval.main([*argv, str(weights), *scores])[0]["results"]
+        return row["published"], row["videos"]
+
+    copy = tmp_path / "renamed.weights.h5"
+    shutil.copy(ROOT / "weights/demo_rgb.weights.h5", copy)
+    assert published("digest.h5", copy) == (25, 2)
+    with hdf5files.editing(copy) as file:
+        file["layers/dense/vars/1"][0] += 1
+    assert published("own.h5", copy) == (None, 2)
+    assert published("preset.h5", "demo_rgb") == (25, 2)
+    sorted(data.rglob("img_00003.jpg"))[0].write_bytes(b"")
+    assert published("failed.h5", "demo_rgb") == (None, 1)
+
+
+@pytest.mark.parametrize(("split", "published"), [(1, 85.5), (2, None)])
+def test_a_preset_of_another_split_is_not_the_published_one(split, published):
+    """Its training may have seen the videos."""
+    test = SimpleNamespace(
+        weights=SimpleNamespace(preset=presets.PRESETS[f"ucf101_rgb_split{split}"]),
+        videos=SimpleNamespace(name="ucf101", split=1),
+        stream=SimpleNamespace(modality=SimpleNamespace(name="rgb")),
+    )
+    outcome = SimpleNamespace(test=test, scored=3783, total=3783)
+    accuracy = metrics.Accuracy(85.0, 85.0, 90.0)
+    row = evaluation.Row("rgb", 1, accuracy, 3783, 3783, outcome=outcome)
+    request = evaluation.Request("ucf101", modality=("rgb",))
+    (found,) = evaluation._beside_published(request, [row], [outcome])
+    assert found.published == published
+
+
 def rewrite(path, change):
     """Writes a score file again with another `about`."""
     with score_file.ScoreFile(path) as file:
@@ -304,6 +346,61 @@ def test_a_bad_file_fails_its_video_only(case, kind, capsys):
     assert result["results"][0]["videos"] == 4
     assert "3 videos are already in" in capsys.readouterr().err
     assert list(read(root / "s.h5")) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("video", "name", "shape", "words"),
+    [
+        # Each snippet of RGB is one file: only the others tell of this one.
+        ("a", "img_00007", (240, 320, 3), r"img_00007\.jpg is 320 x 240, but "),
+        ("a", "img_00007", (1, 1, 3), r"img_00007\.jpg is 1 x 1, smaller than the"),
+        ("c", "flow_x_00003", (240, 320), r"flow_x_00003\.jpg is 320 x 240, but "),
+        ("c", "flow_y_00004", (256, 340, 3), r"flow_y_00004\.jpg: .*a colour file"),
+    ],
+)
+def test_an_image_unlike_its_sisters_fails_its_video(case, video, name, shape, words):
+    root, argv = case
+    cv2.imwrite(str(root / f"data/{video}/{name}.jpg"), np.full(shape, 99, np.uint8))
+    modality = "rgb" if name.startswith("img") else "flow"
+    weights = ["--weights", str(root / f"{modality}.weights.h5")]
+    argv = [*argv[: argv.index("--weights")], *weights, "--modality", modality]
+    result, status = eval.main(argv)
+    (figures,) = result["results"]
+    assert (status, figures["videos"], list(figures["failed"])) == (1, 3, [video])
+    assert re.search(words, figures["failed"][video]), figures["failed"]
+    assert video not in read(root / "s.h5")
+
+
+def test_grey_frames_are_three_equal_planes(case):
+    """As cv2.imread gives the original."""
+    root, argv = case
+    for path in (root / "data/c").glob("img_*.jpg"):
+        cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    assert eval.main(rgb_only(argv))[1] == 0
+    expected = plain_scores(root, "c", 12, "rgb")
+    error = np.abs(read(root / "s.h5")["c"] - expected).max()
+    assert error <= 2e-4 * np.abs(expected).max()
+
+
+def test_a_video_listed_under_two_names_is_refused(case):
+    root, argv = case
+    lines = (root / "list.txt").read_text()
+    (root / "list.txt").write_text(f"{lines}\n./a 27 0\n")
+    with pytest.raises(InputError, match=r"lists \./a twice, in lines 1 and 5"):
+        eval.main(rgb_only(argv))
+    (root / "list.txt").write_text(f"{lines}\nb/../a 27 0\n")
+    with pytest.raises(InputError, match=r"a and b/\.\./a of .* are the same folder"):
+        eval.main(rgb_only(argv))
+
+
+def test_scores_that_are_not_finite_are_not_resumed(case):
+    root, argv = case
+    eval.main(rgb_only(argv))
+    with hdf5files.editing(root / "s.h5") as file:
+        file["scores/b"][0, 0, 0] = np.nan
+    words = r"s\.h5: the scores of b are not finite: score the videos again"
+    with pytest.raises(InputError, match=words):
+        eval.main(rgb_only(argv))
 
 
 def rows(journal):
@@ -482,24 +579,13 @@ def test_two_runs_into_one_file(case):
     assert {p.name for p in root.glob("*s_*")} == {"s_rgb.h5", "s_flow.h5"}
 
 
-def test_published_is_for_published_weights_and_all_videos(two_demo_videos, tmp_path):
+def test_published_fusion_is_that_of_published_weights(two_demo_videos):
     folder, argv = two_demo_videos
     for name in ("rgb", "flow"):
         shutil.copy(ROOT / f"weights/demo_{name}.weights.h5", folder)
     found = {r["stream"]: r for r in eval.main(argv)[0]["results"]}
     assert found["rgb"]["published"] == 25.0
     assert found["fusion"]["published"] is not None
-    # Under another name they are the same; changed by a number they are not.
-    own = tmp_path / "own.weights.h5"
-    shutil.copy(folder / "demo_rgb.weights.h5", own)
-    argv = [*argv[:2], "--modality", "rgb", "--scores", str(tmp_path / "t.h5")]
-    (result,) = eval.main([*argv, "--weights", str(own)])[0]["results"]
-    assert result["published"] == 25.0
-    with hdf5files.editing(own) as file:
-        file["layers/dense/vars/1"][0] += 1
-    argv[-1] = str(tmp_path / "u.h5")
-    (result,) = eval.main([*argv, "--weights", str(own)])[0]["results"]
-    assert result["published"] is None
 
 
 def test_empty_folder_and_no_data(tmp_path, monkeypatch):

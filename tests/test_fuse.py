@@ -1,5 +1,6 @@
 """The command `fuse`, with literal numbers, and with what goes wrong."""
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from tsn_keras import convert, fuse
 from tsn_keras.common.errors import InputError
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.datasets.records import Split, Video
 from tsn_keras.scores import npz, score_file
 from tsn_keras.scores.score_file import VideoScores
 
@@ -134,6 +137,116 @@ def test_classes_that_do_not_fit(original, write, tmp_path):
     assert not (tmp_path / "named.h5").exists()
 
 
+@pytest.fixture
+def known(monkeypatch):
+    """Data sets of the three classes: one with splits, one with a list."""
+    official = dataclasses.replace(
+        DATASETS["ucf101"],
+        classes=CLASSES,
+        read=lambda choice, _: Split(
+            (), tuple(Video(IDS[i], LABELS[i], "") for i in range(4)), CLASSES
+        ),
+    )
+    monkeypatch.setitem(DATASETS, "ucf101", official)
+
+
+NATIVE = {"dataset": "ucf101", "split": 1, "protocol": "caffe"}
+
+
+def test_imported_scores_are_fused_with_native_ones(known, original, write, capsys):
+    """As `fuse` advises; the data set brings its classes."""
+    flow = write("flow.h5", FLOW, order=(3, 1, 0, 2), about=NATIVE)
+    target = str(original.with_name("rgb.h5"))
+    ids = ["--ids", str(original.with_name("ids.txt"))]
+    options = ["--dataset", "ucf101", "--split", "1", "--modality", "rgb"]
+    result, _ = convert.main([str(original), target, *ids, *options])
+    about = {"dataset": "ucf101", "split": 1, "modality": "rgb"}
+    assert {key: result[key] for key in about} == about
+    with score_file.ScoreFile(target) as file:
+        assert (file.classes, file.about) == (CLASSES, {"source": "rgb.npz", **about})
+    capsys.readouterr()
+    for files in ([target, flow], [flow, target]):
+        weights = [1.5 if path == flow else 1 for path in files]
+        result, status = fuse.main([*files, "--weights", *map(str, weights)])
+        assert (status, by_file(result)["fusion"]["top1"]) == (0, 75)
+        text = f"{target} does not say its protocol: taken to be {flow}'s, caffe"
+        assert result["assumed"] == [text]
+        assert capsys.readouterr().err == f"{text}\n"
+
+
+def test_what_imported_scores_do_not_say_is_assumed_and_told(original, write):
+    flow = write("flow.h5", FLOW, about=NATIVE)
+    target = str(original.with_name("rgb.h5"))
+    convert.main([str(original), target, "--ids", str(original.with_name("ids.txt"))])
+    result, status = fuse.main([target, flow, "--weights", "1", "1.5", "--per-class"])
+    assert (status, by_file(result)["fusion"]["top1"]) == (0, 75)
+    assert [text.removeprefix(target) for text in result["assumed"]] == [
+        f" does not say its dataset: taken to be {flow}'s, ucf101",
+        f" does not say its split: taken to be {flow}'s, 1",
+        f" does not say its protocol: taken to be {flow}'s, caffe",
+        f" does not name its classes: taken to be {flow}'s, in this order",
+    ]
+    # The file in between that says nothing hides no difference.
+    other = write("other.h5", FLOW, about={**NATIVE, "split": 2})
+    with pytest.raises(InputError, match=r"flow\.h5 is of split 1, .*other\.h5 of 2"):
+        fuse.main([flow, target, other])
+
+
+def test_ids_of_the_official_list(known, original, tmp_path, monkeypatch, capsys):
+    target = str(tmp_path / "rgb.h5")
+    options = ["--dataset", "ucf101", "--split", "1"]
+    argv = [str(original), target, *options]
+    with pytest.raises(InputError, match="--ids FILE.* with --annotations"):
+        convert.main(argv)
+    result, _ = convert.main([*argv, "--annotations", "lists"])
+    assert "taken to be in the order of lists" in result["assumed"][0]
+    assert result["assumed"][0] in capsys.readouterr().err
+    with score_file.ScoreFile(target) as file:
+        assert (file.video_ids, tuple(file.labels)) == (IDS, LABELS)
+    turned = Split((), tuple(map(Video, IDS, LABELS[::-1])), CLASSES)
+    record = dataclasses.replace(DATASETS["ucf101"], read=lambda *_: turned)
+    monkeypatch.setitem(DATASETS, "ucf101", record)
+    words = r"not in the order of lists: 4 of 4 labels differ; .* 1, v1, is 2 .* --ids"
+    with pytest.raises(InputError, match=words):
+        convert.main([*argv, "--annotations", "lists"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--split", "1"], "--split is for a data set: name it with --dataset"),
+        (["--annotations", "x"], "--annotations is for a data set"),
+        (["--dataset", "ucf101"], "--dataset ucf101 has splits: say with --split"),
+        (["--dataset", "demo", "--split", "1"], "--split is not for --dataset demo"),
+        (["--dataset", "demo", "--annotations", "x"], "is not for --dataset demo"),
+        (["--dataset", "demo", "--classes", "x"], "--classes is not for demo"),
+        (["--dataset", "demo"], "demo has 16 names, .* of 3 classes"),
+        (["--inverse-std"], "--inverse-std is for caffemodels"),
+        (["--dataset", "list", "--annotations", "x"], "--annotations is for ids"),
+    ],
+)
+def test_options_that_would_do_nothing(original, tmp_path, options, words):
+    argv = [str(original), str(tmp_path / "a.h5"), "--ids", str(tmp_path / "ids.txt")]
+    with pytest.raises(InputError, match=words):
+        convert.main([*argv, *options])
+
+
+@pytest.mark.parametrize("option", ["--dataset", "--split", "--modality"])
+def test_options_of_an_npz_alone(write, tmp_path, option):
+    value = {"--dataset": "demo", "--split": "1", "--modality": "rgb"}[option]
+    for argv in (
+        [write("a.h5", RGB), str(tmp_path / "a.npz")],
+        ["a.caffemodel", str(tmp_path / "a.weights.h5")],
+    ):
+        with pytest.raises(InputError, match=f"{option} is for "):
+            convert.main([*argv, option, value])
+
+
+def test_sums_that_overflow_are_refused(write):
+    with pytest.raises(InputError, match="--weights .* that are not finite"):
+        fuse.main([write("a.h5", RGB), "--weights", "1e308"])
+
+
 def test_missing_and_failed_videos(write, capsys):
     failed = {"v4": "img_00001.jpg: the file is empty"}
     files = [write("rgb.h5", RGB), write("flow.h5", FLOW, (0, 1, 2), failed)]
@@ -215,40 +328,6 @@ def test_scores_that_are_not_finite(write, tmp_path, change, words):
         with pytest.raises(InputError, match=r"scores of v\d are not finite"):
             convert.main([path, str(tmp_path / "rgb.npz")])
     assert not (tmp_path / "rgb.npz").exists()
-
-
-def test_an_imported_file_is_fused_with_ours(original, write, tmp_path, capsys):
-    target, ids = str(tmp_path / "rgb_imported.h5"), str(tmp_path / "ids.txt")
-    flow = write("flow.h5", FLOW)
-    convert.main([str(original), target, "--ids", ids])
-    found = by_file(fuse.main([target, flow, "--weights", "1", "1.5"])[0])
-    assert found["fusion"]["top1"] == 75
-    said = capsys.readouterr().err
-    assert "rgb_imported.h5 does not say its dataset: taken for demo" in said
-    assert "rgb_imported.h5 does not say its split: taken for 1" in said
-    assert "rgb_imported.h5 does not name its classes: taken for the other's" in said
-    about = ["--ids", ids, "--dataset", "demo", "--modality", "rgb", "--split"]
-    names = tmp_path / "names.txt"
-    names.write_text("\n".join(CLASSES))
-    convert.main([str(original), target, *about, "1", "--classes", str(names)])
-    capsys.readouterr()
-    found = by_file(fuse.main([target, flow, "--weights", "1", "1.5"])[0])
-    assert found["fusion"]["top1"] == 75
-    assert "taken for" not in capsys.readouterr().err
-    with score_file.ScoreFile(target) as file:
-        assert file.about == {
-            **{"dataset": "demo", "split": 1, "modality": "rgb"},
-            "source": "rgb.npz",
-        }
-    convert.main([str(original), target, *about, "2"])
-    with pytest.raises(InputError, match="is of split 2, .* of 1"):
-        fuse.main([target, flow])
-    names.write_text("a\nb\nother")
-    convert.main([str(original), target, *about, "1", "--classes", str(names)])
-    with pytest.raises(InputError, match="are of other classes"):
-        fuse.main([target, flow])
-    with pytest.raises(InputError, match="--split is for an .npz"):
-        convert.main([flow, str(tmp_path / "flow.npz"), "--split", "1"])
 
 
 def run(*argv):

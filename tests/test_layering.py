@@ -41,7 +41,7 @@ ROOMS = {
     "train": ("", "common config training"),
     "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
     "fuse": ("", "common scores"),
-    "convert": ("", "common checkpoints scores"),
+    "convert": ("", "common protocols datasets checkpoints scores"),
 }
 COMMANDS = ("extract", "eval", "train", "predict", "fuse", "convert")
 

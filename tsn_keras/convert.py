@@ -3,7 +3,10 @@
 python -m tsn_keras.convert MODEL.caffemodel OUT.weights.h5
 python -m tsn_keras.convert SCORES.h5 SCORES.npz
 python -m tsn_keras.convert SCORES.npz SCORES.h5 --ids IDS.txt --dataset ucf101 \\
-    --split 1 --modality rgb --classes classInd.txt
+    --split 1 --modality rgb
+
+An .npz says nothing of itself: which videos, data set and classes it is of is taken
+from the options. Without --dataset, `fuse` compares ids and labels only.
 """
 
 import argparse
@@ -11,10 +14,19 @@ import pathlib
 
 from tsn_keras.common import console
 from tsn_keras.common.errors import InputError
+from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.datasets.records import Choice
+from tsn_keras.protocols.modalities import MODALITIES
 
-WORDS = {"ids": "--ids", "classes": "--classes"}
-# What an .npz does not say of its scores.
-ABOUT = ("dataset", "split", "modality")
+WORDS = {
+    "ids": "--ids",
+    "classes": "--classes",
+    "annotations": "--annotations",
+    'dataset="list"': "--dataset list",
+}
+# What is said of an .npz.
+OF_NPZ = ("ids", "dataset", "split", "modality", "annotations")
+SPLITS = sorted({split for dataset in DATASETS.values() for split in dataset.splits})
 
 
 def parse_args(argv=None):
@@ -41,11 +53,22 @@ def parse_args(argv=None):
         "--classes",
         metavar="FILE",
         help="names of the classes of an .npz or a caffemodel, one a line or as "
-        "UCF101's classInd.txt (default: numbers; those of published models)",
+        "UCF101's classInd.txt (default: those of --dataset, else numbers; those of "
+        "published models)",
     )
-    add("--dataset", metavar="NAME", help="data set of an .npz, such as ucf101")
-    add("--split", type=int, metavar="N", help="its split")
-    add("--modality", metavar="NAME", help="rgb, flow or another")
+    add(
+        "--dataset",
+        choices=[d.name for d in DATASETS.values() if d.scored],
+        help="data set that an .npz is of: `fuse` compares it",
+    )
+    add("--split", type=int, choices=SPLITS, help="split of --dataset")
+    add("--modality", choices=list(MODALITIES), help="modality of an .npz")
+    add(
+        "--annotations",
+        metavar="PATH",
+        help="in the place of --ids: folder of the official split files, or the list "
+        "file, of --dataset, if the .npz is in their order; its labels are compared",
+    )
     return parser.parse_args(argv)
 
 
@@ -54,18 +77,15 @@ def main(argv=None):
     args = parse_args(argv)
     kinds = pathlib.Path(args.source).suffix, pathlib.Path(args.target).suffix
     if args.target.endswith(".weights.h5"):
-        _refuse(args, ("ids", *ABOUT), "score files .npz")
+        _refuse(args, OF_NPZ, "score files .npz")
         result = _weights(args)
     elif kinds == (".h5", ".npz"):
-        _refuse(args, ("ids", "classes", *ABOUT), "an .npz, which has none of its own")
-        result = _scores(args)
+        _refuse(args, ("inverse_std",), "caffemodels")
+        _refuse(args, (*OF_NPZ, "classes"), "an .npz, which has none of its own")
+        result = _export(args)
     elif kinds == (".npz", ".h5"):
-        if args.ids is None:
-            raise InputError(
-                f"{args.source} names no videos: give their ids with --ids FILE, one a "
-                f"line, in its order"
-            )
-        result = _scores(args)
+        _refuse(args, ("inverse_std",), "caffemodels")
+        result = _import(args)
     else:
         raise InputError(
             f"cannot convert {args.source} to {args.target}: give MODEL.caffemodel "
@@ -77,8 +97,8 @@ def main(argv=None):
 def _refuse(args, names, what):
     """Refuses options that would do nothing."""
     for name in names:
-        if getattr(args, name) is not None:
-            raise InputError(f"--{name} is for {what}")
+        if getattr(args, name) not in (None, False):
+            raise InputError(f"--{name.replace('_', '-')} is for {what}")
 
 
 def _weights(args):
@@ -95,17 +115,85 @@ def _weights(args):
     return found.as_json()
 
 
-def _scores(args):
-    from tsn_keras.common import storage
+def _export(args):
     from tsn_keras.scores import conversion
 
-    if args.ids is None:
-        count = conversion.to_npz(args.source, args.target)
+    return _written(args, conversion.to_npz(args.source, args.target))
+
+
+def _import(args):
+    from tsn_keras.common import storage, text
+    from tsn_keras.scores import conversion
+
+    dataset = _dataset(args)
+    if args.ids is not None:
+        _refuse(args, ("annotations",), "ids that --ids does not give")
+    classes, classes_from = dataset and dataset.classes, args.dataset
+    if args.classes is not None:
+        if classes is not None:
+            raise InputError(f"--classes is not for {args.dataset}: its own are known")
+        classes, classes_from = text.names(storage.path(args.classes)), args.classes
+    labels, assumed = None, []
+    if args.ids is not None:
+        ids_from = storage.path(args.ids)
+        ids = [line for _, line in text.lines(ids_from)]
     else:
-        classes = None if args.classes is None else storage.path(args.classes)
-        ids = storage.path(args.ids)
-        about = {name: getattr(args, name) for name in ABOUT}
-        count = conversion.from_npz(args.source, args.target, ids, classes, **about)
+        videos = _videos(args, dataset)
+        ids, labels = zip(*((v.id, v.label) for v in videos), strict=True)
+        ids_from = args.annotations or f"--dataset {args.dataset}"
+        assumed.append(
+            f"videos of a class are taken to be in the order of {ids_from}: the labels "
+            f"agree, and {args.source} says no more"
+        )
+    about = {
+        "dataset": args.dataset,
+        "split": args.split or (dataset and dataset.default_split),
+        "modality": args.modality,
+    }
+    about = {key: value for key, value in about.items() if value is not None}
+    told = conversion.Told(ids, ids_from, labels, classes, classes_from, about)
+    count = conversion.from_npz(args.source, args.target, told)
+    for line in assumed:
+        console.say(line)
+    return {**_written(args, count), **about, "assumed": assumed}
+
+
+def _dataset(args):
+    """The record of the data set that the scores are of, or None."""
+    if args.dataset is None:
+        _refuse(args, ("split", "annotations"), "a data set: name it with --dataset")
+        return None
+    dataset = DATASETS[args.dataset]
+    if args.annotations and "annotations" not in dataset.settings:
+        raise InputError(f"--annotations is not for --dataset {args.dataset}")
+    several = len(dataset.splits) > 1
+    if args.split is not None and not several:
+        raise InputError(f"--split is not for --dataset {args.dataset}")
+    if several and args.split is None:
+        raise InputError(
+            f"--dataset {args.dataset} has splits: say with --split of which one "
+            f"{args.source} is"
+        )
+    return dataset
+
+
+def _videos(args, dataset):
+    """The videos of a data set's test, whose order and labels its files say."""
+    named = dataset is not None and (
+        args.annotations or "annotations" not in dataset.settings
+    )
+    if not named:
+        raise InputError(
+            f"{args.source} names no videos: give their ids with --ids FILE, one a "
+            f"line, in its order; or --dataset and its official split files with "
+            f"--annotations, if it is in their order"
+        )
+    split = args.split or dataset.default_split
+    choice = Choice(args.dataset, split=split, annotations=args.annotations)
+    return getattr(dataset.read(choice, None), dataset.scored)
+
+
+def _written(args, count):
     console.show(f"{args.target}: {count} videos written")
     return {"source": args.source, "target": args.target, "videos": count}
 

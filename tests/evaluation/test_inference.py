@@ -26,7 +26,7 @@ def test_a_device_without_memory(monkeypatch):
         "takes less memory"
     )
     devices = tf.distribute.get_strategy()
-    rows = tf.data.Dataset.from_tensors((tf.zeros(1), tf.zeros(1), tf.zeros(1)))
+    rows = tf.data.Dataset.from_tensors((tf.zeros(1),) * 4)
     step = inference.stepper(score, devices)
     with pytest.raises(InputError, match="^scoring failed: OOM when"):
         list(inference.run(step, rows, devices))
@@ -45,9 +45,10 @@ def test_a_pipeline_that_fails():
 def test_batches_are_scored_in_order():
     devices = tf.distribute.get_strategy()
     video, tick = np.array([0, 1, 2, -1]), np.arange(4)
-    rows = tf.data.Dataset.from_tensor_slices((video, tick, tick * 2.0)).batch(2)
+    rows = (video, tick, tick + 10, tick * 2.0)
+    rows = tf.data.Dataset.from_tensor_slices(rows).batch(2)
     step = inference.stepper(lambda frames: frames + 1, devices)
     found = [
         [part.tolist() for part in row] for row in inference.run(step, rows, devices)
     ]
-    assert found == [[[0, 1], [0, 1], [1.0, 3.0]], [[2], [2], [5.0]]]
+    assert found == [[[0, 1], [0, 1], [10, 11], [1.0, 3.0]], [[2], [2], [12], [5.0]]]

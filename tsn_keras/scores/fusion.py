@@ -43,6 +43,7 @@ class Fusion:
         classes: names of the classes.
         left_out: number of videos that some file lacks.
         failed: {video id: reason} of videos that failed when they were scored.
+        assumed: what the files do not say and was taken for granted, for people.
     """
 
     parts: tuple[Part, ...]
@@ -52,6 +53,7 @@ class Fusion:
     classes: tuple[str, ...]
     left_out: int
     failed: dict[str, str]
+    assumed: tuple[str, ...] = ()
 
     @property
     def accuracy(self) -> metrics.Accuracy:
@@ -101,6 +103,7 @@ class Fusion:
             "videos": len(self.video_ids),
             "left_out": self.left_out,
             "failed": self.failed,
+            "assumed": list(self.assumed),
         }
 
 
@@ -128,7 +131,7 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
 
     Args:
         request: Request.
-        listener: is told what the files do not say.
+        listener: is told what is assumed where files do not say it.
 
     Returns:
         Fusion.
@@ -140,12 +143,15 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
     weights = _weights(request)
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(read(path)) for path in request.paths]
-        _check_alike(opened, listener)
+        _check_alike(opened)
+        assumed = tuple(_assumptions(opened))
         read_in = [joining.aggregate_file(file, request.crops) for file in opened]
         joined = joining.join(read_in, request.allow_missing)
         failed = {video: why for file in opened for video, why in file.failed.items()}
-        named = (f.classes for f in opened if joining.are_named(f.classes))
-        classes = next(named, opened[0].classes)
+        named = (joining.known_classes(file) for file in opened)
+        classes = next(filter(None, named), opened[0].classes)
+    for text in assumed:
+        listener.say(text)
     if request.classes is not None:
         if len(request.classes) != len(classes):
             raise InputError(
@@ -169,6 +175,7 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         classes=classes,
         left_out=joined.left_out,
         failed=failed,
+        assumed=assumed,
     )
 
 
@@ -190,44 +197,45 @@ def read(path) -> score_file.ScoreFile | npz.NpzScores:
     return score_file.ScoreFile(path)
 
 
-def _check_alike(opened, listener):
-    """Refuses files that cannot be of the same videos."""
+def _check_alike(opened):
+    """Refuses files that cannot be of the same videos, by what they say of them."""
     if len({file.names_videos for file in opened}) > 1:
         raise InputError(
             "an .npz names no videos and cannot be joined with a score file that "
             "does: convert it with tsn_keras.convert, which takes the ids of its "
             "videos, data set, split, modality and classes"
         )
-    first = opened[0]
-    if not first.names_videos:
-        listener.say(".npz files name no videos: joined by position, labels compared")
-    for file in opened[1:]:
-        _compare(first, file, listener)
-
-
-def _compare(first, file, listener):
-    """Refuses what both files say otherwise; says what only one of them says."""
+    # Two protocols are never mixed silently.
     for key in ("dataset", "split", "protocol"):
-        values = [f.about.get(key) for f in (first, file)]
-        known = [v is not None for v in values]
-        if key == "split":
-            # A data set without splits says that it has none.
-            known = [
-                k or "dataset" in f.about
-                for k, f in zip(known, (first, file), strict=True)
-            ]
-        if all(known) and values[0] != values[1]:
-            raise InputError(
-                f"{first.path} is of {key} {values[0]}, {file.path} of {values[1]}"
+        said = [file for file in opened if file.about.get(key) is not None]
+        for file in said[1:]:
+            values = said[0].about[key], file.about[key]
+            if values[0] != values[1]:
+                raise InputError(
+                    f"{said[0].path} is of {key} {values[0]}, {file.path} of "
+                    f"{values[1]}"
+                )
+
+
+def _assumptions(opened):
+    """Yields what some files do not say and is taken from others, for people."""
+    if len(opened) > 1 and not opened[0].names_videos:
+        yield ".npz files name no videos: joined by position, labels compared"
+    for key in ("dataset", "split", "protocol"):
+        said = [file for file in opened if file.about.get(key) is not None]
+        for file in opened if said else ():
+            if file.about.get(key) is None and not (
+                # A data set without splits has none to be compared.
+                key == "split" and file.about.get("dataset") is not None
+            ):
+                yield (
+                    f"{file.path} does not say its {key}: taken to be "
+                    f"{said[0].path}'s, {said[0].about[key]}"
+                )
+    named = [file for file in opened if joining.known_classes(file)]
+    for file in opened if named else ():
+        if file not in named:
+            yield (
+                f"{file.path} does not name its classes: taken to be "
+                f"{named[0].path}'s, in this order"
             )
-        if any(known) and not all(known) and values[known.index(True)] is not None:
-            silent = (first, file)[known.index(False)]
-            listener.say(
-                f"{silent.path} does not say its {key}: taken for "
-                f"{values[known.index(True)]}, as the other's"
-            )
-    if joining.are_named(first.classes) != joining.are_named(file.classes):
-        silent = file if joining.are_named(first.classes) else first
-        listener.say(
-            f"{silent.path} does not name its classes: taken for the other's, in order"
-        )

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from tsn_keras.common.errors import InputError
 from tsn_keras.scores import metrics
 from tsn_keras.scores.npz import NpzScores
 from tsn_keras.scores.score_file import NotFiniteError, ScoreFile, ScoreFileError
@@ -67,7 +68,8 @@ def aggregate_file(file, crops="mean") -> Aggregated:
     protocol that averages raw scores.
 
     Raises:
-        NotFiniteError: scores are not finite; names the videos.
+        NotFiniteError: scores or their means are not finite; names the videos.
+        ScoreFileError: the file averages something unknown.
     """
     average = file.about.get("average", AVERAGES[0])
     if average not in AVERAGES:
@@ -99,8 +101,15 @@ def fuse(parts, weights):
 
     Returns:
         [V, C].
+
+    Raises:
+        InputError: the sum is not finite.
     """
-    return sum(w * part for w, part in zip(weights, parts, strict=True))
+    with np.errstate(over="ignore", invalid="ignore"):
+        fused = sum(w * part for w, part in zip(weights, parts, strict=True))
+    if not np.isfinite(fused).all():
+        raise InputError(f"`weights` {list(weights)} make scores that are not finite")
+    return fused
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,9 +129,24 @@ class Joined:
     left_out: int
 
 
-def are_named(classes):
-    """Whether classes have names, or are the numbers that stand for none."""
-    return tuple(classes) != tuple(map(str, range(len(classes))))
+def known_classes(file):
+    """Names of a score file's classes, or None where it has only numbers."""
+    numbers = tuple(map(str, range(len(file.classes))))
+    return None if tuple(file.classes) == numbers else tuple(file.classes)
+
+
+def _check_classes(first, file):
+    """Refuses files of other classes; what one of them does not say is not compared."""
+    counts = len(first.classes), len(file.classes)
+    names = known_classes(first), known_classes(file)
+    if counts[0] == counts[1] and (None in names or names[0] == names[1]):
+        return
+    text = f"{first.path} and {file.path} are of other classes: "
+    if counts[0] != counts[1]:
+        raise ScoreFileError(f"{text}{counts[0]} and {counts[1]}")
+    pairs = enumerate(zip(*names, strict=True))
+    label, (one, other) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
+    raise ScoreFileError(f"{text}{label} is {one!r} and {other!r}")
 
 
 def join(parts, allow_missing=False) -> Joined:
@@ -138,7 +162,7 @@ def join(parts, allow_missing=False) -> Joined:
         Joined.
 
     Raises:
-        ScoreFileError: videos, labels, or the names or number of classes differ.
+        ScoreFileError: videos, labels or classes differ.
     """
     opened = [part.file for part in parts]
     first = opened[0]
@@ -158,16 +182,10 @@ def join(parts, allow_missing=False) -> Joined:
         raise ScoreFileError("the files have no video in common")
     ids = tuple(video for video in first.video_ids if video in common)
     scores, labels = [], []
+    named = next((file for file in opened if known_classes(file)), first)
     for file, aggregated in ((part.file, part.scores) for part in parts):
-        if len(file.classes) != len(first.classes) or (
-            file.classes != first.classes
-            and are_named(file.classes)
-            and are_named(first.classes)
-        ):
-            raise ScoreFileError(
-                f"{first.path} and {file.path} are of other classes: "
-                f"{len(first.classes)} and {len(file.classes)}"
-            )
+        # The first that names its classes, for those in between may not.
+        _check_classes(named, file)
         position = {video: index for index, video in enumerate(file.video_ids)}
         index = np.array([position[video] for video in ids])
         labels.append(file.labels[index])
