@@ -39,6 +39,14 @@ def test_resize_to_any_size_equals_opencv(random):
         np.testing.assert_array_equal(found, expected.reshape(rows, columns, 3))
 
 
+@pytest.mark.parametrize("size", [(40, 40000), (40000, 40), (1600, 1200)])
+def test_large_images_equal_opencv_too(random, size):
+    """Of these only the lines that are asked for are taken."""
+    image = random.integers(0, 256, (*size, 3), dtype=np.uint8)
+    found = transforms.resize(tf.constant(image), 256, 340)
+    np.testing.assert_array_equal(found, cv2.resize(image, (340, 256)))
+
+
 @pytest.mark.parametrize("quality", [50, 95])
 @pytest.mark.parametrize("sampling", [None, 0x111111, 0x221111, 0x211111])
 def test_decode_equals_opencv(random, tmp_path, quality, sampling):

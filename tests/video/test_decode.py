@@ -198,6 +198,15 @@ def test_playlists_are_not_followed(folder, tmp_path):
             list(decode.frames(tmp_path / name))
 
 
+def test_titles_need_not_be_utf8(folder, tmp_path):
+    """Old files have them in any code."""
+    data = (folder / "xvid.avi").read_bytes()
+    assert b"Lavf" in data  # the name of the writer
+    (tmp_path / "a.avi").write_bytes(data.replace(b"Lavf", b"Caf\xe9"))
+    expected = list(decode.frames(folder / "xvid.avi"))
+    np.testing.assert_array_equal(list(decode.frames(tmp_path / "a.avi")), expected)
+
+
 def test_names_are_not_addresses(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("http:x.avi", "concat:a|b.avi", "-x #[%05d] é.avi"):

@@ -8,6 +8,7 @@ import json
 import pathlib
 import shutil
 import tempfile
+import warnings
 
 import h5py
 
@@ -83,7 +84,11 @@ def load(model, path):
                         target[name] = array.read()
         except hdf5.ERRORS as error:
             raise _unusable(path, error) from None
-        model.load_weights(part)
+        with warnings.catch_warnings():
+            # Of a file that lacks something Keras says that it goes on without,
+            # and then that it does not.
+            warnings.simplefilter("ignore")
+            model.load_weights(part)
 
 
 def _demand_room(folder, size, what):

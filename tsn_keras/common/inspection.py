@@ -34,8 +34,8 @@ MAX_ATTRIBUTE = 64 * 1024  # bytes
 _BATCH = 2**24  # bytes of texts that are read at once
 
 _SERVE = (
-    "import sys; sys.path[:] = sys.argv[1:]; "
-    "from tsn_keras.common import inspection; inspection.serve()"
+    "import sys; sys.path[:] = sys.argv[2:]; "
+    "from tsn_keras.common import inspection; inspection.serve(float(sys.argv[1]))"
 )
 
 
@@ -93,7 +93,7 @@ class _Helper:
         # The packages of this process, whatever its folder holds. One thread:
         # each reserves memory. A session of its own: Ctrl-C is for us.
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, *sys.path],
+            [sys.executable, "-c", _SERVE, str(SECONDS), *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -130,15 +130,19 @@ _HELPER = _Helper()
 atexit.register(_HELPER.close)
 
 
-def serve():
-    """The helper's work: answers each path on standard input with a line."""
+def serve(seconds):
+    """The helper's work: answers each path on standard input with a line.
+
+    Args:
+        seconds: of the processor, for each file; see SECONDS.
+    """
     import h5py  # noqa: F401 - its memory is none of the file's
 
     answers = sys.stdout.buffer
     answers.write(b"ready\n")
     answers.flush()
     for line in sys.stdin.buffer:
-        _limit(SECONDS)
+        _limit(seconds)
         try:
             answer = _Contents(json.loads(line)).read()
         except MemoryError:

@@ -5,9 +5,12 @@ All work on uint8 until the mean is subtracted, as the original does.
 
 import tensorflow as tf
 
-# No frame is larger; a JPEG header that says more is damaged or hostile, and
-# would ask for gigabytes before its data is looked at.
-MAX_PIXELS = 2**26
+# The largest frames of cinemas; a JPEG header that says more is damaged or
+# hostile, and would ask for gigabytes before its data is looked at.
+MAX_PIXELS = 8192 * 4320
+
+# Values of an image of which all as integers of 32 bits take little memory.
+_LARGE = 2**22
 
 # cv2.resize on uint8 works with weights of 11 bits.
 _WEIGHT_SCALE = 2048.0
@@ -71,7 +74,9 @@ def resize(image, height, width):
     def interpolate():
         left, right, left_weight, right_weight = _linear_taps(shape[1], width, True)
         top, bottom, top_weight, bottom_weight = _linear_taps(shape[0], height, False)
-        pixels = tf.cast(image, tf.int32)
+        used, top, bottom = _used(image, 0, top, bottom)
+        used, left, right = _used(used, 1, left, right)
+        pixels = tf.cast(used, tf.int32)
         rows = tf.gather(pixels, left, axis=1) * left_weight[None, :, None]
         rows += tf.gather(pixels, right, axis=1) * right_weight[None, :, None]
         rows = tf.bitwise.right_shift(rows, 4)
@@ -83,6 +88,24 @@ def resize(image, height, width):
     fits = tf.reduce_all(tf.equal(shape[:2], [height, width]))
     resized = tf.cond(fits, lambda: image, interpolate)
     return tf.ensure_shape(resized, (height, width, image.shape[-1]))
+
+
+def _used(image, axis, first, second):
+    """Leaves out the lines of a large image that nobody asks for.
+
+    Returns:
+        (image, first, second), the positions in what is left.
+    """
+    count = first.shape[0]
+
+    def gathered():
+        both = tf.concat([first, second], axis=0)
+        left = tf.range(count)
+        return tf.gather(image, both, axis=axis), left, count + left
+
+    # Of a small one to keep all is faster.
+    large = tf.size(image) > _LARGE
+    return tf.cond(large, gathered, lambda: (image, first, second))
 
 
 def _linear_taps(source, target, clamp_weights):

@@ -126,8 +126,9 @@ def _decode(path, on_damage, threads):
         raise VideoError(f"{path} is empty")
     truncated = containers.truncation(path)
     try:
-        # "file:" so that no name is taken for an address.
-        with av.open(f"file:{os.fspath(path)}", options=_OPTIONS) as container:
+        # "file:" so that no name is taken for an address. Titles need not be UTF-8.
+        name = f"file:{os.fspath(path)}"
+        with av.open(name, options=_OPTIONS, metadata_errors="replace") as container:
             stream = _video_stream(container, path, threads)
             damage = yield from _good_frames(container, stream)
     except av.error.FFmpegError as error:
