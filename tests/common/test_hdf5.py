@@ -118,6 +118,16 @@ def swelling(path):
     path.write_bytes(data)
 
 
+def test_names_need_room(tmp_path):
+    """Thousands of names of one array cost time, whatever it holds."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["0"] = 1.0
+        for number in range(1, 3000):
+            file[f"{number}"] = file["0"]
+    with pytest.raises(ValueError, match=r"has no room for \d+ arrays"):
+        hdf5.Reader(tmp_path / "a.h5")
+
+
 def test_texts_are_no_longer_than_the_file(tmp_path):
     swelling(tmp_path / "t.h5")
     with pytest.raises(ValueError, match="its texts are longer than its"):

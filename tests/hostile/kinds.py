@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import pickle
+import sqlite3
 import struct
 import tempfile
 import unittest.mock
@@ -36,6 +37,7 @@ from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.records import Stream
 from tsn_keras.scores import fusion, score_file
+from tsn_keras.scores.journal import SUFFIX, Journal
 from tsn_keras.scores.score_file import VideoScores
 from tsn_keras.training import checkpoint
 from tsn_keras.video import decode
@@ -237,6 +239,69 @@ def _near_the_names(random, length):
     """What the library parses comes first, and again after the numbers."""
     share = random.random() ** 2
     return int(share * length)
+
+
+# Journals of runs that were not finished
+
+
+_ABOUT = {"dataset": "ucf101", "split": 1}
+
+
+def _journal(path):
+    journal = Journal(path, _ABOUT, (2, 3))
+    rows = [
+        (f"v_{k}", 30, t, np.full((2, 3), k, "f4")) for k in range(40) for t in (0, 1)
+    ]
+    journal.add(rows)
+    journal.close()
+    path.write_bytes(journal.path.read_bytes())
+
+
+_COMMANDS = (
+    "CREATE VIEW other AS SELECT * FROM scores",
+    "CREATE TRIGGER t AFTER INSERT ON about BEGIN DELETE FROM scores; END",
+    "ALTER TABLE scores ADD COLUMN more AS (zeroblob(1000000000))",
+    "UPDATE scores SET tick = tick || 'x'",
+    "UPDATE scores SET scores = zeroblob(100000) WHERE video = 'v_3'",
+    "UPDATE scores SET video = CAST(x'fe00' AS TEXT) WHERE video = 'v_3'",
+    "UPDATE about SET text = zeroblob(30000000)",
+    "INSERT INTO about VALUES ('[')",
+    "DELETE FROM about",
+    "DROP TABLE scores",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA encoding = 'UTF-16'",
+)
+
+
+def _make_journal():
+    good = _in_a_folder(_journal, ".h5")
+
+    def make(random):
+        how, data = random.randrange(4), good
+        if how == 0:
+            with tempfile.TemporaryDirectory() as folder:
+                path = pathlib.Path(folder, "a")
+                path.write_bytes(good)
+                with contextlib.closing(sqlite3.connect(path)) as database:
+                    database.execute(random.choice(_COMMANDS))
+                    database.commit()
+                data = path.read_bytes()
+        return (
+            mutators.of_bytes(random, data)
+            if how != 0 or random.random() < 0.5
+            else data
+        )
+
+    return good, make
+
+
+def _read_journal(path):
+    journal = Journal(str(path).removesuffix(SUFFIX), _ABOUT, (2, 3))
+    try:
+        for (video, _), ticks in journal.ticks().items():
+            journal.read(video, len(ticks))
+    finally:
+        journal.close()
 
 
 # The original's score files
@@ -671,7 +736,7 @@ def _read_video(path):
 
 
 def every():
-    """The eleven kinds; {name: function that makes its Kind}."""
+    """The kinds; {name: function that makes its Kind}."""
     trainer = []
 
     def restore(path):
@@ -691,6 +756,7 @@ def every():
     found = {
         "score files": (".h5", lambda: _hdf5(_score_file, ".h5"), fuse),
         ".npz": (".npz", _make_npz, fuse),
+        "journals": (f".h5{SUFFIX}", _make_journal, _read_journal),
         "weight files": (
             ".weights.h5",
             lambda: _hdf5(_weight_file, ".weights.h5"),

@@ -3,7 +3,14 @@
 import pytest
 from hostile_cases import COUNTS, assert_harmless
 
-KINDS = ("score files", ".npz", "weight files", "checkpoints", "caffemodels")
+KINDS = (
+    "score files",
+    ".npz",
+    "journals",
+    "weight files",
+    "checkpoints",
+    "caffemodels",
+)
 
 
 @pytest.mark.parametrize("name", KINDS)

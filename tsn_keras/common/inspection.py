@@ -29,6 +29,7 @@ import signal
 SECONDS, SECONDS_AN_OBJECT = 3.0, 0.0005
 MEMORY = 2**29  # bytes, beside those of the libraries
 MAX_OBJECTS = 200_000
+BYTES_AN_OBJECT = 128  # in a file, at least: its name, place, type and shape
 MAX_DEPTH = 20
 MAX_ATTRIBUTE = 64 * 1024  # bytes
 _BATCH = 2**24  # bytes of texts that are read at once
@@ -212,10 +213,15 @@ class _Contents:
             self._items[path or "/"] = {"fault": "is nested too deeply"}
             return
         self._groups.add((here.fileno, here.addr))
-        names = []
+        names = {}
         for raw in group:
             name = raw.decode()
-            names.append(name)
+            if name in names:
+                # The list of names leads back to itself.
+                raise ValueError(
+                    f"it lists {path[:80]}/{name[:80]} twice: it is damaged"
+                )
+            names[name] = None
             self._tick()
             item = f"{path}/{name}"
             if group.links.get_info(raw).type != h5.h5l.TYPE_HARD:
@@ -228,12 +234,14 @@ class _Contents:
                 self._items[item] = self._array(found)
             else:
                 self._items[item] = {"fault": "is not a plain array"}
-        self._items[path or "/"] = {"group": names}
+        self._items[path or "/"] = {"group": list(names)}
 
     def _tick(self):
         self._count += 1
         if self._count > MAX_OBJECTS:
             raise ValueError(f"there are more than {MAX_OBJECTS} arrays")
+        if self._count > self._size // BYTES_AN_OBJECT:
+            raise ValueError(f"it has no room for {self._count} arrays: it is damaged")
         if resource is not None and self._count % 256 == 0:
             left = signal.getitimer(signal.ITIMER_PROF)[0]
             signal.setitimer(signal.ITIMER_PROF, left + 256 * SECONDS_AN_OBJECT)

@@ -252,7 +252,7 @@ class _Run:
         length, left = self._test.stream.modality.length, []
         for folder in folders:
             needed = len(self._test.view.distinct(folder.files, length)[0])
-            if len(there.get((folder.id, folder.files), ())) != needed:
+            if there.get((folder.id, folder.files)) != set(range(needed)):
                 self._journal.forget(folder.id)
                 left.append(folder)
         return left
@@ -337,8 +337,8 @@ def _scored(test, good, kept, journal):
             if folder.id in kept:
                 array = old.read(folder.id)
             else:
-                order = test.view.distinct(folder.files, length)[1]
-                array = journal.read(folder.id)[order]
+                ticks, order = test.view.distinct(folder.files, length)
+                array = journal.read(folder.id, len(ticks))[order]
             yield VideoScores(folder.id, folder.label, folder.files, array)
     finally:
         if old is not None:

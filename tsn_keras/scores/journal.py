@@ -7,6 +7,7 @@ is made from it when the run is over.
 
 import contextlib
 import json
+import math
 import pathlib
 import sqlite3
 
@@ -16,6 +17,19 @@ from tsn_keras.common import json_text
 from tsn_keras.common.errors import InputError
 
 SUFFIX = ".partial"
+_ROLLBACK = "-journal"
+# What SQLite keeps of the commands, so that a schema can be compared with ours.
+_TABLES = {
+    "about": "CREATE TABLE about (text TEXT NOT NULL)",
+    "scores": (
+        "CREATE TABLE scores (video TEXT, files INTEGER, tick INTEGER, scores BLOB, "
+        "PRIMARY KEY (video, tick))"
+    ),
+}
+_INDEX = "sqlite_autoindex_scores_1"  # of the primary key
+_MAX_TEXT = 2**20  # bytes of what it is about, and of a video's id
+# Ends a rollback file that names a further file, which SQLite may then delete.
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
 
 
 class JournalError(InputError):
@@ -42,28 +56,77 @@ class Journal:
     def __init__(self, path, about, shape, differences=differing):
         self.path = pathlib.Path(f"{path}{SUFFIX}")
         self._shape, self._differences = shape, differences
-        with self._named_errors(
-            "; if it is damaged, delete it: its run then starts again"
-        ):
+        self._refuse_another()
+        with self._named_errors():
             self._database = sqlite3.connect(self.path)
-            self._open(about)
+        try:
+            with self._named_errors():
+                self._guard()
+                self._demand_our_tables()
+            self._compare(about)
+            with self._named_errors():
+                self._demand_our_types()
+        except BaseException:
+            self.close()
+            raise
 
     @contextlib.contextmanager
-    def _named_errors(self, way_out=""):
-        """Turns errors of the database (disk full, locked) into ours."""
+    def _named_errors(self):
+        """Turns errors of the database (damage, disk full, locked) into ours."""
         try:
             yield
-        except sqlite3.Error as error:
-            raise JournalError(f"cannot use {self.path}: {error}{way_out}") from None
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # A full disk or another process is no reason to delete it.
+            damaged = not isinstance(error, sqlite3.OperationalError)
+            way_out = "; if it is damaged, delete it: its run then starts again"
+            raise JournalError(
+                f"cannot use {self.path}: {error}{way_out if damaged else ''}"
+            ) from None
 
-    def _open(self, about):
+    def _not_ours(self):
+        return JournalError(
+            f"{self.path} is not the journal of a run: delete it, or name another "
+            f"file with `scores`"
+        )
+
+    def _refuse_another(self):
+        """Refuses a rollback file that names a further file; ours is one file."""
+        rollback = self.path.with_name(f"{self.path.name}{_ROLLBACK}")
+        for path in (self.path, rollback):
+            # A pipe would be waited for.
+            if path.exists() and not path.is_file():
+                raise self._not_ours()
+        if rollback.exists():
+            with rollback.open("rb") as file:
+                file.seek(max(0, rollback.stat().st_size - len(_NAMES_ANOTHER)))
+                if file.read() == _NAMES_ANOTHER:
+                    raise self._not_ours()
+
+    def _guard(self):
+        """A file of strangers is read by SQLite's own rules for such."""
+        # An id of another code is that of no video.
+        self._database.text_factory = lambda text: text.decode("utf-8", "replace")
+        self._database.execute("PRAGMA trusted_schema = OFF")
+        self._database.execute("PRAGMA cell_size_check = ON")
+        if hasattr(self._database, "setlimit"):  # Python 3.11
+            longest = max(_MAX_TEXT, 8 * math.prod(self._shape))
+            self._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+
+    def _demand_our_tables(self):
+        """Makes the tables, or compares those that are there: no view, no trigger."""
         with self._database as database:
-            database.execute("CREATE TABLE IF NOT EXISTS about (text TEXT NOT NULL)")
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS scores (video TEXT, files INTEGER, "
-                "tick INTEGER, scores BLOB, PRIMARY KEY (video, tick))"
-            )
-            found = database.execute("SELECT text FROM about").fetchone()
+            database.execute("BEGIN")  # Both tables or none.
+            found = database.execute("SELECT name, sql FROM sqlite_master").fetchall()
+            if not found:
+                for command in _TABLES.values():
+                    database.execute(command)
+            elif dict(found) != {**_TABLES, _INDEX: None} or len(found) != 3:
+                raise self._not_ours()
+
+    def _compare(self, about):
+        """Refuses the journal of something else; signs one that is new."""
+        with self._named_errors(), self._database as database:
+            found = database.execute("SELECT text FROM about LIMIT 1").fetchone()
             if found is None:
                 text = json.dumps(about, sort_keys=True)
                 database.execute("INSERT INTO about VALUES (?)", (text,))
@@ -72,18 +135,27 @@ class Journal:
             there = json_text.parse(found[0], "what it is about")
             keys = self._differences(there, about)
         except (ValueError, TypeError, AttributeError):
-            raise JournalError(
-                f"{self.path} is not the journal of a run: delete it, or name another "
-                f"file with `scores`"
-            ) from None
+            raise self._not_ours() from None
         if keys:
             told = "; ".join(
-                f"{key}: there {there.get(key)}, now {about.get(key)}" for key in keys
+                f"{key}: there {there.get(key)!s:.100}, now {about.get(key)}"
+                for key in keys
             )
             raise JournalError(
                 f"{self.path} holds the unfinished run of something else ({told}): "
                 f"delete it, or name another file with `scores`"
             )
+
+    def _demand_our_types(self):
+        """Refuses rows that `add` cannot have written; it looks at no scores."""
+        bad = self._database.execute(
+            "SELECT 1 FROM scores WHERE typeof(video) != 'text' OR typeof(files) != "
+            "'integer' OR typeof(tick) != 'integer' OR typeof(scores) != 'blob' OR "
+            "length(scores) != ? LIMIT 1",
+            (4 * math.prod(self._shape),),
+        ).fetchone()
+        if bad:
+            raise self._not_ours()
 
     def add(self, rows):
         """Adds scores in one transaction.
@@ -104,19 +176,35 @@ class Journal:
     def ticks(self):
         """Returns {(video id, number of files): set of tick indices}."""
         found = {}
-        for video, files, tick in self._database.execute(
-            "SELECT video, files, tick FROM scores"
-        ):
-            found.setdefault((video, files), set()).add(tick)
+        with self._named_errors():
+            for video, files, tick in self._database.execute(
+                "SELECT video, files, tick FROM scores"
+            ):
+                found.setdefault((video, files), set()).add(tick)
         return found
 
-    def read(self, video):
-        """Returns a video's scores, float32 [ticks, crops, classes]."""
-        rows = self._database.execute(
-            "SELECT scores FROM scores WHERE video = ? ORDER BY tick", (video,)
-        )
-        arrays = [np.frombuffer(blob, "<f4").reshape(self._shape) for (blob,) in rows]
-        return np.stack(arrays)
+    def read(self, video, ticks):
+        """Reads a video's scores.
+
+        Args:
+            video: its id.
+            ticks: how many it has.
+
+        Returns:
+            float32 [ticks, crops, classes].
+
+        Raises:
+            JournalError: they are not all there, though `ticks` listed them.
+        """
+        with self._named_errors():
+            rows = self._database.execute(
+                "SELECT tick, scores FROM scores WHERE video = ? ORDER BY tick",
+                (video,),
+            ).fetchall()
+        # The list of ticks and the way to the rows are kept apart in the file.
+        if [tick for tick, _ in rows] != list(range(ticks)):
+            raise self._not_ours()
+        return np.stack([np.frombuffer(b, "<f4").reshape(self._shape) for _, b in rows])
 
     def forget(self, video):
         """Drops a video's scores."""
@@ -130,6 +218,6 @@ class Journal:
     def delete(self):
         """Closes and removes the file."""
         self.close()
-        for suffix in ("", "-journal"):
+        for suffix in ("", _ROLLBACK):
             with contextlib.suppress(FileNotFoundError):
                 self.path.with_name(self.path.name + suffix).unlink()
