@@ -300,7 +300,7 @@ def test_full_disk(folder, small_disk, workers):
     out = small_disk.path / "out"
     done, result = run(folder, out, *IMAGES, "--workers", workers)
     assert done.returncode == console.EXIT_USAGE
-    assert "No space left on device" in result["error"]
+    assert "no space left on the disk" in result["error"]
     assert "the same command resumes" in result["error"]
     there = finished(out)
     assert 0 < len(there) < 8

@@ -30,6 +30,11 @@ def save(model, path, about):
         path: file to write, `*.weights.h5`; written beside and renamed.
         about: dict of JSON values: `backbone`, `modality`, `protocol`, `classes`,
             `class_names`, `width`, and where the weights come from.
+
+    Raises:
+        WeightFileError: the name is another, or the temporary folder too full.
+        files.DiskFullError: the disk is full.
+        OSError: the file cannot be written.
     """
     path = pathlib.Path(path)
     if not path.name.endswith(".weights.h5"):
@@ -40,19 +45,18 @@ def save(model, path, about):
         part = pathlib.Path(folder, "part.weights.h5")
         size = sum(weight.nbytes for weight in model.get_weights())
         _demand_room(folder, size, f"cannot write {path}")
-        model.save_weights(part)
-        with h5py.File(part, "r+") as file:
-            file.attrs[ATTRIBUTE] = json.dumps(about)
-        with files.replacing(path) as aside:
-            try:
-                with part.open("rb") as source, aside.open("w+b") as target:
-                    target.write(bytes(hdf5.BLOCK))
-                    shutil.copyfileobj(source, target, 2**20)
-                    hdf5.seal(target)
-            except OSError as error:
-                raise WeightFileError(
-                    f"cannot write {path}: {error.strerror}"
-                ) from None
+        with files.writing(part):
+            model.save_weights(part)
+            with h5py.File(part, "r+") as file:
+                file.attrs[ATTRIBUTE] = json.dumps(about)
+        with (
+            files.replacing(path) as aside,
+            part.open("rb") as source,
+            aside.open("w+b") as target,
+        ):
+            target.write(bytes(hdf5.BLOCK))
+            shutil.copyfileobj(source, target, 2**20)
+            hdf5.seal(target)
 
 
 def load(model, path):

@@ -12,7 +12,7 @@ import sqlite3
 
 import numpy as np
 
-from tsn_keras.common import json_text
+from tsn_keras.common import files, json_text
 from tsn_keras.common.errors import InputError
 
 SUFFIX = ".partial"
@@ -37,24 +37,43 @@ class Journal:
         shape: (crops of a snippet, number of classes).
         differences: function (about there, about now) to the keys in which they
             are of other scores.
+
+    Raises:
+        JournalError: it is damaged, of something else, or cannot be used.
+        files.DiskFullError: the disk is full; `add` and `forget` raise it as well.
     """
 
     def __init__(self, path, about, shape, differences=differing):
         self.path = pathlib.Path(f"{path}{SUFFIX}")
         self._shape, self._differences = shape, differences
-        with self._named_errors(
-            "; if it is damaged, delete it: its run then starts again"
-        ):
+        is_new = not self.path.exists()
+        with self._named_errors():
             self._database = sqlite3.connect(self.path)
-            self._open(about)
+        try:
+            with self._named_errors():
+                self._open(about)
+        except BaseException:
+            self.close()
+            if is_new:
+                self.delete()
+            raise
 
     @contextlib.contextmanager
-    def _named_errors(self, way_out=""):
-        """Turns errors of the database (disk full, locked) into ours."""
+    def _named_errors(self):
+        """Turns errors of the database (disk full, locked, damaged) into ours."""
         try:
-            yield
+            with files.writing(self.path):
+                yield
+        except sqlite3.OperationalError as error:
+            # Of what is around the file, which is good. SQLite's "disk I/O error"
+            # is that of a quota as well.
+            at_fault = ": is a quota exceeded?" if "disk I/O" in str(error) else ""
+            raise JournalError(f"cannot use {self.path}: {error}{at_fault}") from None
         except sqlite3.Error as error:
-            raise JournalError(f"cannot use {self.path}: {error}{way_out}") from None
+            raise JournalError(
+                f"cannot use {self.path}: {error}; if it is damaged, delete it: its "
+                f"run then starts again"
+            ) from None
 
     def _open(self, about):
         with self._database as database:
@@ -104,10 +123,10 @@ class Journal:
     def ticks(self):
         """Returns {(video id, number of files): set of tick indices}."""
         found = {}
-        for video, files, tick in self._database.execute(
+        for video, count, tick in self._database.execute(
             "SELECT video, files, tick FROM scores"
         ):
-            found.setdefault((video, files), set()).add(tick)
+            found.setdefault((video, count), set()).add(tick)
         return found
 
     def read(self, video):

@@ -39,14 +39,14 @@ def save(trainer, path, about):
         for name, variable in trainer.state().items():
             file[name] = np.asarray(variable)
     hdf5.seal(buffer)
-    with files.replacing(path) as aside:
-        try:
+    try:
+        with files.replacing(path) as aside:
             aside.write_bytes(buffer.getbuffer())
-        except OSError as error:
-            raise CheckpointError(
-                f"cannot write {path}: {error.strerror}; the last checkpoint is "
-                f"kept, and the same command resumes from it"
-            ) from None
+    except (OSError, files.DiskFullError) as error:
+        raise CheckpointError(
+            f"{error}; the last checkpoint is kept, and the same command resumes from "
+            f"it"
+        ) from None
 
 
 def restore(trainer, path, about, defaults=None):
