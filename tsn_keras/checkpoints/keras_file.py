@@ -32,8 +32,8 @@ def save(model, path, about):
             `class_names`, `width`, and where the weights come from.
 
     Raises:
-        WeightFileError: the name is another, or the temporary folder too full.
-        files.DiskFullError: the disk is full.
+        WeightFileError: the name is another.
+        files.DiskFullError: the disk is full, or that of the temporary folder.
         OSError: the file cannot be written.
     """
     path = pathlib.Path(path)
@@ -70,7 +70,8 @@ def load(model, path):
         path: the file.
 
     Raises:
-        WeightFileError: the file cannot be used, or the copy not be written.
+        WeightFileError: the file cannot be used.
+        files.DiskFullError: the copy cannot be written.
         Exception: those of Keras, where the arrays do not fit the model.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +81,11 @@ def load(model, path):
                 arrays = source.arrays()
                 size = sum(array.nbytes for array in arrays.values())
                 _demand_room(folder, size, f"cannot read {path}")
-                with h5py.File(part, "w") as target:
+                with (
+                    files.writing(part),
+                    files.enduring(part) as written,
+                    h5py.File(written, "w") as target,
+                ):
                     for group in source.groups():
                         target.require_group(group)
                     for name, array in arrays.items():
@@ -92,15 +97,16 @@ def load(model, path):
 
 def _demand_room(folder, size, what):
     """Says before anything is written that a disk is too full."""
-    if shutil.disk_usage(folder).free < size + _MARGIN:
-        raise WeightFileError(
-            f"{what}: no space left in {folder} for {size / 2**20:.0f} MiB; set "
-            f"TMPDIR to another folder"
+    size += _MARGIN
+    if shutil.disk_usage(folder).free < size:
+        raise files.DiskFullError(
+            f"{what}: no space left on the disk of {pathlib.Path(folder).parent} for "
+            f"{size / 2**20:.0f} MiB; set TMPDIR to another folder"
         )
 
 
 def _unusable(path, error):
-    if isinstance(error, WeightFileError):
+    if isinstance(error, InputError):
         return error
     return WeightFileError(f"{path} is not a usable weight file: {error}")
 

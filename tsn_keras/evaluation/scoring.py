@@ -280,6 +280,8 @@ class _Run:
 
     def _batches(self):
         """Yields (index of the video, tick, size, scores) of each batch."""
+        if not self._left:
+            return  # A run before this one ended at the score file.
         test, settings = self._test, self._settings
         devices = distribution.of_this_machine()
         replicas = devices.num_replicas_in_sync

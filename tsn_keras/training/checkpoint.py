@@ -27,7 +27,8 @@ def save(trainer, path, about):
         about: dict of JSON values that a later run must share.
 
     Raises:
-        CheckpointError: it cannot be written.
+        files.DiskFullError: the disk is full; the file that was there is kept.
+        OSError: it cannot be written for another reason.
     """
     # In memory first: HDF5 does not survive a disk that fills up.
     buffer = io.BytesIO()
@@ -39,14 +40,8 @@ def save(trainer, path, about):
         for name, variable in trainer.state().items():
             file[name] = np.asarray(variable)
     hdf5.seal(buffer)
-    try:
-        with files.replacing(path) as aside:
-            aside.write_bytes(buffer.getbuffer())
-    except (OSError, files.DiskFullError) as error:
-        raise CheckpointError(
-            f"{error}; the last checkpoint is kept, and the same command resumes from "
-            f"it"
-        ) from None
+    with files.replacing(path) as aside:
+        aside.write_bytes(buffer.getbuffer())
 
 
 def restore(trainer, path, about, defaults=None):
