@@ -84,7 +84,7 @@ def test_enduring_holds_what_is_written(tmp_path):
 
 
 def as_hdf5(path):
-    with files.enduring(path) as written, h5py.File(written, "w") as file:
+    with files.enduring(path, reads=True) as written, h5py.File(written, "w") as file:
         for number in range(100):
             file[f"group{number}/numbers"] = list(range(500))
 

@@ -83,7 +83,7 @@ def load(model, path):
                 _demand_room(folder, size, f"cannot read {path}")
                 with (
                     files.writing(part),
-                    files.enduring(part) as written,
+                    files.enduring(part, reads=True) as written,
                     h5py.File(written, "w") as target,
                 ):
                     for group in source.groups():

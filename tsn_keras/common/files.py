@@ -92,17 +92,23 @@ def appending(path):
 
 
 @contextlib.contextmanager
-def enduring(path):
+def enduring(path, reads=False):
     """Yields a new binary file for a library that does not survive a full disk.
 
     HDF5 ends the process, zipfile shows tracebacks when it is deleted. So what
     cannot be written is dropped until the library has closed its file, which is
-    to happen within the block.
+    to happen within the block. The file's method `check` raises the error earlier.
+
+    Args:
+        path: the file.
+        reads: whether the library reads what it has written, as HDF5 does: then
+            what cannot be written is kept in memory.
 
     Raises:
         OSError: the file could not be written.
     """
     with _Enduring(path, "w+") as file:
+        file.reads = reads
         try:
             yield file
         except Exception:
@@ -115,7 +121,12 @@ def enduring(path):
 class _Enduring(io.FileIO):
     """A file that keeps the first error of writing; see `enduring`."""
 
+    reads = False
     _error = None
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._unwritten = []  # (place in the file, bytes), the later one counts
 
     def check(self):
         """Raises the error of writing, if there was one."""
@@ -131,8 +142,23 @@ class _Enduring(io.FileIO):
                 left = left[super().write(left) :]
         except OSError as error:
             self._error = error
+        if self.reads and left:
+            self._unwritten.append((self.tell(), bytes(left)))
         self.seek(len(left), os.SEEK_CUR)
         return size
+
+    def readinto(self, buffer):
+        if self._error is None:
+            return super().readinto(buffer)
+        view, start = memoryview(buffer).cast("B"), self.tell()
+        view[:] = bytes(len(view))
+        super().readinto(view)
+        for place, data in self._unwritten:
+            first, last = max(place, start), min(place + len(data), start + len(view))
+            if first < last:
+                view[first - start : last - start] = data[first - place : last - place]
+        self.seek(start + len(view))
+        return len(view)
 
     def truncate(self, size=None):
         try:

@@ -84,12 +84,19 @@ def write(path, videos, *, classes, about, failed):
         files.DiskFullError: the disk is full.
         OSError: the file cannot be written.
     """
-    with files.replacing(path) as aside, files.enduring(aside) as written:
+    with files.replacing(path) as aside, files.enduring(aside, reads=True) as written:
         with h5py.File(written, "w", userblock_size=hdf5.BLOCK) as file:
-            _fill(file, path, videos, classes, about, failed)
+            _fill(file, path, _while_fine(videos, written), classes, about, failed)
         written.check()
         hdf5.seal(written)
         os.fsync(written.fileno())
+
+
+def _while_fine(videos, written):
+    """Yields the videos until one could not be written."""
+    for video in videos:
+        written.check()
+        yield video
 
 
 def _fill(file, path, videos, classes, about, failed):
