@@ -4,6 +4,7 @@ import lzma
 import os
 import pathlib
 
+import disks
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -49,3 +50,10 @@ def _isolated(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("TSN_KERAS_CACHE", str(cache))
     monkeypatch.delenv("TSN_KERAS_DATA", raising=False)
     monkeypatch.delenv("TSN_KERAS_WEIGHTS", raising=False)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disks.Disk of 200 kB."""
+    with disks.mounted(tmp_path / "disk", 200) as disk:
+        yield disk

@@ -9,6 +9,7 @@ import sqlite3
 import numpy as np
 import pytest
 
+from tsn_keras.common import files
 from tsn_keras.scores.journal import Journal, JournalError
 
 ABOUT = {"dataset": "demo", "weights_sha256": "ab"}
@@ -67,6 +68,46 @@ def test_a_damaged_journal_is_named(tmp_path):
     (tmp_path / "s.h5.partial").write_bytes(b"not a database" * 100)
     with pytest.raises(JournalError, match=r"s\.h5\.partial.*delete it"):
         Journal(tmp_path / "s.h5", ABOUT, (10, 4))
+
+
+def test_a_full_disk(small_disk):
+    """It is no reason to delete a journal; one without scores does not stay."""
+    path = small_disk.path / "s.h5"
+    small_disk.leave(4)
+    with pytest.raises(files.DiskFullError, match=r"cannot write .*\.partial: no sp"):
+        Journal(path, ABOUT, (10, 4))
+    assert small_disk.names() == []
+    small_disk.leave(40)
+    journal = Journal(path, ABOUT, (10, 4))
+    small_disk.leave(0)
+    with pytest.raises(files.DiskFullError, match=r"cannot write .*\.partial: no sp"):
+        journal.add([("v", 30, tick, value(tick)) for tick in range(99)])
+    journal.close()
+    small_disk.leave(40)
+    journal = Journal(path, ABOUT, (10, 4))
+    assert journal.ticks() == {}
+    journal.delete()
+    assert small_disk.names() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("disk I/O error", "disk I/O error: is a quota exceeded"),
+        ("database is locked", "database is locked$"),
+    ],
+)
+def test_what_is_around_it_is_not_blamed_on_it(tmp_path, words, told):
+    journal = Journal(tmp_path / "s.h5", ABOUT, (10, 4))
+
+    def rows():
+        raise sqlite3.OperationalError(words)
+        yield
+
+    with pytest.raises(JournalError, match=told) as caught:
+        journal.add(rows())
+    assert "delete" not in str(caught.value)
+    journal.close()
 
 
 @pytest.mark.parametrize(

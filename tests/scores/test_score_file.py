@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scorefiles import IDS, array
 
+from tsn_keras.common import files
 from tsn_keras.scores import score_file
 from tsn_keras.scores.score_file import VideoScores
 
@@ -49,14 +50,15 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(write, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_is_named(tmp_path):
-    def rows():
-        yield VideoScores("v_1", 0, 30, array(0))
-        raise RuntimeError("No space left on device")  # what h5py raises
-
-    with pytest.raises(score_file.ScoreFileError, match=r"s\.h5: No space left"):
-        score_file.write(tmp_path / "s.h5", rows(), classes="xyz", about={}, failed={})
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("free", [0, 1, 2, 20, 60, 128])
+def test_a_full_disk_is_named(small_disk, free):
+    """Wherever in the file HDF5 meets its end."""
+    small_disk.leave(free)
+    path = small_disk.path / "s.h5"
+    rows = [VideoScores(f"v_{k}", 0, 30, array(k)) for k in range(50)]
+    with pytest.raises(files.DiskFullError, match=r"cannot write .*/s\.h5: no space"):
+        score_file.write(path, rows, classes="xyz", about={}, failed={})
+    assert small_disk.names() == []
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def obtain(preset, folder=None):
 
     Raises:
         WeightsNotFound: it is nowhere, and cannot be downloaded.
+        files.DiskFullError: there is no space to download it to.
     """
     path = find(preset, folder)
     if path is not None:
@@ -109,6 +110,8 @@ def obtain(preset, folder=None):
     if preset.url is not None:
         try:
             return _download(preset)
+        except files.DiskFullError:
+            raise
         except Exception as error:  # get_file raises whatever its library does
             reason = f"could not be downloaded from {preset.url} ({error})"
     places = ", ".join(str(place) for place in search_path(folder))
@@ -130,7 +133,7 @@ def local_copy(address):
         pathlib.Path.
 
     Raises:
-        OSError, storage.StorageError: it cannot be read, or not be kept.
+        OSError, InputError: it cannot be read, or not be kept.
     """
     key = hashlib.sha256(str(address).encode()).hexdigest()[:16]
     path = files.cache_folder() / "remote" / key / address.name
@@ -148,7 +151,8 @@ def _download(preset):
     # Under another name until it is whole: get_file takes any file of the
     # right name for a finished download.
     aside = f"{preset.file}.download"
-    keras.utils.get_file(aside, preset.url, cache_dir=cache, cache_subdir="")
+    with files.writing(cache / preset.file):
+        keras.utils.get_file(aside, preset.url, cache_dir=cache, cache_subdir="")
     os.replace(cache / aside, cache / preset.file)
     return cache / preset.file
 
@@ -202,5 +206,5 @@ def check_digest(name, digest):
             record.parent.mkdir(parents=True, exist_ok=True)
             with files.replacing(record) as aside:
                 aside.write_text(json.dumps({**known, name: digest}, indent=1))
-        except OSError as error:
+        except (OSError, files.DiskFullError) as error:
             warnings.warn(f"cannot record the digest of {name}: {error}", stacklevel=3)

@@ -31,6 +31,11 @@ def save(model, path, about):
         path: file to write, `*.weights.h5`; written beside and renamed.
         about: dict of JSON values: `backbone`, `modality`, `protocol`, `classes`,
             `class_names`, `width`, and where the weights come from.
+
+    Raises:
+        WeightFileError: the name is another.
+        files.DiskFullError: the disk is full, or that of the temporary folder.
+        OSError: the file cannot be written.
     """
     path = pathlib.Path(path)
     if not path.name.endswith(".weights.h5"):
@@ -41,19 +46,18 @@ def save(model, path, about):
         part = pathlib.Path(folder, "part.weights.h5")
         size = sum(weight.nbytes for weight in model.get_weights())
         _demand_room(folder, size, f"cannot write {path}")
-        model.save_weights(part)
-        with h5py.File(part, "r+") as file:
-            file.attrs[ATTRIBUTE] = json.dumps(about)
-        with files.replacing(path) as aside:
-            try:
-                with part.open("rb") as source, aside.open("w+b") as target:
-                    target.write(bytes(hdf5.BLOCK))
-                    shutil.copyfileobj(source, target, 2**20)
-                    hdf5.seal(target)
-            except OSError as error:
-                raise WeightFileError(
-                    f"cannot write {path}: {error.strerror}"
-                ) from None
+        with files.writing(part):
+            model.save_weights(part)
+            with h5py.File(part, "r+") as file:
+                file.attrs[ATTRIBUTE] = json.dumps(about)
+        with (
+            files.replacing(path) as aside,
+            part.open("rb") as source,
+            aside.open("w+b") as target,
+        ):
+            target.write(bytes(hdf5.BLOCK))
+            shutil.copyfileobj(source, target, 2**20)
+            hdf5.seal(target)
 
 
 def load(model, path):
@@ -67,7 +71,8 @@ def load(model, path):
         path: the file.
 
     Raises:
-        WeightFileError: the file cannot be used, or the copy not be written.
+        WeightFileError: the file cannot be used.
+        files.DiskFullError: the copy cannot be written.
         Exception: those of Keras, where the arrays do not fit the model.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +82,11 @@ def load(model, path):
                 arrays = source.arrays()
                 size = sum(array.nbytes for array in arrays.values())
                 _demand_room(folder, size, f"cannot read {path}")
-                with h5py.File(part, "w") as target:
+                with (
+                    files.writing(part),
+                    files.enduring(part, reads=True) as written,
+                    h5py.File(written, "w") as target,
+                ):
                     for group in source.groups():
                         target.require_group(group)
                     for name, array in arrays.items():
@@ -93,15 +102,16 @@ def load(model, path):
 
 def _demand_room(folder, size, what):
     """Says before anything is written that a disk is too full."""
-    if shutil.disk_usage(folder).free < size + _MARGIN:
-        raise WeightFileError(
-            f"{what}: no space left in {folder} for {size / 2**20:.0f} MiB; set "
-            f"TMPDIR to another folder"
+    size += _MARGIN
+    if shutil.disk_usage(folder).free < size:
+        raise files.DiskFullError(
+            f"{what}: no space left on the disk of {pathlib.Path(folder).parent} for "
+            f"{size / 2**20:.0f} MiB; set TMPDIR to another folder"
         )
 
 
 def _unusable(path, error):
-    if isinstance(error, WeightFileError):
+    if isinstance(error, InputError):
         return error
     return WeightFileError(f"{path} is not a usable weight file: {error}")
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import warnings
 
+from tsn_keras.common import files
 from tsn_keras.common.errors import InputError, printable, spelled
 
 EXIT_OK = 0
@@ -56,8 +57,25 @@ def positive(text):
 
 def say(text):
     """Writes one line for people, on standard error; see errors.printable."""
-    sys.stderr.write(f"{printable(text)}\n")
-    sys.stderr.flush()
+    # Where it cannot be written there is nobody to tell.
+    with contextlib.suppress(files.DiskFullError):
+        _write(sys.stderr, "standard error", f"{printable(text)}\n")
+
+
+def _write(stream, name, text):
+    """Writes a text to a standard stream, which may be a file on a full disk."""
+    try:
+        with files.writing(name):
+            stream.write(text)
+            stream.flush()
+    except files.DiskFullError:
+        _turn_away(stream)
+        raise
+
+
+def _turn_away(stream):
+    """Drops what a stream still holds: it would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def show(result):
@@ -67,8 +85,8 @@ def show(result):
         result: what `str` turns into lines; beside line breaks all that a terminal
             would not show is escaped. Tables escape the line breaks of names.
     """
-    sys.stdout.write(f"{printable(str(result), keep=chr(10))}\n")
-    sys.stdout.flush()
+    text = printable(str(result), keep=chr(10))
+    _write(sys.stdout, "standard output", f"{text}\n")
 
 
 def show_json(value):
@@ -79,8 +97,7 @@ def show_json(value):
     """
     text = json.dumps(value, ensure_ascii=not _is_unicode(sys.stdout))
     escaped = (c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
-    sys.stdout.write(f"{''.join(escaped)}\n")
-    sys.stdout.flush()
+    _write(sys.stdout, "standard output", f"{''.join(escaped)}\n")
 
 
 def _is_unicode(stream):
@@ -153,8 +170,11 @@ def run(main, argv=None):
         show_json(result)
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _turn_away(sys.stdout)
         status = EXIT_SOME_FAILED
+    except files.DiskFullError as error:
+        say(f"error: {error}")
+        status = EXIT_USAGE
     if "tensorflow_io" in sys.modules:
         # Its file systems abort the process when Python unloads them, which
         # would take the exit status along.
@@ -166,7 +186,9 @@ def run(main, argv=None):
 def _outcome(main, argv):
     """Runs a command; returns (result, exit status) whatever it raises."""
     try:
-        return main(argv)
+        # Of a full disk also where no room names the file, as that of a new folder.
+        with _full_disk_named():
+            return main(argv)
     except KeyboardInterrupt as stop:
         message = str(stop) or "stopped"
         sys.stderr.write("\n")  # Behind the ^C of the terminal.
@@ -177,6 +199,17 @@ def _outcome(main, argv):
     except (InputError, OSError) as error:
         say(f"error: {error}")
         return {"error": str(error)}, EXIT_USAGE
+
+
+@contextlib.contextmanager
+def _full_disk_named():
+    try:
+        yield
+    except OSError as error:
+        if not files.is_full(error):
+            raise
+        what = f"cannot write {error.filename}: " if error.filename else ""
+        raise files.DiskFullError(f"{what}{files.NO_SPACE}") from None
 
 
 def _interrupt(signum, frame):

@@ -42,7 +42,8 @@ def held(path, way_out):
     about = path.with_name(f".{path.name}.holder")
     lock = filelock.FileLock(file)
     try:
-        lock.acquire(timeout=0)
+        with files.writing(path):
+            lock.acquire(timeout=0)
     except filelock.Timeout:
         raise LockedError(
             f"{path} is in use by another run{_holder(about)}: wait until it has "
@@ -60,12 +61,12 @@ def held(path, way_out):
 
 def _sign(about):
     now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
-    with files.replacing(about) as aside:
-        aside.write_text(
-            json.dumps(
-                {"host": socket.gethostname(), "process": os.getpid(), "since": now}
-            )
-        )
+    text = json.dumps(
+        {"host": socket.gethostname(), "process": os.getpid(), "since": now}
+    )
+    # Only words for others: on a full disk the run names what matters more.
+    with contextlib.suppress(files.DiskFullError), files.replacing(about) as aside:
+        aside.write_text(text)
 
 
 def _holder(about):

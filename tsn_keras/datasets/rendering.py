@@ -14,6 +14,7 @@ import zlib
 
 import numpy as np
 
+from tsn_keras.common import files
 from tsn_keras.flow.quantiser import quantise
 from tsn_keras.video import jpeg
 
@@ -45,8 +46,13 @@ def prepare(root, videos, progress=None):
 
 def _make(root, video):
     folder = root / video.folder / video.id
-    if folder.is_dir():
-        return
+    if not folder.is_dir():
+        with files.writing(folder):
+            _fill(root, folder, video)
+
+
+def _fill(root, folder, video):
+    """Draws a video aside, and renames it into place."""
     aside = root / f".{uuid.uuid4().hex}"
     aside.mkdir(parents=True)
     try:

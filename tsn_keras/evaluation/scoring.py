@@ -7,7 +7,7 @@ import numpy as np
 
 import tsn_keras
 from tsn_keras.checkpoints.loading import Weights
-from tsn_keras.common import locks, progress
+from tsn_keras.common import files, locks, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.selection import FrameFolder, Selection, VideoSet
 from tsn_keras.evaluation import inference
@@ -153,6 +153,12 @@ def _score(test, settings, divided, listener):
                 f"none of {len(failed)} videos could be read; {name}: {reason}"
             )
         _write(test, about, failed, _scored(test, good, kept, journal))
+    except files.DiskFullError as error:
+        journal.close()
+        raise files.DiskFullError(
+            f"{error}; what is scored is kept in {journal.path}, and the same command "
+            f"resumes from there"
+        ) from None
     except BaseException:
         journal.close()
         raise
@@ -274,6 +280,8 @@ class _Run:
 
     def _batches(self):
         """Yields (index of the video, tick, size, scores) of each batch."""
+        if not self._left:
+            return  # A run before this one ended at the score file.
         test, settings = self._test, self._settings
         devices = distribution.of_this_machine()
         replicas = devices.num_replicas_in_sync

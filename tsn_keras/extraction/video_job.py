@@ -12,6 +12,7 @@ import uuid
 
 import cv2
 
+from tsn_keras.common import files
 from tsn_keras.common.errors import InputError
 from tsn_keras.extraction import extractor, provenance
 from tsn_keras.extraction.settings import Settings
@@ -95,8 +96,11 @@ def run(job, crew):
         if not aside.is_dir():
             reason = f"{socket.gethostname()} cannot write to {aside}: {error}"
             return Result(source.id, error=reason, fatal=True)
+        told = error
+        if files.is_full(error):
+            told = f"cannot write {job.out / source.id}: {files.NO_SPACE}"
         fatal = error.errno in _FULL
-        return Result(source.id, error=f"{source.path}: {error}", fatal=fatal)
+        return Result(source.id, error=f"{source.path}: {told}", fatal=fatal)
     except DeviceError as error:
         return Result(source.id, error=str(error), fatal=True)
     except InputError as error:

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import dataclasses
+import warnings
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -51,7 +52,15 @@ class Workers:
 def _in_processes(jobs, processes, crew):
     # One video a task: they take seconds, and each is reported when done.
     parallel = joblib.Parallel(processes, return_as="generator_unordered", batch_size=1)
-    return parallel(joblib.delayed(video_job.run)(job, crew) for job in jobs)
+    results = parallel(joblib.delayed(video_job.run)(job, crew) for job in jobs)
+    try:
+        for result in results:  # noqa: UP028 - closed below
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            # Of work that is dropped: whoever stops early says so.
+            warnings.simplefilter("ignore")
+            results.close()
 
 
 def _on_cluster(jobs, address):

@@ -84,10 +84,9 @@ class Fusion:
 
     def write_confusion(self, prefix: str) -> tuple[str, str]:
         """Writes the confusion matrix; returns the paths of the PNG and the CSV."""
-        matrix = self.confusion_matrix
         png, csv = f"{prefix}.png", f"{prefix}.csv"
-        confusion.write_csv(matrix, self.classes, csv)
-        confusion.write_png(matrix, self.classes, png, "confusion matrix")
+        matrix, title = self.confusion_matrix, "confusion matrix"
+        confusion.write(matrix, self.classes, png, csv, title)
         return png, csv
 
     def as_json(self) -> dict:

@@ -13,7 +13,7 @@ import sqlite3
 
 import numpy as np
 
-from tsn_keras.common import json_text
+from tsn_keras.common import files, json_text
 from tsn_keras.common.errors import InputError
 
 SUFFIX = ".partial"
@@ -51,12 +51,17 @@ class Journal:
         shape: (crops of a snippet, number of classes).
         differences: function (about there, about now) to the keys in which they
             are of other scores.
+
+    Raises:
+        JournalError: it is damaged, of something else, or cannot be used.
+        files.DiskFullError: the disk is full; `add` and `forget` raise it as well.
     """
 
     def __init__(self, path, about, shape, differences=differing):
         self.path = pathlib.Path(f"{path}{SUFFIX}")
         self._shape, self._differences = shape, differences
         self._refuse_another()
+        is_new = not self.path.exists()
         with self._named_errors():
             self._database = sqlite3.connect(self.path)
         try:
@@ -68,19 +73,25 @@ class Journal:
                 self._demand_our_types()
         except BaseException:
             self.close()
+            if is_new:
+                self.delete()
             raise
 
     @contextlib.contextmanager
     def _named_errors(self):
-        """Turns errors of the database (damage, disk full, locked) into ours."""
+        """Turns errors of the database (disk full, locked, damaged) into ours."""
         try:
-            yield
+            with files.writing(self.path):
+                yield
+        except sqlite3.OperationalError as error:
+            # Of what is around the file, which is good. SQLite's "disk I/O error"
+            # is that of a quota as well.
+            at_fault = ": is a quota exceeded?" if "disk I/O" in str(error) else ""
+            raise JournalError(f"cannot use {self.path}: {error}{at_fault}") from None
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            # A full disk or another process is no reason to delete it.
-            damaged = not isinstance(error, sqlite3.OperationalError)
-            way_out = "; if it is damaged, delete it: its run then starts again"
             raise JournalError(
-                f"cannot use {self.path}: {error}{way_out if damaged else ''}"
+                f"cannot use {self.path}: {error}; if it is damaged, delete it: its "
+                f"run then starts again"
             ) from None
 
     def _not_ours(self):
@@ -177,10 +188,10 @@ class Journal:
         """Returns {(video id, number of files): set of tick indices}."""
         found = {}
         with self._named_errors():
-            for video, files, tick in self._database.execute(
+            for video, count, tick in self._database.execute(
                 "SELECT video, files, tick FROM scores"
             ):
-                found.setdefault((video, files), set()).add(tick)
+                found.setdefault((video, count), set()).add(tick)
         return found
 
     def read(self, video, ticks):

@@ -79,11 +79,14 @@ def write(file, path):
     Args:
         file: score_file.ScoreFile.
         path: .npz file to write; beside, then renamed.
+
+    Raises:
+        files.DiskFullError: the disk is full.
     """
     pairs = np.empty((len(file), 2), dtype=object)
     for index, video in enumerate(file.video_ids):
         pairs[index] = file.read(video), int(file.labels[index])
-    with files.replacing(path) as aside, aside.open("wb") as target:
+    with files.replacing(path) as aside, files.enduring(aside) as target:
         np.savez(target, scores=pairs, labels=file.labels)
 
 

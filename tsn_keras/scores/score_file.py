@@ -81,18 +81,22 @@ def write(path, videos, *, classes, about, failed):
 
     Raises:
         ScoreFileError: a video comes twice, or its array is not as above.
+        files.DiskFullError: the disk is full.
         OSError: the file cannot be written.
     """
-    with files.replacing(path) as aside:
-        try:
-            with h5py.File(aside, "w", userblock_size=hdf5.BLOCK) as file:
-                _fill(file, path, videos, classes, about, failed)
-        except RuntimeError as error:  # HDF5's word for a full disk
-            raise ScoreFileError(f"cannot write {path}: {error}") from None
-        with aside.open("r+b") as written:
-            hdf5.seal(written)
-            written.flush()
-            os.fsync(written.fileno())
+    with files.replacing(path) as aside, files.enduring(aside, reads=True) as written:
+        with h5py.File(written, "w", userblock_size=hdf5.BLOCK) as file:
+            _fill(file, path, _while_fine(videos, written), classes, about, failed)
+        written.check()
+        hdf5.seal(written)
+        os.fsync(written.fileno())
+
+
+def _while_fine(videos, written):
+    """Yields the videos until one could not be written."""
+    for video in videos:
+        written.check()
+        yield video
 
 
 def _fill(file, path, videos, classes, about, failed):

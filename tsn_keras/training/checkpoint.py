@@ -27,7 +27,8 @@ def save(trainer, path, about):
         about: dict of JSON values that a later run must share.
 
     Raises:
-        CheckpointError: it cannot be written.
+        files.DiskFullError: the disk is full; the file that was there is kept.
+        OSError: it cannot be written for another reason.
     """
     # In memory first: HDF5 does not survive a disk that fills up.
     buffer = io.BytesIO()
@@ -40,13 +41,7 @@ def save(trainer, path, about):
             file[name] = np.asarray(variable)
     hdf5.seal(buffer)
     with files.replacing(path) as aside:
-        try:
-            aside.write_bytes(buffer.getbuffer())
-        except OSError as error:
-            raise CheckpointError(
-                f"cannot write {path}: {error.strerror}; the last checkpoint is "
-                f"kept, and the same command resumes from it"
-            ) from None
+        aside.write_bytes(buffer.getbuffer())
 
 
 def restore(trainer, path, about, defaults=None):

@@ -27,7 +27,8 @@ class Log:
         self._events = self._folder / TENSORBOARD
         # Written anew from the rows: it has no way to take events back.
         shutil.rmtree(self._events, ignore_errors=True)
-        self._writer = tf.summary.create_file_writer(str(self._events))
+        with files.writing(self._events):
+            self._writer = tf.summary.create_file_writer(str(self._events))
         self.validations = self._open("validation.csv", VALIDATIONS, iteration)
         steps = self._open("log.csv", STEPS, iteration)
         self._tell("train", steps)
@@ -53,21 +54,23 @@ class Log:
         self._append("validation.csv", VALIDATIONS, row)
         self.validations.append(row)
         self._tell("validation", [row])
-        self._writer.flush()
+        with files.writing(self._events):
+            self._writer.flush()
 
     def _append(self, name, columns, row):
-        with (self._folder / name).open("a", newline="") as file:
+        with files.appending(self._folder / name) as file:
             csv.DictWriter(file, columns).writerow(row)
 
     def _tell(self, group, rows):
-        with self._writer.as_default():
+        with files.writing(self._events), self._writer.as_default():
             for row in rows:
                 for name, value in row.items():
                     if name != "iteration":
                         tf.summary.scalar(f"{group}/{name}", value, row["iteration"])
 
     def close(self):
-        self._writer.close()
+        with files.writing(self._events):
+            self._writer.close()
 
 
 def _read(path, columns, iteration):

@@ -111,13 +111,15 @@ class Loop:
         first, last = self._begin(), self._settings.iterations
         if first:
             self._listener.say(f"{self._out}: resuming at iteration {first} of {last}")
-        self._log = self._open_log(first)
         start = time.monotonic()
         try:
+            self._log = self._open_log(first)
             if first and self._log is not None:
                 self._complete(first)
             if first < last:
                 self._iterate(first, last)
+        except files.DiskFullError as error:
+            raise files.DiskFullError(f"{error}; {self._kept_for_later}") from None
         finally:
             if self._log is not None:
                 self._log.close()
@@ -127,6 +129,13 @@ class Loop:
             round(time.monotonic() - start, 1),
             tuple(self._log.validations if self._log is not None else ()),
         )
+
+    @property
+    def _kept_for_later(self):
+        """Says from where the run goes on when it is called again."""
+        if (self._out / CHECKPOINT).exists():
+            return "the last checkpoint is kept, and the same command resumes from it"
+        return "there is no checkpoint yet: the same command begins anew"
 
     def _begin(self):
         """Restores the checkpoint if there is one; returns its iteration."""
