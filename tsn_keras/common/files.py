@@ -1,6 +1,7 @@
 """Files that are whole or not there, and where files that can be made again lie."""
 
 import contextlib
+import glob
 import hashlib
 import os
 import pathlib
@@ -22,6 +23,17 @@ def replacing(path):
         yield aside
         os.replace(aside, path)
     finally:
+        aside.unlink(missing_ok=True)
+
+
+def remove_unfinished(path):
+    """Removes what writers of `path` have left that were killed in `replacing`.
+
+    Only for who alone writes `path` now: another's file would be taken away.
+    """
+    path = pathlib.Path(path)
+    pattern = f".{'[0-9a-f]' * 8}.{glob.escape(path.name)}"
+    for aside in path.parent.glob(pattern):
         aside.unlink(missing_ok=True)
 
 

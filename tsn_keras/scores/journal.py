@@ -27,6 +27,11 @@ def differing(there, now):
     return [key for key in now | there if there.get(key) != now.get(key)]
 
 
+def place(path) -> pathlib.Path:
+    """Where the journal of a score file lies."""
+    return pathlib.Path(f"{path}{SUFFIX}")
+
+
 class Journal:
     """Scores of snippets by video.
 
@@ -40,7 +45,7 @@ class Journal:
     """
 
     def __init__(self, path, about, shape, differences=differing):
-        self.path = pathlib.Path(f"{path}{SUFFIX}")
+        self.path = place(path)
         self._shape, self._differences = shape, differences
         with self._named_errors(
             "; if it is damaged, delete it: its run then starts again"
@@ -104,10 +109,11 @@ class Journal:
     def ticks(self):
         """Returns {(video id, number of files): set of tick indices}."""
         found = {}
-        for video, files, tick in self._database.execute(
-            "SELECT video, files, tick FROM scores"
-        ):
-            found.setdefault((video, files), set()).add(tick)
+        with self._named_errors():
+            for video, files, tick in self._database.execute(
+                "SELECT video, files, tick FROM scores"
+            ):
+                found.setdefault((video, files), set()).add(tick)
         return found
 
     def read(self, video):
