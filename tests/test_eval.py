@@ -452,6 +452,40 @@ def test_stopped_and_run_again_is_as_if_never_stopped(case, stop):
         np.testing.assert_allclose(again, found, atol=1e-5 * np.abs(found).max())
 
 
+def test_killed_around_the_writing_of_the_score_file(case, monkeypatch):
+    """The journal is complete, or not needed any more."""
+    root, argv = case
+    argv = rgb_only(argv)
+    before = {path.name for path in root.iterdir()}
+    path, journal = root / "s.h5", root / "s.h5.partial"
+    with monkeypatch.context() as patched:
+        patched.setattr(score_file, "write", lambda *_, **__: signal.raise_signal(2))
+        with pytest.raises(KeyboardInterrupt):
+            eval.main(argv)
+    kept = journal.read_bytes()
+    assert not path.exists()
+    eval.main(argv)
+    assert {p.name for p in root.iterdir()} - before == {"s.h5"}
+    found = read(path)
+    assert {name: len(scores) for name, scores in found.items()} == dict.fromkeys(
+        "abcd", 25
+    )
+    leftovers = (".s.h5.lock", ".s.h5.holder", ".0a1b2c3d.s.h5")
+    for more in ([], [("elsewhere", 30, 0, np.zeros((10, 6), "f4"))]):
+        journal.write_bytes(kept)
+        with sqlite3.connect(journal) as database:
+            database.executemany("INSERT INTO scores VALUES (?, ?, ?, ?)", more)
+        database.close()
+        for name in leftovers:
+            (root / name).write_text("{}")
+        eval.main(argv)
+        # What was scored of other videos is of use to whoever asks for them.
+        expected = {"s.h5", "s.h5.partial"} if more else {"s.h5"}
+        assert {p.name for p in root.iterdir()} - before == expected
+    for name, scores in read(path).items():
+        np.testing.assert_array_equal(scores, found[name])
+
+
 def test_scores_of_other_weights_are_not_mixed(case):
     root, argv = case
     eval.main(rgb_only(argv))

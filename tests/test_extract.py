@@ -6,7 +6,9 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -436,6 +438,21 @@ def test_a_worker_that_sees_another_disk(clip, tmp_path):
     assert result.fatal
     assert f"cannot write to {aside}" in result.error
     assert not place.exists()
+
+
+def test_leftovers_of_a_run_killed_at_its_end_go(clip, tmp_path):
+    """When all videos were in place, so that nothing is left to do."""
+    run(clip, tmp_path, *IMAGES)
+    whole = contents(tmp_path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    aside = tmp_path / ".extract" / f"{socket.gethostname()}-{ended.pid}"
+    (aside / "0a1b").mkdir(parents=True)
+    (aside / "0a1b" / "img_00001.jpg").write_bytes(b"half")
+    _, result = run(clip, tmp_path, *IMAGES)
+    assert result["already_there"] == 1
+    assert not (tmp_path / ".extract").exists()
+    assert contents(tmp_path) == whole
 
 
 def test_leftovers_of_others_stay(clip, tmp_path):

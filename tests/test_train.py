@@ -307,6 +307,38 @@ def test_what_a_kill_after_the_checkpoint_left_out(data, undisturbed, tmp_path):
     assert keras_file.shapes(out / training_loop.BEST)[0]["iteration"] == 6
 
 
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+def test_killed_right_after_the_checkpoint_of_a_validation(
+    data, undisturbed, tmp_path, monkeypatch
+):
+    """The row is there before the checkpoint that says it was validated."""
+    save = training_loop.checkpoint.save
+
+    def save_and_die(trainer, *rest):
+        save(trainer, *rest)
+        if trainer.iteration == 3:
+            raise Killed
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(training_loop.checkpoint, "save", save_and_die)
+        with pytest.raises(Killed):
+            train.main(command(data, out))
+    for name in ("log.csv", "run.json"):
+        (out / f".0a1b2c3d.{name}").write_text("half")
+    _, errors = finish(start(data, out))
+    assert "resuming at iteration 3 of 6" in errors
+    assert [row["iteration"] for row in rows(out, "validation.csv")] == [3, 6]
+    assert rows(out, "validation.csv") == rows(undisturbed[0], "validation.csv")
+    assert_same(
+        weights(out, training_loop.BEST), weights(undisturbed[0], "best.weights.h5")
+    )
+    assert {p.name for p in out.iterdir()} == {p.name for p in undisturbed[0].iterdir()}
+
+
 def test_evaluation_needs_videos_and_one_machine(data, tmp_path, monkeypatch):
     arguments = command(data, tmp_path / "run", "--evaluate")
     with pytest.raises(InputError, match=r"set data\.holdout for folders"):

@@ -54,6 +54,16 @@ def test_the_second_is_told_who_holds_it(tmp_path, holder):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_run_was_writing_goes(tmp_path):
+    for name in (".0a1b2c3d.run", ".0a1b2c3d..run.holder", ".0a1b2c3d.other", ".run"):
+        (tmp_path / name).write_text("")
+    assert not locks.is_left(tmp_path / "run")
+    with locks.held(tmp_path / "run", "go"):
+        assert locks.is_left(tmp_path / "run")
+    assert not locks.is_left(tmp_path / "run")
+    assert {path.name for path in tmp_path.iterdir()} == {".0a1b2c3d.other", ".run"}
+
+
 @pytest.mark.parametrize(
     "content",
     [

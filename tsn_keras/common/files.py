@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import glob
 import hashlib
 import io
 import os
@@ -166,6 +167,17 @@ class _Enduring(io.FileIO):
         except OSError as error:
             self._error = self._error or error
             return size
+
+
+def remove_unfinished(path):
+    """Removes what writers of `path` have left that were killed in `replacing`.
+
+    Only for who alone writes `path` now: another's file would be taken away.
+    """
+    path = pathlib.Path(path)
+    pattern = f".{'[0-9a-f]' * 8}.{glob.escape(path.name)}"
+    for aside in path.parent.glob(pattern):
+        aside.unlink(missing_ok=True)
 
 
 def sha256(path):

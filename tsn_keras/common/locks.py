@@ -24,7 +24,8 @@ def held(path, way_out):
     """Holds a place while the block runs.
 
     The system's lock of a file beside it, `.NAME.lock`, which ends with the
-    process, however that ends. Processes of other machines meet it where a shared
+    process, however that ends. What killed runs were writing beside `path` goes when
+    it is held again. Processes of other machines meet it where a shared
     file system passes locks on, as NFS 4 does. The files go when the block ends;
     two runs that begin in the instant in which a third one ends may both get it.
 
@@ -38,7 +39,7 @@ def held(path, way_out):
         OSError: the file of the lock cannot be made.
     """
     path = pathlib.Path(path)
-    file = path.with_name(f".{path.name}.lock")
+    file = _file(path)
     about = path.with_name(f".{path.name}.holder")
     lock = filelock.FileLock(file)
     try:
@@ -50,6 +51,8 @@ def held(path, way_out):
             f"ended, or {way_out}"
         ) from None
     try:
+        for place in (path, about):
+            files.remove_unfinished(place)
         _sign(about)
         yield
     finally:
@@ -57,6 +60,15 @@ def held(path, way_out):
         # Before it is given back: later it may be another's.
         file.unlink(missing_ok=True)
         lock.release()
+
+
+def is_left(path) -> bool:
+    """Whether a run holds a place, or was killed while it did."""
+    return _file(pathlib.Path(path)).exists()
+
+
+def _file(path):
+    return path.with_name(f".{path.name}.lock")
 
 
 def _sign(about):

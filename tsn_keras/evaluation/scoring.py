@@ -1,5 +1,6 @@
 """One stream of one split: frames and weights to a score file."""
 
+import contextlib
 import dataclasses
 import pathlib
 
@@ -13,6 +14,7 @@ from tsn_keras.datasets.selection import FrameFolder, Selection, VideoSet
 from tsn_keras.evaluation import inference
 from tsn_keras.pipeline import distribution, reading, snippets
 from tsn_keras.protocols.records import Stream, View
+from tsn_keras.scores import journal as journals
 from tsn_keras.scores import score_file
 from tsn_keras.scores.journal import Journal, differing
 from tsn_keras.scores.score_file import VideoScores
@@ -106,6 +108,7 @@ def score(test, settings, listener) -> Outcome:
     about = describe(test, settings)
     kept, todo = _divided(test, about, listener)
     if todo is None:
+        _tidy(test, about, kept)
         return Outcome(test, len(kept), dict(test.selection.failed))
     test.path.parent.mkdir(parents=True, exist_ok=True)
     with locks.held(test.path, "name another file with `scores`"):
@@ -114,6 +117,27 @@ def score(test, settings, listener) -> Outcome:
         if todo is None:
             return Outcome(test, len(kept), dict(test.selection.failed))
         return _score(test, settings, (kept, todo), listener)
+
+
+def _tidy(test, about, kept):
+    """Removes what a run left that was killed when its score file was written."""
+    if not locks.is_left(test.path):
+        return
+    # A run that still ends removes its files itself, and where nothing can be
+    # written nothing can be removed: the scores are there all the same.
+    with contextlib.suppress(InputError, OSError), locks.held(test.path, "wait"):
+        if journals.place(test.path).exists():
+            journal = _journal(test, about)
+            # Unless it has scores of videos that were not asked for this time.
+            if {video for video, _ in journal.ticks()} <= kept:
+                journal.delete()
+            else:
+                journal.close()
+
+
+def _journal(test, about):
+    shape = (test.view.crops.count, test.weights.architecture.classes)
+    return Journal(test.path, about, shape, _differing)
 
 
 def _divided(test, about, listener):
@@ -141,8 +165,7 @@ def _score(test, settings, divided, listener):
     kept, todo = divided
     about = describe(test, settings)
     wanted, failed = test.selection.folders, dict(test.selection.failed)
-    shape = (test.view.crops.count, test.weights.architecture.classes)
-    journal = Journal(test.path, about, shape, _differing)
+    journal = _journal(test, about)
     try:
         if todo:
             failed |= _Run(test, settings, todo, journal).go(listener)

@@ -143,6 +143,9 @@ def extract(
             jobs = _jobs(todo, out, aside, request.settings)
             with contextlib.closing(request.workers.run(jobs, listener)) as results:
                 _consume(results, found, listener, title)
+    else:
+        # What a run left that was killed when all videos were in place.
+        _remove_dead(out / ASIDE)
     found.seconds = time.monotonic() - start
     return found
 
@@ -287,22 +290,32 @@ def _fault(folder, record, source, settings):
 @contextlib.contextmanager
 def _aside(out):
     """Yields this run's folder for unfinished work, which goes with the run."""
-    host = socket.gethostname()
     root = out / ASIDE
-    if root.is_dir():
-        # What runs that were killed on this machine have left.
-        for old in root.iterdir():
-            name, _, process = old.name.rpartition("-")
-            if name == host and process.isdecimal() and not _alive(int(process)):
-                shutil.rmtree(old, ignore_errors=True)
-    folder = root / f"{host}-{os.getpid()}"
+    _remove_dead(root)
+    folder = root / f"{socket.gethostname()}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            root.rmdir()  # Only if no other run works in it.
+        _remove_empty(root)
+
+
+def _remove_dead(root):
+    """Removes what runs that were killed on this machine have left."""
+    if not root.is_dir():
+        return
+    for old in root.iterdir():
+        name, _, process = old.name.rpartition("-")
+        here = name == socket.gethostname() and process.isdecimal()
+        if here and not _alive(int(process)):
+            shutil.rmtree(old, ignore_errors=True)
+    _remove_empty(root)
+
+
+def _remove_empty(root):
+    with contextlib.suppress(OSError):
+        root.rmdir()  # Only if no other run works in it.
 
 
 def _alive(process):

@@ -41,6 +41,11 @@ def differing(there, now):
     return [key for key in now | there if there.get(key) != now.get(key)]
 
 
+def place(path) -> pathlib.Path:
+    """Where the journal of a score file lies."""
+    return pathlib.Path(f"{path}{SUFFIX}")
+
+
 class Journal:
     """Scores of snippets by video.
 
@@ -58,7 +63,7 @@ class Journal:
     """
 
     def __init__(self, path, about, shape, differences=differing):
-        self.path = pathlib.Path(f"{path}{SUFFIX}")
+        self.path = place(path)
         self._shape, self._differences = shape, differences
         self._refuse_another()
         is_new = not self.path.exists()

@@ -197,8 +197,11 @@ class Loop:
                 figures = self._validate(iteration)
                 asked = self._session.anyone(stop.signal is not None)
                 if self._is_due(iteration) or asked:
-                    self._save()
+                    # The row first: a resumed run drops rows that are later than
+                    # its checkpoint, but makes no validation up for it.
                     self._tell(iteration, figures)
+                    self._save()
+                    self._keep_best(figures)
                     since = time.monotonic()
                 elif iteration % self._settings.save_every == 0:
                     self._save()
@@ -238,7 +241,7 @@ class Loop:
         return None
 
     def _tell(self, iteration, figures):
-        """Logs a validation; its checkpoint is written already."""
+        """Logs a validation."""
         if figures is None or self._log is None:
             return
         self._log.validation(iteration=iteration, **figures)
@@ -247,6 +250,11 @@ class Loop:
             f"{figures['loss']:.3f}, top-1 {figures['top1']:.2f} %, mean class "
             f"accuracy {figures['mean_class_accuracy']:.2f} %"
         )
+
+    def _keep_best(self, figures):
+        """Writes the best weights if they are; their checkpoint is written already."""
+        if figures is None or self._log is None:
+            return
         if best(self._log.validations) is self._log.validations[-1]:
             self._session.save_weights(self._out / BEST, validation=figures)
 
@@ -259,9 +267,8 @@ class Loop:
 
     def _make_room(self):
         """Removes what killed runs left, and refuses a disk that is too full."""
-        for name in (CHECKPOINT, LAST, BEST):
-            for path in self._out.glob(f".*.{name}"):
-                path.unlink()
+        for name in (CHECKPOINT, LAST, BEST, RECORD, "log.csv", "validation.csv"):
+            files.remove_unfinished(self._out / name)
         # Weights twice, and the checkpoint twice while it is replaced.
         there = [self._out / name for name in (CHECKPOINT, LAST, BEST)]
         there = sum(path.stat().st_size for path in there if path.exists())
