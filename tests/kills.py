@@ -245,10 +245,12 @@ class _Process:
 def _state(folder):
     """Names, times and sizes of all files, which change while files come and go."""
     found = set()
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            if path.is_file():
-                stat = path.stat()
+    # Unlike `rglob`, `os.walk` goes on where a folder vanishes under it.
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            with contextlib.suppress(OSError):
+                stat = os.stat(path)
                 found.add((path, stat.st_mtime_ns, stat.st_size))
     return found
 
