@@ -3,6 +3,7 @@
 import lzma
 import os
 import pathlib
+import signal
 
 import disks
 import pytest
@@ -10,6 +11,10 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What is compared are a processor's numbers; several devices are virtual ones.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+# A shell script's background jobs inherit that SIGINT is ignored.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
 
