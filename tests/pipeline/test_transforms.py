@@ -1,7 +1,5 @@
 """Pixels against OpenCV's, bit for bit; crops against a plain statement."""
 
-import dataclasses
-
 import cv2
 import numpy as np
 import pytest
@@ -9,8 +7,8 @@ import tensorflow as tf
 
 from tsn_keras.pipeline import transforms
 from tsn_keras.protocols.caffe import CAFFE
-from tsn_keras.protocols.modalities import FLOW, MODALITIES, RGB
-from tsn_keras.protocols.records import Normalisation, Stream
+from tsn_keras.protocols.modalities import FLOW, RGB
+from tsn_keras.protocols.records import Stream
 
 SIZES = [(240, 320), (256, 340), (480, 640), (512, 680), (144, 176), (1080, 1920)]
 SIZES += [(512, 340), (256, 320), (241, 321), (100, 99), (1, 1), (2, 3), (300, 1)]
@@ -137,38 +135,6 @@ def test_no_motion_mirrors_to_127():
     assert (crops[0, 5:, ..., 1] == 128).all()
 
 
-def test_mean_is_subtracted_plane_by_plane():
-    pixels = np.array([[104, 117, 123], [0, 255, 128]], np.uint8)
-    found = transforms.network_input(pixels, Stream(RGB, CAFFE))
-    np.testing.assert_array_equal(found, [[0, 0, 0], [-104, 138, 5]])
-    flow = np.full((1, 10), 127, np.uint8)
-    found = transforms.network_input(flow, Stream(FLOW, CAFFE))
-    np.testing.assert_array_equal(found, np.full((1, 10), -1))
-
-
-def test_a_protocol_may_turn_colours_round_and_divide():
-    rule = {
-        "image": Normalisation((10.0, 20.0, 30.0), (1.0, 2.0, 4.0)),
-        "flow": Normalisation((128.0,), (0.5,)),
-    }
-    rgb = dataclasses.replace(CAFFE, red_first=True, normalisation=rule)
-    pixels = np.array([[1, 2, 3, 4, 5, 6]], np.uint8)  # B, G, R, B, G, R
-    pair = dataclasses.replace(RGB, name="pair", length=2)
-    found = transforms.network_input(pixels, Stream(pair, rgb))
-    expected = [[-7, -9, -29 / 4, -4, -15 / 2, -26 / 4]]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    # Flow has no colours.
-    found = transforms.network_input(pixels[:, :2], Stream(FLOW, rgb))
-    np.testing.assert_array_equal(found, [[-254, -252]])
-
-
-def test_differences_of_steps():
-    pixels = np.arange(18, dtype=np.uint8)[None] ** 2
-    found = transforms.network_input(pixels, Stream(MODALITIES["rgbdiff"], CAFFE))
-    plain = pixels.astype("f4")
-    np.testing.assert_array_equal(found, plain[:, 3:] - plain[:, :-3])
-
-
 def test_centre_crop_is_crop_4_of_the_ten():
     random = np.random.default_rng(0)
     frames = random.integers(0, 256, (2, 256, 340, 3), np.uint8)
@@ -177,9 +143,3 @@ def test_centre_crop_is_crop_4_of_the_ten():
         tf.constant(frames), CAFFE.quick, Stream(RGB, CAFFE)
     ).numpy()[:, 0]
     np.testing.assert_array_equal(found, ten[:, 4])
-
-
-def test_differences():
-    frames = np.array([[10, 20, 30, 13, 19, 30, 255, 0, 1]], np.float32)
-    found = transforms.differences(tf.constant(frames), 3).numpy()
-    np.testing.assert_array_equal(found, [[3, -1, 0, 242, -19, -29]])

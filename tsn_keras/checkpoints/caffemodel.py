@@ -102,7 +102,11 @@ def _other_format(head):
     for start, what in (
         (b"\x89HDF", "it is an HDF5 file (Keras weights end in .weights.h5)"),
         (b"version https://git-lfs", "it is a Git LFS pointer: fetch the file itself"),
-        (b"PK", "it is a zip archive: unpack it"),
+        (
+            b"PK",
+            "it is a zip archive: unpack it, or open it with keras.models.load_model "
+            "if it is a .keras file",
+        ),
         (b"\xfd7zXZ", "it is compressed: unpack it with xz -d"),
         (b"\x1f\x8b", "it is compressed: unpack it with gunzip"),
     ):

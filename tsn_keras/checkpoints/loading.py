@@ -8,6 +8,7 @@ from tsn_keras.checkpoints import caffemodel, folders, keras_file, presets
 from tsn_keras.checkpoints.transfer import port
 from tsn_keras.common import files
 from tsn_keras.common.errors import InputError
+from tsn_keras.models import cross_modality, identity, training_rules
 from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.models.records import MAX_WIDTH, Backbone
 from tsn_keras.protocols.catalogue import PROTOCOLS, UNNAMED
@@ -117,25 +118,43 @@ class Weights:
 
 
 def load(name_or_path, *, folder=None, inverse_std=False):
-    """Loads a model with its weights.
+    """Loads a model with its weights; see `tsn_keras.load`."""
+    return build(find(name_or_path, folder=folder, inverse_std=inverse_std))
+
+
+def build(weights, classes=None, batch_norm="all"):
+    """Builds a model of weights, for other classes if asked.
 
     Args:
-        name_or_path: name of a preset (checkpoints.presets.PRESETS), such as
-            "hmdb51_rgb_split1", or path or address of a .caffemodel or
-            .weights.h5 file.
-        folder: folder to search first for a preset's file.
-        inverse_std: the .caffemodel is older than April 2016 and its batch
-            norms hold the inverse of the standard deviation.
+        weights: Weights.
+        classes: number of classes of a new classifier; None: that of the file.
+            With the file's own number its classifier is kept.
+        batch_norm: the trainable batch norms, "all", "first" or "none".
 
     Returns:
-        keras.Model: [N, 224, 224, C] to raw scores [N, classes]; see
-        models.bn_inception.BNInception.
+        keras.Model that is marked as what it is, see models.identity.
 
     Raises:
-        ValueError: no such preset, or the file cannot be used.
-        OSError: no such file.
+        InputError: the weights cannot be used, or an argument is out of its range.
     """
-    return find(name_or_path, folder=folder, inverse_std=inverse_std).build()
+    if batch_norm not in training_rules.BATCH_NORMS:
+        raise InputError(
+            f"`batch_norm` must be one of {', '.join(training_rules.BATCH_NORMS)}, "
+            f"not {batch_norm!r}"
+        )
+    model, known = weights.build(), weights.architecture
+    if classes is not None and classes != known.classes:
+        if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
+            raise InputError(
+                f"`classes` must be an integer of at least 1, not {classes!r}"
+            )
+        fresh = dataclasses.replace(known, classes=classes).build()
+        cross_modality.initialise(fresh, model, known.backbone)
+        model = fresh
+    training_rules.set_batch_norm(model, batch_norm)
+    if weights.modality is not None:
+        identity.mark(model, identity.Identity(known.backbone, weights.stream))
+    return model
 
 
 def find(name_or_path, *, folder=None, inverse_std=False) -> Weights:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tsn_keras.common.errors import InputError, reason_of
 from tsn_keras.models.folding import fold
+from tsn_keras.models.preprocessing import network_input
 from tsn_keras.pipeline import transforms
 
 
@@ -29,7 +30,7 @@ def scorer(weights, view, precision="float32"):
     model = network(weights.build(), weights.architecture.backbone.norm_of, precision)
 
     def score(frames):
-        inputs = transforms.network_input(transforms.cut(frames, view, stream), stream)
+        inputs = network_input(transforms.cut(frames, view, stream), stream)
         scores = model(tf.reshape(inputs, (-1, *stream.input_shape)))
         return tf.reshape(scores, (-1, view.crops.count, scores.shape[-1]))
 

@@ -2,11 +2,41 @@
 
 import keras
 
+from tsn_keras.models import identity
 from tsn_keras.models.consensus import SegmentConsensus
 from tsn_keras.models.layers import TimeDistributed
+from tsn_keras.models.preprocessing import Preprocessing
+
+# Losses of Keras that take the output for probabilities unless told otherwise.
+_OF_SCORES = {
+    "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+}
 
 
-def TSN(backbone, segments=3, consensus="average", name="tsn"):
+@keras.saving.register_keras_serializable("tsn_keras")
+class SegmentModel(keras.Model):
+    """What `TSN` returns: a functional model whose outputs are raw scores."""
+
+    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+        """As `keras.Model.compile`; losses by name are those of raw scores.
+
+        Keras would take the outputs for probabilities, and train something else
+        without a word: "sparse_categorical_crossentropy" and
+        "categorical_crossentropy" mean here those with `from_logits=True`.
+        """
+        if isinstance(loss, str) and loss in _OF_SCORES:
+            loss = _OF_SCORES[loss](from_logits=True)
+        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+
+
+def TSN(
+    backbone: keras.Model,
+    segments: int = 3,
+    consensus: str = "average",
+    preprocess: bool | Preprocessing = False,
+    name: str = "tsn",
+) -> keras.Model:
     """Builds a segment-level model around a backbone.
 
     TSN, ECCV 2016 (https://arxiv.org/abs/1608.00859), section 3.1.
@@ -15,21 +45,65 @@ def TSN(backbone, segments=3, consensus="average", name="tsn"):
         backbone: keras.Model, [N, H, W, C] to raw scores [N, classes].
         segments: K, snippets of a video.
         consensus: "average", of raw scores, before the softmax.
+        preprocess: whether the model takes uint8 pixels, and subtracts the mean
+            itself. True: as the backbone's weights ask for, if `tsn_keras.load`
+            made it. A Preprocessing says it for other backbones.
         name: name of the model.
 
     Returns:
-        keras.Model: [B, K, H, W, C] to raw scores [B, classes].
+        keras.Model: [B, K, H, W, C] to raw scores [B, classes]; with
+        `preprocess` uint8 [B, K, H, W, planes], as `tsn_keras.dataset` gives. Its
+        `compile` takes "sparse_categorical_crossentropy" for that of raw scores.
 
     Raises:
-        ValueError: if `segments` is not positive or `consensus` is unknown.
+        ValueError: `segments` is not positive, `consensus` is unknown, or it is
+            not known how to preprocess for this backbone.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> model = tsn.TSN(tsn.load("demo_flow"), segments=3, preprocess=True)
+        >>> model.input_shape, model.inputs[0].dtype, model.output_shape
+        ((None, 3, 224, 224, 10), 'uint8', (None, 16))
     """
     if segments < 1:
         raise ValueError(f"`segments` must be at least 1. Received: {segments}")
+    shape = (segments, *backbone.input_shape[1:])
+    layer = _preprocessing(backbone, preprocess)
 
     # === Functional Model ===
-    inputs = keras.Input((segments, *backbone.input_shape[1:]), name="snippets")
-    x = TimeDistributed(backbone, name="segments")(inputs)  # [B, K, classes]
+    if layer is None:
+        inputs = x = keras.Input(shape, name="snippets")
+    else:
+        shape = (*shape[:-1], layer.stream.modality.planes)
+        inputs = keras.Input(shape, dtype="uint8", name="snippets")
+        x = layer(inputs)  # [B, K, H, W, C]
+    x = TimeDistributed(backbone, name="segments")(x)  # [B, K, classes]
     # In the precision of the variables, where the backbone computes in less.
     dtype = backbone.dtype_policy.variable_dtype
     x = SegmentConsensus(consensus, name="segment_consensus", dtype=dtype)(x)
-    return keras.Model(inputs, x, name=name)
+    return SegmentModel(inputs, x, name=name)
+
+
+def _preprocessing(backbone, preprocess):
+    """The layer that a user asks for, or None."""
+    if not preprocess:
+        return None
+    if isinstance(preprocess, Preprocessing):
+        layer = preprocess
+    else:
+        known = identity.of(backbone)
+        if known is None:
+            raise ValueError(
+                f"`preprocess=True` needs a model that tsn_keras.load made, which says "
+                f"how its input is made; {backbone.name} does not: give "
+                f"`preprocess=Preprocessing(modality, protocol)`"
+            )
+        stream = known.stream
+        layer = Preprocessing(stream.modality.name, stream.protocol.name)
+    channels = layer.stream.modality.channels
+    if backbone.input_shape[-1] != channels:
+        raise ValueError(
+            f"`preprocess` is for {layer.stream.modality.name}, of {channels} "
+            f"channels; {backbone.name} takes {backbone.input_shape[-1]}"
+        )
+    return layer

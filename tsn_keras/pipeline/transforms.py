@@ -1,6 +1,7 @@
 """Tensor functions from files to crops, equal to OpenCV's pixels.
 
-All work on uint8 until the mean is subtracted, as the original does.
+All work on uint8: the mean is subtracted afterwards, as the original does
+(models.preprocessing).
 """
 
 import tensorflow as tf
@@ -215,49 +216,3 @@ def cut(frames, view, stream):
     found = tf.stack(cuts, axis=1)
     shape = (frames.shape[0], crops.count, size, size, frames.shape[-1])
     return tf.ensure_shape(found, shape)
-
-
-def network_input(pixels, stream):
-    """Pixels to what the network sees.
-
-    Args:
-        pixels: uint8 [..., planes], images in B, G, R.
-        stream: protocols.records.Stream.
-
-    Returns:
-        float32 [..., channels].
-    """
-    modality, rule = stream.modality, stream.normalisation
-    steps = pixels.shape[-1] // modality.step_planes
-    if stream.protocol.red_first and not modality.is_flow:
-        order = [
-            step * modality.step_planes + plane
-            for step in range(steps)
-            for plane in reversed(range(modality.step_planes))
-        ]
-        pixels = tf.gather(pixels, order, axis=-1)
-    # Repeated over the steps (data_transformer.cpp:182-196).
-    inputs = tf.cast(pixels, tf.float32) - _by_plane(rule.mean, pixels.shape[-1])
-    if any(value != 1 for value in rule.deviation):
-        inputs = inputs / _by_plane(rule.deviation, pixels.shape[-1])
-    if modality.differences:
-        inputs = differences(inputs, modality.step_planes)
-    return inputs
-
-
-def _by_plane(values, planes):
-    """One value for each plane, of one for each plane of a step or one for all."""
-    return tf.constant(values * (planes // len(values)), tf.float32)
-
-
-def differences(pixels, planes):
-    """What changes from each step of a snippet to the next (models.py:193-224).
-
-    Args:
-        pixels: float32 [..., L * planes], step by step.
-        planes: planes of a step, 3 for B, G, R.
-
-    Returns:
-        float32 [..., (L - 1) * planes], each step less the one before.
-    """
-    return pixels[..., planes:] - pixels[..., :-planes]

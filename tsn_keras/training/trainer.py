@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.models import training_rules
+from tsn_keras.models.preprocessing import network_input
 from tsn_keras.models.records import Backbone
 from tsn_keras.models.tsn import TSN
-from tsn_keras.pipeline import transforms
 from tsn_keras.protocols.records import Stream
 from tsn_keras.training.loss_scale import LossScale
 from tsn_keras.training.optimizer import CaffeSGD, Steps
@@ -191,7 +191,7 @@ class Trainer:
 
         The mean over the whole part, of which each replica adds a share.
         """
-        inputs = transforms.network_input(images, self._stream)
+        inputs = network_input(images, self._stream)
         videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
         with tf.GradientTape() as tape:
             losses = cross_entropy(self.network(inputs, training=True), labels)

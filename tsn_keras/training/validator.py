@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.pipeline import transforms
+from tsn_keras.models.preprocessing import network_input
 from tsn_keras.training import trainer
 
 
@@ -52,7 +52,7 @@ class Validator:
 
     def _batch(self, images, labels):
         """Sums by class: losses, right ones, videos; float64 [3, classes]."""
-        inputs = transforms.network_input(images, self._stream)
+        inputs = network_input(images, self._stream)
         scores = self._network(inputs, training=False)
         classes = scores.shape[-1]
         real = labels >= 0  # What fills a batch up has none.
