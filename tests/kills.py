@@ -158,7 +158,7 @@ KINDS = {
         Kind(
             "extract-cpu",
             functools.partial(_make_clips, counts=(6, 7, 8, 9, 10, 11, 12, 13)),
-            _extract("96x64", "--workers", "2"),
+            _extract("96x64", "--workers", "2", "--flow-device", "opencv"),
         ),
         Kind(
             "extract-device",

@@ -30,11 +30,7 @@ WORDS = {
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tsn_keras.extract",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.parser("extract", __doc__)
     add = parser.add_argument
     add("videos", metavar="VIDEOS", help="video file, folder, or list of paths")
     add("out", metavar="OUT", help="folder for the frame folders")
@@ -54,9 +50,9 @@ def parse_args(argv=None):
     add(
         "--flow-device",
         choices=("opencv", "auto", "cpu", "gpu"),
-        help="what computes flow: OpenCV on the processor, pair by pair; or Keras, "
-        "several times as fast and the same but for rounding, on GPUs, the processor, "
-        "or auto: GPUs where there are any (default: opencv)",
+        help="what computes flow: Keras on GPUs, the processor, or auto: GPUs where "
+        "there are any; or OpenCV, pair by pair: several times as slow, the same but "
+        "for rounding (default: as the folders in OUT were made, else auto)",
     )
     add(
         "--flow-batch",
@@ -161,6 +157,8 @@ def _flow(args):
     }
     given = {name: value for name, value in given.items() if value is not None}
     if args.flow != "none":
+        # Folders that are there decide what computes flow, unless it is named.
+        given = {"device": None, **given}
         return FlowSettings(warped=args.flow == "warped", **given)
     if given:
         raise InputError(

@@ -13,6 +13,9 @@ SMALL = ("--size", "96x64")
 
 
 def command(*argv):
+    # The tests of OpenCV's flow name it; see test_extract_device.py for the default.
+    if not {"--flow-device", "--flow"} & set(argv):
+        argv += ("--flow-device", "opencv")
     argv = [sys.executable, "-m", "tsn_keras.extract", *map(str, argv)]
     return {"args": argv, "cwd": ROOT, "text": True}
 

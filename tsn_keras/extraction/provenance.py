@@ -14,12 +14,12 @@ import cv2
 import tsn_keras
 from tsn_keras.common import json_text, text
 from tsn_keras.common.errors import InputError
-from tsn_keras.flow.settings import PARAMETERS
+from tsn_keras.flow.settings import OPENCV, PARAMETERS
 from tsn_keras.video import jpeg
 
 NAME = "extract.json"
 # What computed the flow: cv2.optflow.DualTVL1OpticalFlow, or flow.tvl1.
-_OPENCV, _OURS = "opencv", "keras"
+_OPENCV, _OURS = OPENCV, "keras"
 _MAX_BYTES = 64 * 1024
 _MAX_SHOWN = 100  # characters of a value of a foreign record
 
@@ -110,6 +110,20 @@ def read(folder):
             f"and it is made again"
         ) from None
     return record
+
+
+def device(record):
+    """What computes the flow of further folders like this one.
+
+    Args:
+        record: what `read` returned.
+
+    Returns:
+        A `device` of flow.settings.FlowSettings.
+    """
+    # Records of the time when there was only one do not name it.
+    made_by = record["parameters"].get("implementation", _OPENCV)
+    return "auto" if made_by == _OURS else OPENCV
 
 
 def difference(record, source, made_by):

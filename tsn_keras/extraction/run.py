@@ -10,13 +10,14 @@ import time
 
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from tsn_keras.common import progress, text
+from tsn_keras.common import console, progress, text
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import frames
-from tsn_keras.extraction import provenance
+from tsn_keras.extraction import counting, provenance
 from tsn_keras.extraction.settings import Settings
 from tsn_keras.extraction.video_job import Job
 from tsn_keras.extraction.workers import Workers
+from tsn_keras.flow.settings import OPENCV
 from tsn_keras.video import sources
 
 # Unfinished work lies in here, in a folder for each run.
@@ -125,12 +126,13 @@ def extract(
             disk; the text gives the next step.
         KeyboardInterrupt: with a text that says what is done.
     """
-    request.settings.check()
     videos = sources.find(request.videos, request.flat)
     out = pathlib.Path(request.out)
+    settings = _decided(request.settings, videos, out, bool(request.workers.scheduler))
+    settings.check()
     out.mkdir(parents=True, exist_ok=True)
     found = Extraction(out, len(videos))
-    todo = _left(videos, request.settings, found)
+    todo = _left(videos, settings, found)
     found.already = len(videos) - len(todo) - len(found.failed)
     if found.already:
         listener.say(f"{found.already} of {len(videos)} videos are in {out} already")
@@ -140,14 +142,38 @@ def extract(
     if todo:
         title = f"extract {pathlib.Path(request.videos).name}"
         with _aside(out) as aside, _told(found, [source.id for source in todo]):
-            jobs = _jobs(todo, out, aside, request.settings)
+            jobs = _jobs(todo, out, aside, settings)
             with contextlib.closing(request.workers.run(jobs, listener)) as results:
-                _consume(results, found, listener, title)
+                _consume(results, found, listener, (title, todo, aside))
     else:
         # What a run left that was killed when all videos were in place.
         _remove_dead(out / ASIDE)
     found.seconds = time.monotonic() - start
     return found
+
+
+def _decided(settings, videos, out, cluster):
+    """The settings, with what computes flow if the user leaves it open.
+
+    Folders of OpenCV's flow and of Keras' are not mixed: a folder that is there
+    decides. Else it is Keras, which is several times as fast.
+    """
+    if settings.flow is None or settings.flow.device is not None:
+        return settings
+    made = (provenance.read(out / source.id) for source in videos)
+    record = next((record for record in made if record is not None), None)
+    if record is not None:
+        device = provenance.device(record)
+    elif cluster:
+        # Its workers need not have the same devices.
+        device = OPENCV
+    else:
+        with console.quiet_frameworks():
+            from tsn_keras.flow import devices
+        device = devices.fastest()
+    return dataclasses.replace(
+        settings, flow=dataclasses.replace(settings.flow, device=device)
+    )
 
 
 def _jobs(videos, out, aside, settings):
@@ -208,18 +234,28 @@ def _told(found, ids):
         raise InputError(text) from None
 
 
-def _consume(results, found, listener, title):
-    """Counts results as they come, with a progress bar."""
-    start = time.monotonic()
-    with listener.bar(title, found.total, found.already + len(found.failed)) as bar:
+def _consume(results, found, listener, todo):
+    """Counts results as they come, with a progress bar.
+
+    Args:
+        results: video_job.Result of each video.
+        found: Extraction.
+        listener: progress.Silent.
+        todo: (title, sources of the videos to make, folder of unfinished work).
+    """
+    title, videos, aside = todo
+    with (
+        listener.bar(title, unit="frame") as bar,
+        counting.Frames(videos, aside, bar) as frames,
+    ):
         for result in results:
             if result.fatal:
                 raise _Stopped(result.error)
             if line := found.add(result):
                 listener.say(line)
-            rate = found.decoded / (time.monotonic() - start)
-            bar.note(f"{rate:.1f} frames/s")
-            bar.update()
+            done = found.already + found.made + len(found.failed)
+            note = f"{done} of {found.total} videos"
+            frames.finish(result.id, result.made.files if result.made else 0, note)
 
 
 def _left(videos, settings, found):

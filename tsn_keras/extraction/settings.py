@@ -5,6 +5,7 @@ import dataclasses
 from tsn_keras.common.errors import InputError
 from tsn_keras.flow.settings import FlowSettings
 
+FLOWS = ("tvl1", "warped", "none")
 IMAGES = "img_"  # before the number in names of files (dense_flow common.cpp:52-57)
 
 

@@ -5,7 +5,7 @@ import sys
 
 import keras
 
-from tsn_keras.flow.settings import DeviceError
+from tsn_keras.flow.settings import OPENCV, DeviceError
 
 
 def kind(device):
@@ -41,6 +41,13 @@ def gpus():
         return [name.lower() for name in keras.distribution.list_devices("gpu")]
     except RuntimeError:  # JAX's answer where there are none
         return []
+
+
+def fastest():
+    """What computes flow fastest here: a `device` of settings.FlowSettings."""
+    # PyTorch runs operation by operation, on a processor slower than OpenCV.
+    slow = keras.backend.backend() == "torch" and not gpus()
+    return OPENCV if slow else "auto"
 
 
 def versions(device):

@@ -73,14 +73,15 @@ class FlowSettings:
     Attributes:
         parameters: name of the TV-L1 parameters, in PARAMETERS.
         device: what computes flow: "opencv", or Keras on "cpu", "gpu" or "auto",
-            a GPU where there is one.
+            a GPU where there is one. None: not decided yet, see
+            extraction.run.extract.
         batch: pairs that Keras computes at once; None: what suits the device.
         bound: pixels of motion that become grey levels 0 and 255.
         warped: whether flow without the camera's motion is made as well.
     """
 
     parameters: str = "original"
-    device: str = OPENCV
+    device: str | None = OPENCV
     batch: int | None = None
     bound: float = BOUND
     warped: bool = False

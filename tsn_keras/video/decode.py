@@ -66,6 +66,35 @@ def count(path, *, on_damage=None, threads=1):
     return sum(1 for _ in _decode(path, on_damage, threads))
 
 
+def told_frames(path):
+    """How many frames a file's header says it has, without decoding it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        int; 0 if the header does not say it, or cannot be believed.
+    """
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return 0
+        with _opened(path) as container:
+            videos = container.streams.video
+            told = videos[0].frames if videos else 0
+            if videos and not told and container.duration:
+                told = _by_time(container.duration, videos[0].average_rate)
+    except (OSError, av.error.FFmpegError):
+        return 0
+    # No frame takes less than a byte.
+    return told if 0 < told <= status.st_size else 0
+
+
+def _by_time(duration, rate):
+    """Frames of a duration in FFmpeg's units, at a rate a second or None."""
+    return round(duration * rate / av.time_base) if rate else 0
+
+
 def pick(path, numbers, *, on_damage=None, threads=1):
     """Decodes some frames of a video.
 
@@ -126,9 +155,7 @@ def _decode(path, on_damage, threads):
         raise VideoError(f"{path} is empty")
     truncated = containers.truncation(path)
     try:
-        # "file:" so that no name is taken for an address. Titles need not be UTF-8.
-        name = f"file:{os.fspath(path)}"
-        with av.open(name, options=_OPTIONS, metadata_errors="replace") as container:
+        with _opened(path) as container:
             stream = _video_stream(container, path, threads)
             damage = yield from _good_frames(container, stream)
     except av.error.FFmpegError as error:
@@ -142,6 +169,12 @@ def _decode(path, on_damage, threads):
         )
     if damage:
         on_damage(damage)
+
+
+def _opened(path):
+    # "file:" so that no name is taken for an address. Titles need not be UTF-8.
+    name = f"file:{os.fspath(path)}"
+    return av.open(name, options=_OPTIONS, metadata_errors="replace")
 
 
 def _video_stream(container, path, threads):
