@@ -9,7 +9,6 @@ An .npz says nothing of itself: which videos, data set and classes it is of is t
 from the options. Without --dataset, `fuse` compares ids and labels only.
 """
 
-import argparse
 import pathlib
 
 from tsn_keras.common import console
@@ -30,11 +29,7 @@ SPLITS = sorted({split for dataset in DATASETS.values() for split in dataset.spl
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tsn_keras.convert",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.parser("convert", __doc__)
     add = parser.add_argument
     add("source", help=".caffemodel, or score file .h5 or .npz")
     add("target", help=".weights.h5, or score file .npz or .h5")

@@ -12,8 +12,6 @@ resumes where it stopped. Exit status: 0, or 1 if videos failed, 2 if something
 is missing or wrong, 130 if interrupted.
 """
 
-import argparse
-
 from tsn_keras.common import console
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
@@ -39,11 +37,7 @@ WORDS = {
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tsn_keras.eval",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.parser("eval", __doc__)
     add = parser.add_argument
     add(
         "--dataset",

@@ -9,8 +9,6 @@ which have no ids and are joined with one another by position. Exit status: 0,
 or 1 if the files leave out videos that failed, 2 if something is wrong.
 """
 
-import argparse
-
 from tsn_keras.common import console
 
 WORDS = {
@@ -21,11 +19,7 @@ WORDS = {
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tsn_keras.fuse",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.parser("fuse", __doc__)
     add = parser.add_argument
     add("files", nargs="+", metavar="SCORES", help="score files, .h5 or .npz")
     add(

@@ -13,7 +13,6 @@ those of tsn_keras.eval. Exit status: 0, or 1 if videos failed, 2 if something
 is missing or wrong, 130 if interrupted.
 """
 
-import argparse
 import dataclasses
 import pathlib
 
@@ -30,11 +29,7 @@ WORDS = {
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tsn_keras.predict",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.parser("predict", __doc__)
     add = parser.add_argument
     add("video", metavar="VIDEO", help="video file, folder, list, or camera:N")
     add(
@@ -201,12 +196,9 @@ def _many(videos, scorer, args):
             failed[looked.source.id] = error
             line = {"video": str(looked.source.path), "error": error}
         console.show_json(line)
-    result = {
-        "videos": len(videos),
-        "predicted": len(videos) - len(failed),
-        "failed": failed,
-    }
-    return result, console.EXIT_SOME_FAILED if failed else console.EXIT_OK
+    console.say(f"{len(videos) - len(failed)} of {len(videos)} videos predicted")
+    # Every line on standard output is a video's.
+    return None, console.EXIT_SOME_FAILED if failed else console.EXIT_OK
 
 
 def _described(source, found, scorer, top):
@@ -242,7 +234,6 @@ def _camera(args, settings):
     from tsn_keras.protocols.modalities import MODALITIES
     from tsn_keras.video import webcam
 
-    looks, last = 0, None
     # Enough frames for a snippet of any modality; flow takes one more.
     depth = max(m.length + m.is_flow for m in MODALITIES.values())
     with webcam.Webcam(int(number), depth) as camera:
@@ -251,14 +242,14 @@ def _camera(args, settings):
         console.say("Ctrl-C stops")
         try:
             for glance in run.watch(camera, scorer, args.window or run.WINDOW):
-                looks += 1
                 best = [row.as_json() for row in glance.fused.top(args.top)]
-                last = {"frame": glance.frame, "looks": glance.looks, "top": best}
-                console.show_json(last)
+                console.show_json(
+                    {"frame": glance.frame, "looks": glance.looks, "top": best}
+                )
             console.say("the camera has ended")
         except KeyboardInterrupt:
             console.say("")
-    return {"video": args.video, "looks": looks, "last": last}, console.EXIT_OK
+    return None, console.EXIT_OK
 
 
 if __name__ == "__main__":

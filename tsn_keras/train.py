@@ -12,7 +12,6 @@ machines, which share the folder. Exit status: 0, or 1 if videos failed in the
 evaluation, 2 if something is missing or wrong, 130 if interrupted.
 """
 
-import argparse
 import pathlib
 
 from tsn_keras.common import console
@@ -35,11 +34,7 @@ WORDS = {
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tsn_keras.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = console.parser("train", __doc__)
     add = parser.add_argument
     add(
         "--config",

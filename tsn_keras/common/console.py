@@ -9,9 +9,13 @@ import signal
 import sys
 import tempfile
 import warnings
+from importlib import metadata
 
+import tsn_keras
 from tsn_keras.common import files
 from tsn_keras.common.errors import InputError, printable, spelled
+
+JSON = "--json"
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1  # A result was printed, but it is not over everything.
@@ -46,6 +50,43 @@ def quiet_frameworks():
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def parser(name, description):
+    """The argument parser of a command, with the options that all have.
+
+    Args:
+        name: the command's, such as "eval".
+        description: what `--help` shows.
+
+    Returns:
+        argparse.ArgumentParser.
+    """
+    made = argparse.ArgumentParser(
+        prog=f"python -m tsn_keras.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # `run` looks for the whole option.
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        JSON,
+        action="store_true",
+        help="end with the result as one line of JSON on standard output; in a pipe or "
+        "file that is so without it",
+    )
+    made.add_argument("--version", action="version", version=version())
+    return made
+
+
+def version():
+    """Versions of this package and of those whose numbers it gives."""
+    found = []
+    for name in ("keras", "tensorflow"):
+        # Builds for a device have other names.
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return f"tsn_keras {tsn_keras.__version__} ({', '.join(found)})"
 
 
 def positive(text):
@@ -154,10 +195,12 @@ def run(main, argv=None):
     """Runs `main(argv)` and ends the process with its exit status.
 
     Args:
-        main: takes the argument list, returns (result, exit status); the
-            result is a dict that becomes the last line of standard output.
+        main: takes the argument list, returns (result, exit status). The result is
+            a dict that becomes the last line of standard output if `--json` asks
+            for it, or if that is no terminal; None: there is nothing to add.
         argv: the arguments, or None for those of the process.
     """
+    argv = sys.argv[1:] if argv is None else argv
     # A scheduler that preempts a job sends SIGTERM: stop as for Ctrl-C, so
     # that what was done is kept.
     signal.signal(signal.SIGTERM, _interrupt)
@@ -167,7 +210,8 @@ def run(main, argv=None):
     warnings.showwarning = _show_warning
     try:
         result, status = _outcome(main, argv)
-        show_json(result)
+        if result is not None and (JSON in argv or not sys.stdout.isatty()):
+            show_json(result)
     except BrokenPipeError:
         # The reader (head, less) went away; there is nobody to tell.
         _turn_away(sys.stdout)

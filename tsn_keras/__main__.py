@@ -1,0 +1,47 @@
+"""Temporal Segment Networks in Keras 3.
+
+tsn-keras COMMAND ...                 (or python -m tsn_keras.COMMAND ...)
+
+  extract  videos to frames and optical flow
+  eval     frames and flow to scores and accuracy
+  train    frames and flow to weights
+  fuse     score files to the accuracy of their sum
+  predict  what a video, a folder of videos or a webcam shows
+  convert  the original's weights to ours; score files both ways
+
+tsn-keras COMMAND --help tells what a command takes. A first try, without any data:
+
+  tsn-keras eval --dataset demo
+"""
+
+import contextlib
+import importlib
+import sys
+
+from tsn_keras.common import console
+
+COMMANDS = ("extract", "eval", "train", "fuse", "predict", "convert")
+
+
+def main(argv=None):
+    """Runs the command that is named first; ends the process."""
+    argv = sys.argv[1:] if argv is None else argv
+    name, rest = (argv[0], argv[1:]) if argv else ("--help", [])
+    if name in COMMANDS:
+        command = importlib.import_module(f"tsn_keras.{name}")
+        console.run(command.main, rest)
+    told = {"--version": console.version()}
+    told |= dict.fromkeys(("-h", "--help", "help"), __doc__.strip())
+    if name in told:
+        # A reader that goes away (head, less) has seen enough.
+        with contextlib.suppress(BrokenPipeError):
+            console.show(told[name])
+        sys.exit(console.EXIT_OK)
+    console.say(
+        f"error: there is no command {name!r}; the commands are {', '.join(COMMANDS)}"
+    )
+    sys.exit(console.EXIT_USAGE)
+
+
+if __name__ == "__main__":
+    main()
