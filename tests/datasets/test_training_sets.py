@@ -48,6 +48,14 @@ def test_class_folders(classes):
     assert rows["walk/walk_3"] == (2, classes / "walk" / "walk_3", 7)
 
 
+def test_folders_of_split_files_are_no_classes(classes):
+    before = find(settings(classes))
+    split_files = classes / "testTrainMulti_7030_splits"
+    split_files.mkdir()
+    (split_files / "wave_test_split1.txt").write_text("a.avi 1\n")
+    assert find(settings(classes)) == before
+
+
 def test_holdout_is_a_share_of_each_class_and_stays(classes):
     found = find(settings(classes, holdout=0.2))
     held = {video.id for video in found.validation.folders}

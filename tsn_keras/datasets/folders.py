@@ -12,7 +12,8 @@ def read_folders(root, holdout=0.0):
 
     Args:
         root: folder of a folder for each class, whose folders are videos; those
-            whose names begin with a dot are none.
+            whose names begin with a dot are none. Folders of nothing but text
+            files, such as official split files, are no classes.
         holdout: fraction of the videos of a class to validate on. Which they
             are depends on their names alone; one at least is left to train on.
 
@@ -22,7 +23,7 @@ def read_folders(root, holdout=0.0):
     Raises:
         DatasetError: there is no class, or one without a video.
     """
-    classes = _folders(root)
+    classes = [name for name in _folders(root) if not _is_of_texts(root / name)]
     train, test = [], []
     for label, name in enumerate(classes):
         videos = [
@@ -50,6 +51,12 @@ def _folders(root):
         for name in storage.names(root)
         if not name.startswith(".") and (root / name).is_dir()
     ]
+
+
+def _is_of_texts(folder):
+    """Whether a folder is no class but holds official split files."""
+    names = storage.names(folder)
+    return bool(names) and all(name.lower().endswith(".txt") for name in names)
 
 
 def _read(choice, root):
