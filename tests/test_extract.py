@@ -13,9 +13,9 @@ import time
 
 import pytest
 import videofiles
+from commands import extract
 from extractions import SMALL, command, contents, finished, run, start, wait_for
 
-from tsn_keras import extract
 from tsn_keras.common import console
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import frames

@@ -9,8 +9,9 @@ import sys
 import hdf5files
 import numpy as np
 import pytest
+from commands import fuse
 
-from tsn_keras import convert, fuse
+from tsn_keras import convert
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import Split, Video

@@ -32,16 +32,20 @@ ROOMS = {
     "extraction": ("av cv2 distributed joblib", BELOW),
     "evaluation": ("keras numpy tensorflow", BELOW),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
-    "prediction": ("cv2 jinja2 matplotlib numpy", f"{BELOW} evaluation"),
+    "prediction": ("cv2 jinja2 joblib matplotlib numpy", f"{BELOW} evaluation"),
     # Files beside the rooms: training files, the public API, commands.
     "config": ("tomli", "common protocols datasets"),
-    "__init__": ("keras", "checkpoints"),
+    "__init__": (
+        "keras tensorflow",
+        f"{BELOW} extraction evaluation training prediction config",
+    ),
     "extract": ("", "common flow extraction"),
     "eval": ("", "common datasets protocols evaluation"),
     "train": ("", "common config training"),
     "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
     "fuse": ("", "common scores"),
     "convert": ("", "common protocols datasets checkpoints scores"),
+    "__main__": ("", "common"),
 }
 COMMANDS = ("extract", "eval", "train", "predict", "fuse", "convert")
 
@@ -121,7 +125,7 @@ def test_no_cycle_between_files():
 
 def test_files_beside_the_rooms_are_commands():
     beside = {path.stem for path in PACKAGE.glob("*.py")}
-    assert beside == {*COMMANDS, "__init__", "config"}
+    assert beside == {*COMMANDS, "__init__", "__main__", "config"}
 
 
 def test_no_room_is_above_a_sixth():

@@ -12,9 +12,10 @@ import keras
 import numpy as np
 import pytest
 import videofiles
+from commands import train
 
 import tsn_keras
-from tsn_keras import eval, predict, train
+from tsn_keras import eval, predict
 from tsn_keras.checkpoints import keras_file, loading
 from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.models.records import Backbone

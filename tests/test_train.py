@@ -18,9 +18,9 @@ import hdf5files
 import numpy as np
 import processes
 import pytest
+from commands import train
 
 import tsn_keras
-from tsn_keras import train
 from tsn_keras.checkpoints import keras_file, loading
 from tsn_keras.common import console, locks
 from tsn_keras.common.errors import InputError

@@ -2,22 +2,546 @@
 
 Wang et al., "Temporal Segment Networks: Towards Good Practices for Deep
 Action Recognition", ECCV 2016 (https://arxiv.org/abs/1608.00859).
+
+    import tsn_keras as tsn
+
+    tsn.presets(dataset="hmdb51")                     # published weights
+    recognizer = tsn.Recognizer.from_preset("hmdb51_rgb_split1", "hmdb51_flow_split1")
+    recognizer.predict("clip.avi").top(5)             # what a video shows
+    recognizer.evaluate("hmdb51", data="frames")      # the published test
+    tsn.extract("videos", "frames")                   # frames and optical flow
+    tsn.train("configs/own_rgb.toml", out="runs/rgb") # Caffe's solver
+    tsn.fuse(["rgb.h5", "flow.h5"], weights=[1, 1.5]) # score files
+    model = tsn.TSN(tsn.load("imagenet_rgb", classes=51), preprocess=True)
+    train = tsn.dataset("hmdb51", part="train", data="frames")
+
+Errors that a caller can mend are ValueError (`InputError`); the text names the
+argument, its value and the way out.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import types
 import typing
+from collections.abc import Callable, Mapping, Sequence
 
+# Whatever takes time to import is imported where it is needed: `import tsn_keras`
+# must not take the seconds of Keras and TensorFlow.
 if typing.TYPE_CHECKING:
     import keras
+    import tensorflow as tf
+
+    from tsn_keras.checkpoints.presets import Preset
+    from tsn_keras.common.errors import InputError
+    from tsn_keras.common.progress import Progress
+    from tsn_keras.config import Training
+    from tsn_keras.extraction.run import Extraction
+    from tsn_keras.models.preprocessing import Preprocessing
+    from tsn_keras.models.tsn import TSN
+    from tsn_keras.prediction.recognizer import Recognizer
+    from tsn_keras.scores.fusion import Fusion
+    from tsn_keras.training.loop import Trained
+    from tsn_keras.training.optimizer import CaffeSGD
+
+    Path = str | os.PathLike[str]
+    Reporting = bool | Callable[[Progress], object] | None
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "TSN",
+    "CaffeSGD",
+    "InputError",
+    "Preprocessing",
+    "Progress",
+    "Recognizer",
+    "dataset",
+    "extract",
+    "fuse",
+    "load",
+    "multipliers",
+    "presets",
+    "train",
+]
 
-def load(name_or_path: str | os.PathLike, **options: typing.Any) -> keras.Model:
-    """Loads a model with its weights; see `tsn_keras.checkpoints.loading.load`."""
-    # Imported here: `import tsn_keras` must not take the seconds of Keras.
-    from tsn_keras.checkpoints import loading
+# Classes, and functions that are documented where they are.
+_ELSEWHERE = {
+    "TSN": "tsn_keras.models.tsn",
+    "CaffeSGD": "tsn_keras.training.optimizer",
+    "InputError": "tsn_keras.common.errors",
+    "Preprocessing": "tsn_keras.models.preprocessing",
+    "Progress": "tsn_keras.common.progress",
+    "Recognizer": "tsn_keras.prediction.recognizer",
+}
 
-    return loading.load(name_or_path, **options)
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    from tsn_keras.common import console
+
+    with console.quiet_frameworks():
+        module = importlib.import_module(_ELSEWHERE[name])
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(types.ModuleType):
+    """This module: a command's file does not hide the function of its name.
+
+    The import of `tsn_keras.train` would set the attribute `train` to the module.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in __all__ and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def presets(
+    dataset: str | None = None,
+    modality: str | None = None,
+    split: int | None = None,
+) -> tuple[Preset, ...]:
+    """Lists the published weights.
+
+    Args:
+        dataset: those for a data set, such as "hmdb51"; None: for all.
+        modality: "rgb" or "flow"; None: both.
+        split: those of a split; None: of all.
+
+    Returns:
+        tuple of records with `name`, `dataset`, `split`, `modality`, `backbone`,
+        `protocol`, `classes`, `accuracy` (published, in percent), `metric`,
+        `licence`, `file`, `url`, `origin` and `sha256`. What was not published is
+        None.
+
+    Raises:
+        ValueError: no weights are of such a data set, modality or split.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> [preset.name for preset in tsn.presets(dataset="hmdb51", split=1)]
+        ['hmdb51_rgb_split1', 'hmdb51_flow_split1']
+        >>> tsn.presets(dataset="hmdb51")[0].accuracy
+        54.4
+    """
+    from tsn_keras.checkpoints.presets import PRESETS
+    from tsn_keras.common.errors import InputError
+
+    found = tuple(PRESETS.values())
+    wanted = {"dataset": dataset, "modality": modality, "split": split}
+    for name, value in wanted.items():
+        if value is not None:
+            known = {getattr(preset, name) for preset in PRESETS.values()} - {None}
+            if value not in known:
+                raise InputError(
+                    f"no preset is of `{name}` {value!r}; there are "
+                    f"{', '.join(map(str, sorted(known)))}"
+                )
+            found = tuple(p for p in found if getattr(p, name) == value)
+    return found
+
+
+def load(
+    name_or_path: Path,
+    *,
+    classes: int | None = None,
+    batch_norm: str = "all",
+    folder: Path | None = None,
+    inverse_std: bool = False,
+) -> keras.Model:
+    """Loads a model with its weights.
+
+    Args:
+        name_or_path: name of a preset (see `presets`), or path or address of a
+            .caffemodel or .weights.h5 file.
+        classes: number of classes of a new classifier, with random weights, to be
+            trained; None, or the number that the file has: the file's own.
+        batch_norm: the trainable batch norms: "all"; "first", as TSN trains
+            (section 3.3, partial batch norm); or "none".
+        folder: folder to search first for a preset's file.
+        inverse_std: the .caffemodel is older than April 2016 and its batch
+            norms hold the inverse of the standard deviation.
+
+    Returns:
+        keras.Model: [N, 224, 224, C] to raw scores [N, classes], before the softmax.
+        Images are B, G, R (flow: x1, y1, ..., x5, y5), 0 to 255 less the mean:
+        `Preprocessing` does that, and `TSN(..., preprocess=True)`. Its
+        `class_names` is a tuple of str, or None where nothing names the classes.
+
+    Raises:
+        ValueError: no such preset, or the file cannot be used.
+        OSError: no such file.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> model = tsn.load("demo_rgb")
+        >>> model.output_shape, model.class_names[0]
+        ((None, 16), 'checks_down')
+        >>> tsn.load("demo_rgb", classes=51).output_shape
+        (None, 51)
+    """
+    from tsn_keras.common import console
+
+    with console.quiet_frameworks():
+        from tsn_keras.checkpoints import loading
+        from tsn_keras.prediction import class_names
+    weights = loading.find(name_or_path, folder=folder, inverse_std=inverse_std)
+    model = loading.build(weights, classes, batch_norm)
+    own = classes in (None, weights.architecture.classes)
+    model.class_names = class_names.known(weights) if own else None
+    return model
+
+
+def multipliers(backbone: keras.Model) -> dict[str, tuple[float, float]]:
+    """Factors of the learning rate and the weight decay, as TSN trains.
+
+    Kernels (1, 1), biases (2, 0), batch norms (1, 0); the first convolution of flow
+    learns five times as fast (temporal-segment-networks
+    models/*/tsn_bn_inception_*_train_val.prototxt).
+
+    Args:
+        backbone: what `load` returned.
+
+    Returns:
+        {path of a variable: (factor of the rate, of the decay)}, for
+        `CaffeSGD(multipliers=...)`.
+
+    Raises:
+        ValueError: `load` did not make the model.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> tsn.multipliers(tsn.load("demo_flow"))["conv1_7x7_s2/kernel"]
+        (5.0, 1.0)
+    """
+    from tsn_keras.common.errors import InputError
+    from tsn_keras.models import identity, training_rules
+
+    known = identity.of(backbone)
+    if known is None:
+        raise InputError(
+            f"`backbone` must be a model that tsn_keras.load made. Received: {backbone}"
+        )
+    rate = known.stream.modality.first_rate
+    return training_rules.multipliers(backbone, known.backbone.first, rate)
+
+
+def dataset(
+    name: str,
+    *,
+    split: int | None = None,
+    modality: str = "rgb",
+    part: str = "train",
+    data: Path | None = None,
+    annotations: Path | None = None,
+    validation: Path | None = None,
+    classes: Path | None = None,
+    holdout: float = 0.0,
+    segments: int = 3,
+    batch: int = 8,
+    seed: int = 0,
+    protocol: str = "caffe",
+    allow_missing: bool = False,
+    rgb_prefix: str = "img_",
+    flow_x_prefix: str = "flow_x_",
+    flow_y_prefix: str = "flow_y_",
+    progress: Reporting = None,
+) -> tf.data.Dataset:
+    """The videos of a data set as pixels of snippets, for `fit`.
+
+    Args:
+        name: "hmdb51", "ucf101", "demo"; "folders" for class folders of frame
+            folders; or "list" for list files (`annotations`).
+        split: number of the official split; None: the first.
+        modality: "rgb", "flow" or "rgbdiff".
+        part: "train": a random snippet of each segment, in a random crop of a
+            random scale, mirrored or not, in random order, drawn anew in each
+            epoch. "test": the middle snippet of each segment, centre crop, in
+            order, as the original validates.
+        data: folder of the frame folders, or address; None: TSN_KERAS_DATA/name.
+        annotations: folder of the split files (None: in the data folder), or the
+            list file.
+        validation: list file whose videos are part "test", for "list".
+        classes: file with a class name a line, for "list".
+        holdout: fraction of each class's videos that is part "test", for
+            "folders".
+        segments: K, snippets of a video.
+        batch: videos in a batch; the last one of an epoch may be smaller.
+        seed: decides everything that is drawn.
+        protocol: name of the protocol whose crops and rules apply.
+        allow_missing: leave out videos that are not on disk.
+        rgb_prefix, flow_x_prefix, flow_y_prefix: what stands before the number in
+            the names of the files.
+        progress: see `extract`.
+
+    Returns:
+        tf.data.Dataset of (uint8 [batch, K, 224, 224, planes], int32 [batch]), 3
+        planes for RGB (B, G, R), 10 for flow, 18 for RGB difference. Its
+        `class_names` is a tuple of str, or None.
+
+    Raises:
+        ValueError: something is missing or wrong; the text gives the next step.
+        OSError: a file cannot be read.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> train = tsn.dataset("demo", modality="flow", batch=4)
+        >>> [(spec.dtype.name, spec.shape.as_list()) for spec in train.element_spec]
+        [('uint8', [None, 3, 224, 224, 10]), ('int32', [None])]
+    """
+    from tsn_keras.common import console, storage
+    from tsn_keras.common.errors import InputError
+    from tsn_keras.common.progress import listener_of
+    from tsn_keras.datasets import training_sets
+    from tsn_keras.datasets.catalogue import DATASETS
+    from tsn_keras.datasets.records import Choice
+    from tsn_keras.protocols.catalogue import PROTOCOLS
+    from tsn_keras.protocols.modalities import MODALITIES
+    from tsn_keras.protocols.records import Stream
+
+    if part not in ("train", "test"):
+        raise InputError(f'`part` must be "train" or "test", not {part!r}')
+    for key, number in (("segments", segments), ("batch", batch)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise InputError(f"`{key}` must be an integer of at least 1, not {number}")
+    stream = Stream(MODALITIES.find(modality), PROTOCOLS.find(protocol))
+    stream = stream.with_prefixes(
+        {"img_": rgb_prefix, "flow_x_": flow_x_prefix, "flow_y_": flow_y_prefix}
+    )
+    with console.quiet_frameworks():
+        from tsn_keras.pipeline.training import Batches
+    root, listed, held_out, named = (
+        None if path is None else storage.path(path)
+        for path in (data, annotations, validation, classes)
+    )
+    _prepare((root, listed, held_out, named))
+    choice = Choice(
+        name,
+        split=DATASETS.find(name).default_split if split is None else split,
+        root=root,
+        annotations=listed,
+        validation=held_out,
+        classes=named,
+        holdout=holdout,
+        allow_missing=allow_missing,
+    )
+    prefixes = stream.modality.prefixes
+    found = training_sets.find(choice, prefixes, listener_of(progress))
+    chosen = found.train if part == "train" else found.validation
+    if chosen is None:
+        raise InputError(
+            f'{name} has no videos for `part="test"`: name some with `holdout` or '
+            f"`validation`"
+        )
+    batches = Batches(chosen.folders, stream, segments, batch, seed)
+    made = batches.for_fit() if part == "train" else batches.for_test()
+    made.class_names = found.classes
+    return made
+
+
+def _prepare(places: typing.Iterable[typing.Any]) -> None:
+    """Loads what reads addresses."""
+    from tsn_keras.common import console, storage
+    from tsn_keras.datasets.selection import DATA_VARIABLE
+
+    with console.quiet_frameworks():
+        storage.prepare((*places, os.environ.get(DATA_VARIABLE)))
+
+
+def extract(
+    videos: Path,
+    out: Path,
+    *,
+    flow: str = "tvl1",
+    parameters: str = "original",
+    device: str | None = None,
+    batch: int | None = None,
+    size: tuple[int, int] = (340, 256),
+    bound: float = 20.0,
+    keep_damaged: bool = False,
+    flat: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Reporting = None,
+) -> Extraction:
+    """Makes frames and optical flow of videos, as the original's tools do.
+
+    Each video becomes a folder with img_00001.jpg, flow_x_00001.jpg,
+    flow_y_00001.jpg, ...; those that are there already are not made again.
+
+    Args:
+        videos: a video file, a folder with all below it, or a list (.txt).
+        out: folder for the frame folders.
+        flow: "tvl1"; "warped": also flow without the camera's motion; or "none":
+            images only.
+        parameters: of TV-L1: "original", or "opencv4", the defaults of OpenCV 3
+            and 4, which is another flow.
+        device: what computes flow: "opencv"; or Keras on "cpu", "gpu" or "auto", a
+            GPU where there is one. None: as the folders that are there were made,
+            else "auto".
+        batch: pairs of frames that Keras computes at once; None: what suits the
+            device.
+        size: (width, height) of the files in pixels.
+        bound: motion in pixels that becomes grey level 255, and 0 if negative.
+        keep_damaged: use the frames before the damage of a damaged video; else it
+            fails.
+        flat: leave out the class folders of `videos`.
+        workers: cores to use; None: all.
+        scheduler: address of a Dask cluster's scheduler; None: this machine.
+        progress: how to tell how far it has come. None: not at all; True: bars on
+            standard error; or a function that is called with a `Progress`.
+
+    Returns:
+        Extraction: `print` shows it; `.made`, `.already`, `.failed` {video: reason}.
+
+    Raises:
+        ValueError: nothing to do, an argument out of its range, folders that were
+            made otherwise, a full disk.
+        OSError: the videos cannot be read, or nothing can be written.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> tsn.extract("no_such_folder", "frames")
+        Traceback (most recent call last):
+        ...
+        tsn_keras.video.sources.VideosError: there is no file or folder no_such_folder
+    """
+    import pathlib
+
+    from tsn_keras.common.errors import InputError
+    from tsn_keras.common.progress import listener_of
+    from tsn_keras.extraction import run
+    from tsn_keras.extraction.settings import FLOWS, Settings
+    from tsn_keras.extraction.workers import Workers
+    from tsn_keras.flow.settings import FlowSettings
+
+    if flow not in FLOWS:
+        raise InputError(f"`flow` must be one of {', '.join(FLOWS)}, not {flow!r}")
+    if not (
+        isinstance(size, (tuple, list))
+        and len(size) == 2
+        and all(type(side) is int for side in size)
+    ):
+        raise InputError(f"`size` must be (width, height) in pixels, not {size!r}")
+    wanted = None
+    if flow != "none":
+        warped = flow == "warped"
+        wanted = FlowSettings(parameters, device, batch, float(bound), warped)
+    request = run.Request(
+        videos=pathlib.Path(videos),
+        out=pathlib.Path(out),
+        settings=Settings(wanted, (size[0], size[1]), keep_damaged),
+        flat=flat,
+        workers=Workers(workers, scheduler),
+    )
+    return run.extract(request, listener_of(progress))
+
+
+def train(
+    config: Path | Mapping[str, Mapping[str, typing.Any]] | Training,
+    *,
+    out: Path,
+    evaluate: bool = False,
+    progress: Reporting = None,
+) -> Trained:
+    """Trains a network as the original does, or resumes the training.
+
+    Args:
+        config: a training file (TOML, see configs/); or the same as a dict,
+            {"data": {...}, "model": {...}, "train": {...}}, of what differs from
+            the defaults (`tsn_keras.config`).
+        out: folder of the run: weights, checkpoint, log.csv, validation.csv,
+            TensorBoard's logs. A run that stopped is resumed there.
+        evaluate: at the end, score the validation videos with 25 snippets x 10
+            crops.
+        progress: see `extract`.
+
+    Returns:
+        Trained: `.weights` is the path of the last weights, `.validations` a tuple
+        of dicts, `.evaluation` as of `Recognizer.evaluate`, or None.
+
+    Raises:
+        ValueError: a key is unknown, a value out of its range, videos are missing,
+            or the loss is not finite any more; the text gives the next step.
+        OSError: a file cannot be read or written.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> tsn.train({"train": {"batch": 0}}, out="run")
+        Traceback (most recent call last):
+        ...
+        tsn_keras.common.errors.InputError: config: train.batch must be from 1 to \
+65536. Received: 0
+    """
+    from tsn_keras import config as configuration
+    from tsn_keras.common.progress import listener_of
+    from tsn_keras.training import run
+
+    if isinstance(config, configuration.Training):
+        settings = config
+    elif isinstance(config, Mapping):
+        settings = configuration.training_of(config)
+    else:
+        settings = configuration.read_training(config)
+    request = run.Request(settings, os.fspath(out), evaluate)
+    return run.train(request, listener_of(progress))
+
+
+def fuse(
+    files: Sequence[Path],
+    *,
+    weights: Sequence[float] | None = None,
+    crops: str = "mean",
+    allow_missing: bool = False,
+    classes: Sequence[str] | None = None,
+    progress: Reporting = None,
+) -> Fusion:
+    """Adds the scores of several files, video by video, and their accuracy.
+
+    Args:
+        files: score files of `Recognizer.evaluate` (.h5), or the original's (.npz).
+        weights: a number for each; None: 1 each. The original takes 1 for RGB, 1.5
+            for flow.
+        crops: how the crops of a snippet become one score: "mean" or "max".
+        allow_missing: use the videos that all files have.
+        classes: names of the classes; None: those of the files.
+        progress: see `extract`; told what is assumed where files do not say it.
+
+    Returns:
+        Fusion: `print` shows the table; `.accuracy.mean_class_accuracy` in percent,
+        `.scores` [videos, classes], `.video_ids`, `.labels`, `.confusion_matrix`.
+
+    Raises:
+        ValueError: the files cannot be used, or not together.
+        OSError: a file cannot be read.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> tsn.fuse([])
+        Traceback (most recent call last):
+        ...
+        tsn_keras.common.errors.InputError: `files` names no score file
+    """
+    from tsn_keras.common.errors import InputError
+    from tsn_keras.common.progress import listener_of
+    from tsn_keras.scores import fusion
+
+    paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    if not paths:
+        raise InputError("`files` names no score file")
+    names = None if classes is None else tuple(classes)
+    request = fusion.Request(
+        [os.fspath(path) for path in paths], weights, crops, allow_missing, names
+    )
+    return fusion.fuse(request, listener_of(progress))

@@ -3,8 +3,10 @@
 import dataclasses
 import difflib
 import math
+import os
 import pathlib
 import sys
+from collections.abc import Mapping
 
 from tsn_keras.common import text
 from tsn_keras.common.errors import InputError
@@ -272,6 +274,37 @@ def read_training(path, overrides=()):
     found = _record(Training, values, f"{path}")
     _check(found, path)
     return found
+
+
+def training_of(values) -> Training:
+    """Makes the settings of a run of a dict, as a training file holds them.
+
+    Args:
+        values: {"data": {...}, "model": {...}, "train": {...}}; what it leaves out
+            has the values of Training.
+
+    Returns:
+        Training.
+
+    Raises:
+        InputError: see `read_training`.
+
+    Example:
+        >>> training_of({"train": {"drops": [10, 20]}}).train.drops
+        (10, 20)
+    """
+    found = _record(Training, _plain(values), "config")
+    _check(found, "config")
+    return found
+
+
+def _plain(value):
+    """A value of Python with lists in the place of tuples, as TOML has."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _content(path):

@@ -1,7 +1,9 @@
 """What long work tells while it runs: nothing, or bars and lines in a terminal."""
 
 import contextlib
+import dataclasses
 import sys
+from collections.abc import Callable
 
 import tqdm
 
@@ -89,3 +91,80 @@ class _Shown(Bar):
 
     def note(self, text):
         self._bar.set_postfix_str(printable(text), refresh=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far long work has come, as callbacks are told it.
+
+    Attributes:
+        title: what is done, such as "extract clips"; "" of a message.
+        done: units that are done.
+        total: number of units, or None if it is not known yet.
+        unit: what is counted, such as "video".
+        message: a line for people, or "".
+    """
+
+    title: str = ""
+    done: float = 0
+    total: float | None = None
+    unit: str = ""
+    message: str = ""
+
+
+class Calling(Silent):
+    """A listener that calls a function with a Progress.
+
+    Args:
+        function: of a Progress; called in the thread that works.
+    """
+
+    def __init__(self, function: Callable[[Progress], object]):
+        self._function = function
+
+    def say(self, text):
+        self._function(Progress(message=printable(text)))
+
+    @contextlib.contextmanager
+    def bar(self, title, total=None, done=0, unit="video", leave=True):
+        bar = _Called(self._function, Progress(printable(title), done, total, unit))
+        bar.update(0)
+        yield bar
+
+
+class _Called(Bar):
+    def __init__(self, function, state):
+        self._function, self._state = function, state
+
+    def update(self, count=1):
+        done = self._state.done + count
+        self._state = dataclasses.replace(self._state, done=done)
+        self._function(self._state)
+
+    def expect(self, total):
+        self._state = dataclasses.replace(self._state, total=total)
+
+
+# What callers of the API give: see `listener_of`.
+Reporting = bool | Callable[[Progress], object] | None
+
+
+def listener_of(given: Reporting) -> Silent:
+    """The listener of what a caller of the API gives.
+
+    Args:
+        given: None or False: nothing is shown; True: bars on standard error; else a
+            function of a Progress.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if given is None or given is False:
+        return SILENT
+    if given is True:
+        return Terminal()
+    if not callable(given):
+        raise TypeError(
+            f"`progress` must be True, False or a function. Received: {given!r}"
+        )
+    return Calling(given)

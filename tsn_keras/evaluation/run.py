@@ -15,6 +15,8 @@ from tsn_keras.datasets.records import Choice
 from tsn_keras.protocols.modalities import MODALITIES, Modality
 from tsn_keras.scores import fusion, joining, metrics, score_file, tables
 
+PRECISIONS = ("float32", "bfloat16")
+
 # Environment variables that name folders, here or elsewhere.
 PLACES = (selection.DATA_VARIABLE, folders.VARIABLE)
 
@@ -75,6 +77,21 @@ class Row:
     outcome: object | None = None
     weights: tuple[float, ...] | None = None
 
+    @property
+    def mean_class_accuracy(self) -> float:
+        """Mean over the classes of the share predicted right, in percent."""
+        return self.accuracy.mean_class_accuracy
+
+    @property
+    def top1(self) -> float:
+        """Share of the videos predicted right, in percent."""
+        return self.accuracy.top1
+
+    @property
+    def top5(self) -> float:
+        """Share of the videos whose class is among the five best, in percent."""
+        return self.accuracy.top5
+
     def cells(self):
         """What the table shows."""
         found = self.accuracy
@@ -134,6 +151,53 @@ class Evaluation:
         outcomes = (row.outcome for row in self.rows if row.outcome is not None)
         return {k: why for outcome in outcomes for k, why in outcome.failed.items()}
 
+    def of(self, stream: str, split: int | None = None) -> Row:
+        """Accuracy of a stream or fusion.
+
+        Args:
+            stream: name of the modality, or "fusion".
+            split: number of the split; None: the only one, or the mean of all.
+
+        Raises:
+            InputError: there is none.
+        """
+        found = [row for row in self.rows if row.stream == stream]
+        if len(found) > 1 or split is not None:
+            found = [row for row in found if row.split == split]
+        if not found:
+            there = [(row.stream, row.split) for row in self.rows]
+            raise InputError(
+                f"there is no accuracy of `stream` {stream!r} and `split` {split}; "
+                f"there are {there}"
+            )
+        return found[0]
+
+    @property
+    def fusion(self) -> Row:
+        """Accuracy of all streams together."""
+        return self.of(fusion.FUSION)
+
+    @property
+    def streams(self) -> dict[str, Row]:
+        """{name of the modality: its accuracy}; of several splits their mean."""
+        names = dict.fromkeys(row.stream for row in self.rows if row.outcome)
+        return {name: self.of(name) for name in names}
+
+    @property
+    def scores(self) -> dict[str, score_file.Scores]:
+        """{name of the modality: raw scores by video id}, of an only split."""
+        outcomes = [row.outcome for row in self.rows if row.outcome is not None]
+        if len({outcome.test.videos.split for outcome in outcomes}) > 1:
+            paths = ", ".join(str(outcome.test.path) for outcome in outcomes)
+            raise InputError(
+                f"several splits have several scores of a video: open their score "
+                f"files: {paths}"
+            )
+        return {
+            o.test.stream.modality.name: score_file.Scores(o.test.path)
+            for o in outcomes
+        }
+
     def __str__(self) -> str:
         rows = [row.cells() for row in self.rows]
         return tables.table(rows, (*HEADERS, "top-1", "top-5"))
@@ -192,6 +256,11 @@ def evaluate(
     return Evaluation(
         request.dataset, tuple(_beside_published(request, rows, outcomes))
     )
+
+
+def default_split(dataset: str) -> int | None:
+    """The split of a data set that is evaluated unless another is named."""
+    return DATASETS.find(dataset).default_split
 
 
 def _find_data(request, split, listener):

@@ -59,6 +59,34 @@ class Decoding:
             pathlib.Path(path), count - 1, damage[0] if damage else None, self
         )
 
+    def of_array(self, frames):
+        """Takes frames that are in memory for a video.
+
+        Args:
+            frames: uint8 [frames, height, width, 3], R, G, B, in the order of time.
+
+        Returns:
+            OpenedVideo.
+
+        Raises:
+            decode.VideoError: they are no such array, or fewer than 2 frames.
+        """
+        shape = getattr(frames, "shape", None)
+        if (
+            not isinstance(frames, np.ndarray)
+            or frames.dtype != np.uint8
+            or frames.ndim != 4
+            or shape[3] != 3
+        ):
+            kind = f"{frames.dtype} {shape}" if shape is not None else type(frames)
+            raise decode.VideoError(
+                f"`video` must be a path, or uint8 [frames, height, width, 3] in R, G, "
+                f"B. Received: {kind}"
+            )
+        if shape[0] < 2 or min(shape[1:3]) < 1:
+            raise decode.VideoError(f"`video` has no two frames: its shape is {shape}")
+        return _FramesInMemory(None, len(frames) - 1, None, self, frames)
+
     def snippet(self, frames, stream):
         """Makes the snippet that ends with the last of some consecutive frames.
 
@@ -91,13 +119,13 @@ class OpenedVideo:
     """A video whose frames were counted.
 
     Attributes:
-        path: the file.
+        path: the file; None of frames in memory.
         files: number of files of a kind that an extraction would make of it.
         damage: what is wrong with it, after these frames; or None.
         decoding: Decoding.
     """
 
-    path: pathlib.Path
+    path: pathlib.Path | None
     files: int
     damage: str | None
     decoding: Decoding
@@ -173,6 +201,21 @@ class OpenedVideo:
             if index in wanted
         )
         yield from self.decoding.stored_flow(pairs)
+
+
+@dataclasses.dataclass(frozen=True)
+class _FramesInMemory(OpenedVideo):
+    """Frames in memory, in the place of a file.
+
+    Attributes:
+        frames: uint8 [files + 1, h, w, 3], R, G, B.
+    """
+
+    frames: np.ndarray
+
+    def _picked(self, indices):
+        for index in indices:
+            yield index, np.ascontiguousarray(self.frames[index][..., ::-1])
 
 
 def _resized(frame, stream):

@@ -1,6 +1,7 @@
 """Pipelines of training and of the validation between its updates."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import tensorflow as tf
@@ -88,13 +89,52 @@ class Batches:
             of a device, device by device. A file that cannot be read is an error
             when its batch is taken.
         """
-        paths, files, labels = self._columns()
-        total, stream, segments = len(self.folders), self.stream, self.segments
+        total = len(self.folders)
+        start = first // total
+        dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        dataset = dataset.flat_map(self._one_pass).skip(first - start * total)
+        dataset = share.of(dataset, self.batch)
+        dataset = dataset.map(self._reader(), tf.data.AUTOTUNE, deterministic=True)
+        return dataset.batch(share.size(self.batch), drop_remainder=True).prefetch(2)
 
-        def one_pass(epoch):
-            numbers = epoch * total + tf.range(total, dtype=tf.int64)
-            order = draws.order(self.seed, epoch, total)
-            return tf.data.Dataset.from_tensor_slices((order, numbers))
+    def for_fit(self):
+        """Pipeline of one pass over the videos, drawn anew at each iteration.
+
+        For `keras.Model.fit`, which iterates once an epoch. The n-th iteration draws
+        what the n-th pass of `for_training` draws.
+
+        Returns:
+            tf.data.Dataset of (uint8 [b, K, S, S, planes], int32 [b]); the last
+            batch of a pass may be smaller.
+        """
+        passes = itertools.count()
+
+        def one_pass(_):
+            # In Python: a dataset has no state that outlives an iteration.
+            epoch = tf.numpy_function(lambda: np.int64(next(passes)), [], tf.int64)
+            return self._one_pass(tf.ensure_shape(epoch, ()))
+
+        dataset = tf.data.Dataset.range(1).flat_map(one_pass)
+        dataset = dataset.map(self._reader(), tf.data.AUTOTUNE, deterministic=True)
+        dataset = dataset.batch(self.batch).prefetch(2)
+        return dataset.apply(tf.data.experimental.assert_cardinality(self._batches))
+
+    @property
+    def _batches(self):
+        """Batches of a pass, the smaller last one included."""
+        return -(-len(self.folders) // self.batch)
+
+    def _one_pass(self, epoch):
+        """The videos in the order of a pass: a dataset of (index, number)."""
+        total = len(self.folders)
+        numbers = epoch * total + tf.range(total, dtype=tf.int64)
+        order = draws.order(self.seed, epoch, total)
+        return tf.data.Dataset.from_tensor_slices((order, numbers))
+
+    def _reader(self):
+        """Function of a row of `_one_pass` to (uint8 [K, S, S, planes], label)."""
+        paths, files, labels = self._columns()
+        stream, segments = self.stream, self.segments
 
         def read(index, number):
             drawn = draws.draw(self.seed, number, segments + 3)
@@ -108,12 +148,7 @@ class Batches:
             mirrored = transforms.mirror(crops, stream.modality)
             return tf.where(drawn[0] % 2 == 1, mirrored, crops), labels[index]
 
-        start = first // total
-        dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        dataset = dataset.flat_map(one_pass).skip(first - start * total)
-        dataset = share.of(dataset, self.batch)
-        dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
-        return dataset.batch(share.size(self.batch), drop_remainder=True).prefetch(2)
+        return read
 
     @property
     def _view(self) -> View:
@@ -134,21 +169,11 @@ class Batches:
             tf.data.Dataset as that of `for_training`. A pass fills its last batch
             up with black videos of label -1.
         """
-        paths, files, labels = self._columns()
-        view, stream = self._view, self.stream
-        if view.crops.count != 1:
-            raise ValueError(f"validation takes one crop, not {view.crops.name}")
-        total, length = len(self.folders), stream.modality.length
-        ticks = tf.constant([view.ticks(f.files, length) for f in self.folders])
+        total, stream = len(self.folders), self.stream
         padded = -(-total // self.batch) * self.batch
         side = stream.protocol.crop_size
         shape = (self.segments, side, side, stream.modality.planes)
-
-        def read(index):
-            snippets = reading.segments(
-                paths[index], files[index], ticks[index], stream
-            )
-            return transforms.cut(snippets, view, stream)[:, 0], labels[index]
+        read = self._middle_reader()
 
         def row(index, _):
             return tf.cond(
@@ -162,6 +187,35 @@ class Batches:
         dataset = share.of(dataset, self.batch)
         dataset = dataset.map(row, tf.data.AUTOTUNE, deterministic=True)
         return dataset.batch(share.size(self.batch), drop_remainder=True).prefetch(2)
+
+    def for_test(self):
+        """Pipeline of one pass over all videos in order; see `for_validation`.
+
+        Returns:
+            tf.data.Dataset as that of `for_fit`.
+        """
+        dataset = tf.data.Dataset.range(len(self.folders), output_type=tf.int32)
+        dataset = dataset.map(
+            self._middle_reader(), tf.data.AUTOTUNE, deterministic=True
+        )
+        return dataset.batch(self.batch).prefetch(2)
+
+    def _middle_reader(self):
+        """Function of a video's index to (uint8 [K, S, S, planes], label)."""
+        paths, files, labels = self._columns()
+        view, stream = self._view, self.stream
+        if view.crops.count != 1:
+            raise ValueError(f"validation takes one crop, not {view.crops.name}")
+        length = stream.modality.length
+        ticks = tf.constant([view.ticks(f.files, length) for f in self.folders])
+
+        def read(index):
+            snippets = reading.segments(
+                paths[index], files[index], ticks[index], stream
+            )
+            return transforms.cut(snippets, view, stream)[:, 0], labels[index]
+
+        return read
 
     def training_files(self, first, videos):
         """Files that training reads, for whoever asks why it failed.

@@ -30,13 +30,23 @@ def of(weights, named=None):
                 f"{count} classes"
             )
         return names
+    return known(weights) or tuple(f"class {label}" for label in range(count))
+
+
+def known(weights):
+    """The names that a weight file gives, or those of the published weights.
+
+    Args:
+        weights: checkpoints.loading.Weights.
+
+    Returns:
+        tuple of str, or None where nothing names the classes.
+    """
     if weights.class_names is not None:
         return weights.class_names
     preset = weights.preset or presets.of_file(weights.path.name)
     names = _of_dataset(preset.dataset) if preset else ()
-    if len(names) == count:
-        return names
-    return tuple(f"class {label}" for label in range(count))
+    return names if names and len(names) == weights.architecture.classes else None
 
 
 def _of_dataset(name):

@@ -12,7 +12,7 @@ from tsn_keras.evaluation import inference
 from tsn_keras.prediction import class_names
 from tsn_keras.prediction.settings import Settings
 from tsn_keras.protocols.records import Stream
-from tsn_keras.scores import joining
+from tsn_keras.scores import joining, tables
 
 # Key frames in pictures.
 _THUMBNAIL = (170, 128)  # pixels, half of 340 x 256
@@ -45,6 +45,8 @@ class Class:
 class Fused:
     """Probabilities of classes, of several streams and of all together.
 
+    `print` shows the five best as a table.
+
     Attributes:
         classes: names of the classes.
         probabilities: float [classes], of the fused scores.
@@ -57,8 +59,14 @@ class Fused:
     streams: dict[str, np.ndarray]
     along: np.ndarray
 
-    def top(self, count=5, probabilities=None) -> list[Class]:
-        """The classes of the highest probabilities.
+    def __str__(self) -> str:
+        rows = [(row.name, f"{100 * row.probability:.1f}") for row in self.top()]
+        return tables.table(rows, ("class", "probability, %"))
+
+    def top(
+        self, count: int = 5, probabilities: np.ndarray | None = None
+    ) -> list[Class]:
+        """The classes of the highest probabilities, the best first.
 
         Args:
             count: number of them.
@@ -78,6 +86,7 @@ class Prediction(Fused):
             less 1.
         damage: what is wrong with the file after those, or None.
         ticks: int [snippets], images at which the snippets begin.
+        scores: {modality: float32 [snippets, crops, classes]}, raw.
         key_frames: list of uint8 [h, w, 3], R, G, B, of the distinct ticks; or
             empty if they were not asked for.
     """
@@ -85,6 +94,7 @@ class Prediction(Fused):
     files: int = 0
     damage: str | None = None
     ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
+    scores: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     key_frames: list = dataclasses.field(default_factory=list)
 
 
@@ -92,7 +102,7 @@ class Predictor:
     """Weights of one stream or several, ready to score.
 
     Args:
-        names: preset names or paths of weights, one for each modality.
+        names: preset names, paths or opened weights, one for each modality.
         settings: Settings.
 
     Attributes:
@@ -109,7 +119,7 @@ class Predictor:
 
     def __init__(self, names: Sequence[str], settings: Settings):
         self._batch, self.decoding = settings.batch, settings.decoding
-        opened = _open(names)
+        opened = open_weights(names)
         self.streams: dict[str, Stream] = {m: w.stream for m, w in opened.items()}
         self.protocol = next(iter(self.streams.values())).protocol
         self.view = settings.view(self.protocol)
@@ -149,7 +159,8 @@ class Predictor:
         """Scores a video.
 
         Args:
-            path: the video file.
+            path: the video file, or its frames: uint8 [frames, height, width, 3],
+                R, G, B.
             key_frames: whether to keep the snippets' first images.
             bar: common.progress.Bar that counts the snippets of all streams.
 
@@ -161,7 +172,8 @@ class Predictor:
             OSError: it cannot be read.
         """
         bar = bar or progress.Bar()
-        video = self.decoding.opened(path)
+        of_array = isinstance(path, np.ndarray)
+        video = (self.decoding.of_array if of_array else self.decoding.opened)(path)
         plan = {
             modality: self.view.distinct(video.files, stream.modality.length)
             for modality, stream in self.streams.items()
@@ -185,6 +197,7 @@ class Predictor:
             files=video.files,
             damage=video.damage,
             ticks=ticks[order],
+            scores=values,
             key_frames=video.key_frames(ticks.tolist(), _THUMBNAIL)
             if key_frames
             else [],
@@ -257,10 +270,23 @@ class Predictor:
         return ", ".join(f"{m} {weight:.0%}" for m, weight in self.weights.items())
 
 
-def _open(names):
-    """Opens weights that go together: {name of the modality: loading.Weights}."""
+def open_weights(names) -> dict[str, loading.Weights]:
+    """Opens weights that go together.
+
+    Args:
+        names: preset names, paths or loading.Weights, one for each modality.
+
+    Returns:
+        {name of the modality: loading.Weights}.
+
+    Raises:
+        InputError: they cannot be used, or not together.
+        OSError: a file cannot be read.
+    """
     opened = {}
-    for weights in map(loading.find, names):
+    for named in names:
+        is_open = isinstance(named, loading.Weights)
+        weights = named if is_open else loading.find(named)
         modality = weights.stream.modality.name
         if modality in opened:
             raise InputError(

@@ -48,12 +48,32 @@ class Glance:
 
 
 def predictor(weights, settings: Settings):
-    """Opens weights, ready to score; see predictor.Predictor."""
+    """Opens weights by name and makes them ready to score."""
+    return ready(open_weights(weights), settings)
+
+
+def ready(opened, settings: Settings):
+    """Makes opened weights ready to score.
+
+    Args:
+        opened: what `open_weights` returned.
+        settings: Settings.
+
+    Returns:
+        predictor.Predictor.
+    """
+    from tsn_keras.prediction.predictor import Predictor
+
+    return Predictor(opened.values(), settings)
+
+
+def open_weights(names):
+    """Opens weights that go together; see predictor.open_weights."""
     # Imported when the videos are found: TensorFlow takes seconds.
     with console.quiet_frameworks():
-        storage.prepare(weights)
-        from tsn_keras.prediction.predictor import Predictor
-    return Predictor(weights, settings)
+        storage.prepare(names)
+        from tsn_keras.prediction import predictor as opening
+    return opening.open_weights(names)
 
 
 def look_at(source, scorer, key_frames=False, listener=progress.SILENT):

@@ -13,8 +13,11 @@ Layout:
                  "/" is written %2F and "%" is written %25
 """
 
+import functools
 import json
 import os
+import pathlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import h5py
@@ -223,3 +226,34 @@ class ScoreFile:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Scores(Mapping):
+    """{video id: raw scores, float32 [snippets, crops, C]} of a score file.
+
+    The file is opened when something is asked for; each array is read then.
+
+    Args:
+        path: the score file.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+
+    @functools.cached_property
+    def _file(self):
+        return ScoreFile(self.path)
+
+    def __getitem__(self, video_id):
+        if video_id not in self._file:
+            raise KeyError(video_id)
+        return self._file.read(video_id)
+
+    def __iter__(self):
+        return iter(self._file.video_ids)
+
+    def __len__(self):
+        return len(self._file)
+
+    def __repr__(self):
+        return f"Scores({str(self.path)!r})"

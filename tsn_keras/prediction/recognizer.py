@@ -1,0 +1,242 @@
+"""What a notebook holds: weights that predict videos and evaluate data sets."""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+
+from tsn_keras.common import console
+from tsn_keras.common.errors import InputError
+from tsn_keras.common.progress import Reporting, listener_of
+from tsn_keras.evaluation import run as evaluating
+from tsn_keras.evaluation.run import Evaluation
+from tsn_keras.flow.settings import FlowSettings
+from tsn_keras.pipeline.from_video import Decoding
+from tsn_keras.prediction import run
+from tsn_keras.prediction.settings import Settings
+
+if TYPE_CHECKING:
+    # They load TensorFlow, which takes seconds.
+    from tsn_keras.checkpoints.loading import Weights
+    from tsn_keras.prediction.predictor import Prediction
+
+
+class Recognizer:
+    """Weights of one modality or several, ready to recognise actions.
+
+    Made by `Recognizer.from_preset`.
+
+    Args:
+        weights: {name of the modality: checkpoints.loading.Weights}.
+        settings: prediction.settings.Settings.
+
+    Attributes:
+        modalities: names of the modalities, in the order of the weights.
+    """
+
+    def __init__(self, weights: dict[str, Weights], settings: Settings) -> None:
+        self._opened, self._settings = weights, settings
+        self.modalities: tuple[str, ...] = tuple(weights)
+
+    @classmethod
+    def from_preset(
+        cls,
+        *names: str | os.PathLike,
+        fast: bool = False,
+        classes: str | None = None,
+        precision: str = "float32",
+        batch: int = 5,
+        parameters: str = "original",
+        device: str = "opencv",
+        keep_damaged: bool = False,
+        workers: int | None = None,
+    ) -> Recognizer:
+        """Opens weights, by preset name or by path.
+
+        Args:
+            *names: names of presets (`tsn_keras.presets`) or weight files, one for
+                each modality; several are fused, RGB : flow as 1 : 1.5.
+            fast: look at 3 snippets in the centre crop instead of 25 in ten crops.
+            classes: data set, or file with a name a line, that names the classes;
+                None: as the weights do.
+            precision: "float32", or "bfloat16": faster where the processor has it,
+                and less exact.
+            batch: snippets in a batch.
+            parameters: of TV-L1, "original" or "opencv4".
+            device: what computes flow of videos: "opencv", or Keras on "cpu",
+                "gpu", or "auto": on a GPU where there is one.
+            keep_damaged: whether the frames before the damage of a damaged video
+                are used; else it is an error.
+            workers: cores that decode and compute flow; None for all.
+
+        Raises:
+            ValueError: a name is no preset and no file, a file cannot be used, or
+                the weights do not go together.
+            OSError: a file cannot be read.
+
+        Example:
+            >>> import tsn_keras as tsn
+            >>> recognizer = tsn.Recognizer.from_preset("demo_rgb")
+            >>> recognizer.modalities
+            ('rgb',)
+        """
+        if not names:
+            raise InputError(
+                "name a preset or weight file for each modality, as "
+                'Recognizer.from_preset("hmdb51_rgb_split1", "hmdb51_flow_split1")'
+            )
+        _check_number("batch", batch)
+        if workers is not None:
+            _check_number("workers", workers)
+        if precision not in evaluating.PRECISIONS:
+            raise InputError(
+                f"`precision` must be one of {', '.join(evaluating.PRECISIONS)}, not "
+                f"{precision!r}"
+            )
+        flow = FlowSettings(parameters, device)
+        flow.check()
+        settings = Settings(
+            quick=fast,
+            classes=classes,
+            precision=precision,
+            batch=batch,
+            decoding=Decoding(flow, keep_damaged, workers or joblib.cpu_count()),
+        )
+        return cls(run.open_weights(names), settings)
+
+    @functools.cached_property
+    def _predictor(self) -> Any:
+        # Compiles, which takes seconds: not before it is wanted.
+        with console.quiet_frameworks():
+            return run.ready(self._opened, self._settings)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self._predictor.classes
+
+    def predict(
+        self,
+        video: str | os.PathLike | np.ndarray,
+        *,
+        key_frames: bool = False,
+        progress: Reporting = None,
+    ) -> Prediction:
+        """Says what a video shows, by the published test of its frames.
+
+        Frames and flow are made in memory, with the pixels that `tsn_keras.extract`
+        writes.
+
+        Args:
+            video: path of a video file; or its frames, uint8 [frames, height,
+                width, 3], R, G, B, 0 to 255, two or more.
+            key_frames: whether to keep the snippets' first images.
+            progress: see `tsn_keras.extract`.
+
+        Returns:
+            Prediction: `print` shows the five best classes, `.top(k)` are records
+            with `name`, `label` and `probability`, `.probabilities` float [classes]
+            of all streams together, `.streams` {modality: the same of one},
+            `.along` [snippets, classes] along the video, and `.scores` {modality:
+            float32 [snippets, crops, classes]} the raw scores.
+
+        Raises:
+            ValueError: the video cannot be used, or is damaged.
+            OSError: it cannot be read.
+
+        Example:
+            >>> import numpy as np
+            >>> import tsn_keras as tsn
+            >>> recognizer = tsn.Recognizer.from_preset("demo_rgb", fast=True)
+            >>> video = np.full((10, 64, 64, 3), 128, "uint8")
+            >>> found = recognizer.predict(video)
+            >>> len(found.top(3)), found.scores["rgb"].shape
+            (3, (3, 1, 16))
+        """
+        if not isinstance(video, (str, os.PathLike, np.ndarray)):
+            raise TypeError(
+                f"`video` must be a path, or uint8 [frames, height, width, 3] in R, G, "
+                f"B. Received: {type(video).__name__}"
+            )
+        listener = listener_of(progress)
+        name = "frames" if isinstance(video, np.ndarray) else pathlib.Path(video).name
+        with listener.bar(name, unit="snippet", leave=False) as bar:
+            return self._predictor.predict(video, key_frames, bar)
+
+    def evaluate(
+        self,
+        dataset: str,
+        *,
+        split: int | None = None,
+        data: str | os.PathLike | None = None,
+        annotations: str | os.PathLike | None = None,
+        scores: str | os.PathLike | None = None,
+        allow_missing: bool = False,
+        rgb_prefix: str = "img_",
+        flow_x_prefix: str = "flow_x_",
+        flow_y_prefix: str = "flow_y_",
+        progress: Reporting = None,
+    ) -> Evaluation:
+        """Runs the published test over a data set: 25 snippets x 10 crops a video.
+
+        Args:
+            dataset: "hmdb51", "ucf101", "demo", or "list" for a list file.
+            split: number of the official split; None: the first.
+            data: folder of the frame folders; None: TSN_KERAS_DATA/DATASET.
+            annotations: folder of the official split files (None: in the data
+                folder), or the list file.
+            scores: score file to write; None: in scores/ of the working folder.
+                What it holds already is not computed again.
+            allow_missing: score what is there when videos are not on disk.
+            rgb_prefix, flow_x_prefix, flow_y_prefix: what stands before the number
+                in the names of the files.
+            progress: see `tsn_keras.extract`.
+
+        Returns:
+            Evaluation: `print` shows the table, `.fusion.mean_class_accuracy` is in
+            percent, `.streams["rgb"]` is one stream, `.scores["rgb"][video]`
+            float32 [25, 10, classes], raw.
+
+        Raises:
+            ValueError: something is missing or wrong; the text gives the next step.
+            OSError: a file cannot be read or written.
+        """
+        request = evaluating.Request(
+            dataset=dataset,
+            split=(evaluating.default_split(dataset) if split is None else split,),
+            modality=self.modalities,
+            data=_text(data),
+            annotations=_text(annotations),
+            weights=tuple(
+                weights.preset.name if weights.preset else str(weights.path)
+                for weights in self._opened.values()
+            ),
+            scores=_text(scores),
+            batch=self._settings.batch,
+            precision=self._settings.precision,
+            allow_missing=allow_missing,
+            prefixes={
+                "img_": rgb_prefix,
+                "flow_x_": flow_x_prefix,
+                "flow_y_": flow_y_prefix,
+            },
+        )
+        return evaluating.evaluate(request, listener_of(progress))
+
+    def __repr__(self) -> str:
+        named = (weights.name for weights in self._opened.values())
+        return f"Recognizer({', '.join(named)})"
+
+
+def _check_number(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(f"`{name}` must be an integer of at least 1, not {value!r}")
+
+
+def _text(path: str | os.PathLike | None) -> str | None:
+    return None if path is None else os.fspath(path)
