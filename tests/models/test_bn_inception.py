@@ -99,7 +99,11 @@ def test_features_alone():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"input_shape": (256, 256, 3)}, r"\(256, 256, 3\)"),
+        ({"input_shape": (256, 256, 3)}, r"from 193 to 224.*\(256, 256, 3\)"),
+        ({"input_shape": (256, 340, 3)}, r"\(256, 340, 3\)"),
+        ({"input_shape": (192, 224, 3)}, r"\(192, 224, 3\)"),
+        ({"input_shape": (None, None, 3)}, r"\(None, None, 3\)"),
+        ({"input_shape": (224, 3)}, r"\(224, 3\)"),
         ({"width": 0}, "width=0"),
         ({"classes": 0}, "classes=0"),
     ],

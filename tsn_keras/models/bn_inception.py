@@ -15,6 +15,7 @@ from tsn_keras.models.widths import scaled
 FIRST_CHANNELS = 64  # Channels of conv1 at width 1.
 HEAD = "fc-action"
 FINAL_SIZE = 7  # Side of the last feature map: global_pool is a fixed 7 x 7.
+SIDES = range(193, 225)  # Sides of images of which the last feature map is that.
 
 # Output channels of each block's convolutions, and the pooling branch:
 # 1x1, 3x3_reduce, 3x3, double_3x3_reduce, double_3x3_1, double_3x3_2,
@@ -68,6 +69,15 @@ def BNInception(
     if classes is not None and classes < 1:
         raise ValueError(f"`classes` must be at least 1. Received: classes={classes}")
 
+    sides = tuple(input_shape[:2])
+    known = len(input_shape) == 3 and None not in input_shape
+    if not (known and all(side in SIDES for side in sides)):
+        raise ValueError(
+            "`input_shape` must be (height, width, channels), height and width from "
+            f"{SIDES[0]} to {SIDES[-1]}: the network sees crops of that size. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+
     # === Functional Model ===
     inputs = keras.Input(input_shape, name="data")
     x = _conv(inputs, FIRST_CHANNELS, "conv1/7x7_s2", width, kernel=7, stride=2)  # 112
@@ -77,11 +87,6 @@ def BNInception(
     x = CaffePooling2D("max", 3, 2, name="pool2_3x3_s2")(x)  # 28
     for block, channels in BLOCKS.items():  # 28 from 3a, 14 from 3c, 7 from 4e
         x = _block(x, block, channels, width)
-    if tuple(x.shape[1:3]) != (FINAL_SIZE, FINAL_SIZE):
-        raise ValueError(
-            "`input_shape` must have a height and width from 193 to 224. "
-            f"Received: input_shape={tuple(input_shape)}"
-        )
     x = CaffePooling2D("average", FINAL_SIZE, name="global_pool")(x)
     # Caffe's inner product takes [N, C, 1, 1] as it is.
     x = layers.Flatten(name="flatten")(x)

@@ -1,0 +1,229 @@
+"""Writes the tables of README.md and benchmarks/README.md from results/*.csv.
+
+    python benchmarks/write_tables.py            # write them
+    python benchmarks/write_tables.py --check    # exit status 1 if one is out of date
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`. No measured number is
+typed: a benchmark writes its rows, this script the tables.
+"""
+
+import argparse
+import csv
+import dataclasses
+import pathlib
+import re
+import sys
+from collections.abc import Callable
+
+HERE = pathlib.Path(__file__).parent
+RESULTS = HERE / "results"
+PAGES = (HERE.parent / "README.md", HERE / "README.md")
+
+
+def _number(digits):
+    """Function of a CSV text to a number with so many digits; "" stays."""
+    return lambda text: f"{float(text):.{digits}f}" if text else ""
+
+
+def _percent(text):
+    return f"{100 * float(text):.1f} %" if text else ""
+
+
+def _ratio(text):
+    """A ratio over something else; over itself it says nothing."""
+    return "" if not text or float(text) in (0.0, 1.0) else f"{float(text):.2f}"
+
+
+def _named(names):
+    return lambda text: names.get(text, text)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of a CSV file.
+
+    Attributes:
+        file: its name in results/.
+        columns: (header, column of the CSV, function of its text) each.
+        only: {column: texts}; rows with others are left out.
+    """
+
+    file: str
+    columns: tuple[tuple[str, str, Callable[[str], str]], ...]
+    only: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def lines(self, results=RESULTS):
+        """Lines of Markdown: the newest sitting, and where it was."""
+        with (results / self.file).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        newest = max(row["date"] for row in rows)
+        rows = [
+            row
+            for row in rows
+            if row["date"] == newest
+            and all(row[key] in texts for key, texts in self.only.items())
+        ]
+        yield f"| {' | '.join(header for header, _, _ in self.columns)} |"
+        yield "|" + "---|" * len(self.columns)
+        for row in rows:
+            cells = (shown(row[key] or "") for _, key, shown in self.columns)
+            yield f"| {' | '.join(cells)} |"
+        last = rows[-1]
+        yield ""
+        yield (
+            f"({newest}, {last['cpu']}, {last['cores']} cores, {last['instructions']}; "
+            f"{last['versions']})"
+        )
+
+
+_CONTENDERS = {
+    "tsn_keras": "tsn_keras, batch norms folded",
+    "pytorch": "PyTorch, channels last",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "reshape": "tsn_keras, a reshape in place of TimeDistributed",
+    "input rgb": "input pipeline alone, RGB",
+    "input flow": "input pipeline alone, flow",
+}
+_PIECES = {
+    "decode": "decode to B, G, R; beside OpenCV",
+    "flow": "file to JPEG files on one core; beside OpenCV's flow alone",
+    "workers": "two workers; beside one",
+    "device": "`--flow-device auto`, with loading and compiling; beside OpenCV",
+}
+
+TABLES = {
+    "inference": Table(
+        "inference.csv",
+        (
+            ("BN-Inception, 224 x 224 x 3", "contender", _named(_CONTENDERS)),
+            ("batch", "batch", str),
+            ("images/s", "images_per_s", _number(1)),
+            ("ours over it", "ours_over_theirs", _ratio),
+        ),
+    ),
+    "evaluation": Table(
+        "evaluation.csv",
+        (
+            ("JPEG files to scores", "modality", str),
+            ("images/s", "whole_images_per_s", _number(1)),
+            ("over the network alone", "whole_over_network", _number(2)),
+            ("peak memory, GiB", "peak_memory_gib", _number(1)),
+        ),
+    ),
+    "training": Table(
+        "training.csv",
+        (
+            ("training step, 4 videos x 3 segments", "contender", _named(_CONTENDERS)),
+            ("images/s", "images_per_s", _number(1)),
+            ("ours over it", "ours_over_theirs", _ratio),
+        ),
+    ),
+    "extraction": Table(
+        "extraction.csv",
+        (
+            ("extraction of real clips", "what", _named(_PIECES)),
+            ("unit", "unit", str),
+            ("ours", "ours", _number(2)),
+            ("the other", "other", _number(2)),
+            ("ours over it", "ours_over_other", _number(2)),
+        ),
+    ),
+    "flow_speed": Table(
+        "flow_speed.csv",
+        (
+            ("TV-L1 at 340 x 256, parameters", "parameters", str),
+            ("Keras on", "device", str),
+            ("pairs/s", "ours_pairs_per_s", _number(1)),
+            ("OpenCV's class, a pair a core", "opencv_pairs_per_s", _number(1)),
+            ("ours over it", "ours_over_opencv", _number(1)),
+            ("HMDB51, hours", "hmdb51_hours_ours", _number(0)),
+            ("with OpenCV", "hmdb51_hours_opencv", _number(0)),
+        ),
+    ),
+    "flow_agreement": Table(
+        "flow_agreement.csv",
+        (
+            ("parameters", "parameters", str),
+            ("compared with OpenCV's class", "what", str),
+            ("pairs", "pairs", str),
+            ("mean distance, pixels", "mean_distance_px", _number(3)),
+            ("median pair", "median_pair_px", _number(3)),
+            ("grey levels within 1", "share_within_1", _percent),
+        ),
+    ),
+    "flow_ground_truth": Table(
+        "flow_ground_truth.csv",
+        (
+            ("parameters", "parameters", str),
+            ("motion", "motion", str),
+            ("OpenCV's mean error, pixels", "opencv", _number(4)),
+            ("ours", "ours", _number(4)),
+        ),
+    ),
+    "flow_parameters": Table(
+        "flow_parameters.csv",
+        (
+            ("pairs of real clips", "pairs", str),
+            ("mean difference, grey levels", "mean_difference_levels", _number(2)),
+            ("99th percentile", "p99_difference_levels", _number(0)),
+            ("equal", "share_equal", _percent),
+            ("within 1", "share_within_1", _percent),
+            ("mean motion, grey levels", "mean_motion_levels", _number(1)),
+        ),
+    ),
+    "scratch": Table(
+        "hmdb51_rgb_scratch.csv",
+        (
+            ("test", "test", str),
+            ("iterations", "iteration", str),
+            ("videos", "videos", str),
+            ("mean class accuracy, %", "mean_class_accuracy", _number(1)),
+            ("chance, %", "chance", _number(1)),
+        ),
+        {"test": ("25 x 10",)},
+    ),
+}
+
+
+def written(text, tables=TABLES, results=RESULTS):
+    """A page with its tables as the results have them.
+
+    Args:
+        text: the page.
+        tables: {name: Table}.
+        results: folder of the CSV files.
+
+    Raises:
+        KeyError: the page asks for a table that there is not.
+    """
+
+    def table(match):
+        lines = "\n".join(tables[match[1]].lines(results))
+        return f"<!-- table {match[1]} -->\n{lines}\n<!-- end -->"
+
+    return re.sub(r"<!-- table (\w+) -->\n.*?<!-- end -->", table, text, flags=re.S)
+
+
+def main(argv=None):
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    args = parser.parse_args(argv)
+    status = 0
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = written(before)
+        if before != after and args.check:
+            print(
+                f"{page.name}: a table is out of date: python benchmarks/write_tables.py"
+            )
+            status = 1
+        elif before != after:
+            page.write_text(after, encoding="utf-8")
+            print(f"{page} written")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
