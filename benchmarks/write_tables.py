@@ -216,7 +216,7 @@ def main(argv=None):
         after = written(before)
         if before != after and args.check:
             print(
-                f"{page.name}: a table is out of date: python benchmarks/write_tables.py"
+                f"{page}: a table is out of date: run python benchmarks/write_tables.py"
             )
             status = 1
         elif before != after:
