@@ -219,10 +219,11 @@ def chosen(names, times, seed, package=ROOT / "tsn_keras"):
 def copied(folder):
     """Copies what tests need, with a folder `shared` beside it if there is one."""
     copy = folder / "copy"
-    ignored = shutil.ignore_patterns(
-        "__pycache__", ".*", "*.egg-info", "runs", "scores"
-    )
-    shutil.copytree(ROOT, copy, ignore=ignored)
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("tsn_keras", "tests", "weights", "configs", "benchmarks"):
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+    for name in ("setup.cfg", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, copy)
     if (ROOT.parent / "shared").is_dir():
         (folder / "shared").symlink_to((ROOT.parent / "shared").resolve())
     return copy

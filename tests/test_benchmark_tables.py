@@ -37,6 +37,7 @@ def test_another_number_is_found(tmp_path):
     found = tables.written(page, {"t": table}, tmp_path)
     assert found == (
         "text\n<!-- table t -->\n| what | ours over it |\n|---|---|\n| a |  |\n"
-        "| b | 1.42 |\n\n(2026-01-02, AMD, 2 cores, avx2; keras 3)\n<!-- end -->\nmore\n"
+        "| b | 1.42 |\n\n(2026-01-02, AMD, 2 cores, avx2; keras 3)\n<!-- end -->\n"
+        "more\n"
     )
     assert tables.written(found, {"t": table}, tmp_path) == found

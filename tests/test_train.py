@@ -304,7 +304,15 @@ def test_what_a_kill_after_the_checkpoint_left_out(data, undisturbed, tmp_path):
     (out / training_loop.BEST).unlink()
     result, _ = train.main(command(data, out))
     assert result["best"]["iteration"] == 6
-    assert keras_file.shapes(out / training_loop.BEST)[0]["iteration"] == 6
+    about, _ = keras_file.shapes(out / training_loop.BEST)
+    assert about["iteration"] == 6
+    # As an undisturbed run writes them, to the letter.
+    assert (out / "validation.csv").read_text().splitlines()[-1] == ",".join(last)
+    expected, _ = keras_file.shapes(undisturbed[0] / training_loop.BEST)
+    assert list(about["validation"]) == list(expected["validation"])
+    assert json.dumps(list(about["validation"].values())) == (
+        f"[{', '.join(last[1:])}]"
+    )
 
 
 class Killed(BaseException):

@@ -10,6 +10,7 @@ from tsn_keras.common import files
 
 STEPS = ("iteration", "loss", "learning_rate", "videos_per_s")
 VALIDATIONS = ("iteration", "loss", "top1", "mean_class_accuracy", "videos")
+COUNTS = {"iteration", "videos"}  # whole numbers
 TENSORBOARD = "tensorboard"
 
 
@@ -81,7 +82,9 @@ def _read(path, columns, iteration):
         for row in csv.DictReader(line.replace("\0", "") for line in file):
             try:
                 values = {name: float(row[name]) for name in columns}
-                values["iteration"] = int(values["iteration"])
+                # As they were written: a resumed run copies them.
+                for name in COUNTS & values.keys():
+                    values[name] = int(values[name])
             except (KeyError, TypeError, ValueError, OverflowError):
                 continue
             if values["iteration"] <= iteration:

@@ -165,7 +165,7 @@ class Loop:
         found = best(self._log.validations)
         is_new = found is not None and found["iteration"] == iteration
         if is_new and _iteration_of(self._out / BEST) != iteration:
-            self._session.save_weights(self._out / BEST, validation=found)
+            self._save_best(found)
 
     def _open_log(self, iteration):
         if not self._session.is_chief:
@@ -256,7 +256,15 @@ class Loop:
         if figures is None or self._log is None:
             return
         if best(self._log.validations) is self._log.validations[-1]:
-            self._session.save_weights(self._out / BEST, validation=figures)
+            self._save_best(self._log.validations[-1])
+
+    def _save_best(self, row):
+        """Writes the best weights with a row of the validations."""
+        from tsn_keras.training import log
+
+        # In the order of the log, from which a resumed run reads the row.
+        figures = {name: row[name] for name in log.VALIDATIONS if name != "iteration"}
+        self._session.save_weights(self._out / BEST, validation=figures)
 
     def _save(self):
         """Writes the checkpoint and the last weights."""
