@@ -92,7 +92,7 @@ class Undisturbed:
 
     @property
     def limit(self):
-        """Seconds after which a run that goes on from another has hung."""
+        """Seconds after which a resumed run counts as hung."""
         return 60 + 5 * self.seconds
 
 
@@ -245,7 +245,7 @@ class _Process:
 def _state(folder):
     """Names, times and sizes of all files, which change while files come and go."""
     found = set()
-    # Unlike `rglob`, `os.walk` goes on where a folder vanishes under it.
+    # Unlike `rglob`, `os.walk` continues when a folder vanishes under it.
     for parent, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(parent, name)
@@ -422,7 +422,7 @@ def _kinds(text):
     names = text.split(",")
     if unknown := set(names) - KINDS.keys():
         raise argparse.ArgumentTypeError(
-            f"{min(unknown)!r} is none of {', '.join(KINDS)}"
+            f"{min(unknown)!r} is not one of {', '.join(KINDS)}"
         )
     return names
 

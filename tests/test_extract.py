@@ -140,7 +140,7 @@ def test_interrupted(folder, undisturbed, tmp_path, workers, number):
     assert not (out / ".extract").exists()
     found = contents(out)
     assert found == {name: undisturbed[name] for name in found}
-    # No worker goes on in the background.
+    # No worker keeps running in the background.
     time.sleep(1)
     assert contents(out) == found
     done, _ = run(*argv)

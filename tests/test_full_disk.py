@@ -141,7 +141,7 @@ def test_weights_that_do_not_fit(given, small_disk):
 
 
 def test_scores_that_do_not_fit(given, small_disk):
-    """At the journal's start, in it, and at the score file; then it goes on."""
+    """At the journal's start, in it, and at the score file; then it resumes."""
     partial = small_disk.path / "s.h5.partial"
     small_disk.leave(8)
     told = error_of(run(*scoring(given, small_disk.path)))

@@ -252,5 +252,5 @@ def test_paths_and_addresses():
     assert str(storage.path("http://h/d") / "x #1/é") == "http://h/d/x%20%231/%C3%A9"
     assert not storage.is_remote("C:/data")
     for bad in ("ftp://host/x", "file:///etc/passwd", "S3://bucket/x"):
-        with pytest.raises(InputError, match="is none of s3://"):
+        with pytest.raises(InputError, match="is not one of s3://"):
             storage.path(bad)

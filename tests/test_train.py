@@ -182,7 +182,7 @@ def test_tensorboard_has_what_the_csv_files_have(undisturbed):
     assert set(found["validation/top1"]) == {3, 6}
 
 
-def test_killed_and_begun_again_is_undisturbed(data, undisturbed, tmp_path):
+def test_killed_and_restarted_is_as_undisturbed(data, undisturbed, tmp_path):
     """SIGKILL after iteration 5; the last checkpoint is that of 4."""
     out = tmp_path / "run"
     process = start(data, out)
@@ -285,7 +285,7 @@ def test_other_videos_are_another_run(data, undisturbed, tmp_path):
 
 
 def test_what_a_kill_after_the_checkpoint_left_out(data, undisturbed, tmp_path):
-    """The last and the best weights are made up for; leftovers go."""
+    """The last and the best weights are written later; leftovers are removed."""
     out = tmp_path / "run"
     shutil.copytree(undisturbed[0], out)
     expected = weights(out)
@@ -416,7 +416,7 @@ def start_workers(data, out, *more):
 
 @pytest.mark.slow
 def test_two_machines_are_one(data, tmp_path):
-    """With the live batch norm frozen and nothing dropped; stopped half-way."""
+    """With the trainable batch norm frozen and no dropout; stopped half-way."""
     same = ["--set", 'model.batch_norm="none"', "--set", "model.dropout=0.0"]
     together, alone = tmp_path / "together", tmp_path / "alone"
     pair = start_workers(data, together, *same, "--set", "train.iterations=3")
@@ -523,7 +523,7 @@ def test_a_loss_that_is_no_number(data, tmp_path):
 
 
 def test_a_frame_that_cannot_be_read(data, tmp_path):
-    """It is named; mended, the run goes on."""
+    """It is named; once it is repaired, the run resumes."""
     shutil.copytree(data / "frames", tmp_path / "frames")
     for path in (tmp_path / "frames" / "run").glob("*/img_*.jpg"):
         path.write_bytes(b"no image")

@@ -15,7 +15,7 @@ Action Recognition", ECCV 2016 (https://arxiv.org/abs/1608.00859).
     model = tsn.TSN(tsn.load("imagenet_rgb", classes=51), preprocess=True)
     train = tsn.dataset("hmdb51", part="train", data="frames")
 
-Errors that a caller can mend are ValueError (`InputError`); the text names the
+Errors that a caller can correct are ValueError (`InputError`); the text names the
 argument, its value and the way out.
 """
 

@@ -145,7 +145,7 @@ def _settings(args):
 
 
 def _check_plot(plot, is_one):
-    """Refuses a picture that cannot be drawn, before anything slow is begun."""
+    """Refuses a picture that cannot be drawn, before anything slow starts."""
     if not is_one:
         raise InputError("--plot is for one video")
     path = pathlib.Path(plot)

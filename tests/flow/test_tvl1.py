@@ -123,7 +123,7 @@ def smooth(shape, seed=0):
 
 
 def test_a_pair_does_not_depend_on_its_batch():
-    """Its turns end by its own change, whenever those of others do."""
+    """Its iterations end by its own change, whenever those of others do."""
     previous, following = smooth((2, 40, 48), 0), smooth((2, 40, 48), 1)
     both = ours(previous, following, **QUICK)
     still = following.copy()
@@ -139,7 +139,7 @@ def test_parts_give_what_the_whole_gives():
     previous, following = smooth((5, 40, 48), 0), smooth((5, 40, 48), 1)
     whole = ours(previous, following, **QUICK)
     parts = ours(previous, following, pairs_at_once=2, **QUICK)
-    # Another program: other roundings, at two scales and 40 turns.
+    # Another program: other roundings, at two scales and 40 iterations.
     assert distance(whole, parts).max() < 1e-2
     assert distance(whole, parts).mean() < 1e-4
 
@@ -166,7 +166,7 @@ def extremes(kind):
 def test_extremes_are_finite(kind):
     found = ours(*extremes(kind), **QUICK)
     assert np.isfinite(found).all()
-    # Two scales, two warps, each moves no farther than its turns allow.
+    # Two scales, two warps, each moves no farther than its iterations allow.
     assert np.abs(found).max() < 40 * 48
 
 

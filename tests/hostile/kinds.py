@@ -396,7 +396,7 @@ def _program(random, pickled):
             for _ in range(random.randrange(200))
         ]
         return b"\x80\x02" + b"".join(lines) + b"."
-    if how == 3:  # Lists of lists without end.
+    if how == 3:  # Endless lists of lists.
         return b"\x80\x02" + b"]" * random.choice((10, 10**5)) + pickled[2:]
     return mutators.of_bytes(random, pickled + pickled)
 

@@ -30,7 +30,7 @@ def check(layer, case, training=False):
     """Output and input gradient of `layer` against those of a golden case.
 
     Of bn_test only the output: the fork's backward pass of a batch norm in the
-    test phase is none of the forward pass it made.
+    test phase is not part of the forward pass it made.
     """
     inputs = tf.constant(channels_last(UNITS[f"{case}:x"]))
     with tf.GradientTape() as tape:

@@ -31,7 +31,7 @@ def test_score_is_the_mean_of_the_segments_raw_scores(backbone, videos):
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_live_batch_norm_sees_all_segments_at_once(videos):
+def test_a_trainable_batch_norm_sees_all_segments_at_once(videos):
     """Its statistics are over B * K images, as in the original."""
     inputs = keras.Input((224, 224, 3))
     x = keras.layers.GlobalAveragePooling2D()(inputs)

@@ -4,7 +4,7 @@
 
 DIR of the data holds `hmdb51` and `ucf101` (frames, flow and official split
 files, see README); DIR of the weights the 12 reference models. Scores are kept
-in the working folder's scores/published, so that an interrupted run goes on.
+in the working folder's scores/published, so that an interrupted run resumes.
 What is not there is named and skipped. The demo set needs nothing and is
 compared exactly.
 """

@@ -51,6 +51,27 @@ def test_top_k():
     assert found == pytest.approx([0, 2 / 3, 2 / 3, 1, 1])
 
 
+def test_accuracy_is_in_percent():
+    """Ranks of the true class among seven: 0, 1, 4, 5 and 6."""
+    scores = np.zeros((5, 7))
+    labels = np.array([0, 0, 1, 2, 3])
+    for row, (label, rank) in enumerate(zip(labels, (0, 1, 4, 5, 6), strict=True)):
+        others = [k for k in range(7) if k != label]
+        scores[row, [*others[:rank], label, *others[rank:]]] = np.arange(7, 0, -1)
+    found = metrics.accuracy(scores, labels)
+    assert found == metrics.Accuracy(
+        mean_class_accuracy=pytest.approx(100 * (1 / 2 + 0 + 0 + 0) / 4),
+        top1=pytest.approx(20.0),
+        top5=pytest.approx(60.0),
+    )
+    other = metrics.Accuracy(1.0, 2.0, 3.0)
+    assert metrics.mean([found, other]) == metrics.Accuracy(
+        pytest.approx(6.75), pytest.approx(11.0), pytest.approx(31.5)
+    )
+
+
 def test_softmax():
-    found = metrics.softmax(np.array([[1000.0, 1000.0 + np.log(3)]]))
-    np.testing.assert_allclose(found, [[0.25, 0.75]])
+    found = metrics.softmax(np.array([[1000.0, 1000.0 + np.log(3)], [0.0, 0.0]]))
+    np.testing.assert_allclose(found, [[0.25, 0.75], [0.5, 0.5]])
+    columns = metrics.softmax(np.array([[0.0, 1.0], [np.log(4), 1.0]]), axis=0)
+    np.testing.assert_allclose(columns, [[0.2, 0.5], [0.8, 0.5]])

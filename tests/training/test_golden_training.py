@@ -1,7 +1,7 @@
 """Three iterations of training against the original's, in float64.
 
 In float32 two right implementations differ by 10 to 50 % in these changes:
-rounding turns ReLUs and maxima over. In float64 the rest is the storage's own
+rounding switches ReLUs and maxima. In float64 the rest is the storage's own
 rounding of the recorded values.
 """
 
@@ -20,7 +20,7 @@ from tsn_keras.training.optimizer import CaffeSGD, Steps
 
 # The shipped solvers: rate, drops, clip.
 SOLVERS = {"rgb": (0.001, (1500, 3000), 40.0), "flow": (0.005, (10000, 16000), 20.0)}
-# Mathematically zero: a bias in front of a live batch norm.
+# Mathematically zero: a bias before a trainable batch norm.
 ZERO = "conv1/7x7_s2/1"
 
 

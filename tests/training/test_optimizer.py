@@ -95,7 +95,7 @@ def test_the_old_velocity_coasts_on_after_a_drop():
     for gradient in (1.0, 0.0):
         tensor = keras.ops.convert_to_tensor([gradient], dtype=DTYPE)
         optimizer.apply([tensor], [weight])
-    # -1, then 0.9 of that again; PyTorch would go on by 0.09.
+    # -1, then 0.9 of that again; PyTorch would move on by 0.09.
     assert keras.ops.convert_to_numpy(weight)[0] == pytest.approx(-1.9)
 
 

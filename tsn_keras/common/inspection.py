@@ -137,7 +137,7 @@ def serve(seconds):
     Args:
         seconds: of the processor, for each file; see SECONDS.
     """
-    import h5py  # noqa: F401 - its memory is none of the file's
+    import h5py  # noqa: F401 - its memory does not count as the file's
 
     answers = sys.stdout.buffer
     answers.write(b"ready\n")

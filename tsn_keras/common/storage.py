@@ -32,7 +32,8 @@ def path(named):
             raise StorageError(f"{named}: {error}") from None
     if scheme not in SCHEMES:
         raise StorageError(
-            f"{named}: {scheme}:// is none of {', '.join(f'{s}://' for s in SCHEMES)}"
+            f"{named}: {scheme}:// is not one of "
+            f"{', '.join(f'{known}://' for known in SCHEMES)}"
         )
     return Address(named)
 
@@ -61,7 +62,7 @@ def prepare(named):
 class Address:
     """An address with the methods of pathlib.Path that are needed here.
 
-    Errors other than that something is not there are StorageErrors.
+    Every failure except a missing file is a StorageError.
     """
 
     def __init__(self, text):
@@ -146,7 +147,7 @@ def _load(scheme):
     if scheme == "s3":
         endpoint = os.environ.get("S3_ENDPOINT", "https://")
         if not endpoint.startswith(("http://", "https://")):
-            # The library would wait for an answer without end.
+            # The library would wait for an answer for ever.
             raise StorageError(
                 f"S3_ENDPOINT={endpoint}: must begin with http:// or https://"
             )

@@ -49,7 +49,7 @@ def halves(path):
 
 
 def read(path, limit=MAX_BYTES):
-    """Reads a small file as a whole, whatever it turns out to be.
+    """Reads a small file as a whole, whatever it contains.
 
     Args:
         path: pathlib.Path or storage.Address.

@@ -232,7 +232,7 @@ def select(videos: VideoSet, prefixes, allow_missing=False) -> Selection:
             + (
                 ""
                 if len(missing) == total
-                else ", or go on without them: `allow_missing=True`"
+                else ", or leave them out: `allow_missing=True`"
             )
         )
     if not kept:

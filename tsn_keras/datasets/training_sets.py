@@ -66,7 +66,7 @@ def find(choice: Choice, prefixes, listener) -> TrainingSet:
 
     Raises:
         InputError: videos are missing or without files, a class has none, or a
-            label is none of the classes'.
+            label belongs to no class.
     """
     dataset, root, split = selection.read(choice)
     selection.make(dataset, root, split.train + split.test, listener)

@@ -283,7 +283,7 @@ def _find_data(request, split, listener):
 
 
 def _locate_weights(request, parts):
-    """Finds the weight files, before anything slow is begun.
+    """Finds the weight files, before anything slow starts.
 
     Returns:
         list of folders.Located: a preset for each part, or the files that the

@@ -103,7 +103,7 @@ def _size(path):
 def _images(aside):
     """Number of images in all unfinished folders."""
     count = 0
-    # Folders vanish meanwhile: `os.walk` goes on.
+    # Folders vanish meanwhile: `os.walk` continues.
     for _, _, names in os.walk(aside):
         count += sum(name.startswith(IMAGES) for name in names)
     return count

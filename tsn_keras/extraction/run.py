@@ -223,7 +223,7 @@ def _told(found, ids):
                 f"{end or 'stopped'}: {so_far}; {resumes}"
             ) from None
         if isinstance(end, _Stopped):
-            text = f"stopped at {end}: {so_far}; mend that, and {resumes}"
+            text = f"stopped at {end}: {so_far}; correct that, and {resumes}"
         elif isinstance(end, ImportError):
             text = f"a worker of the cluster lacks a package: {end}; {so_far}"
         else:

@@ -64,7 +64,7 @@ def leave_cores_to_lanes():
     """Keeps a framework from spreading one pair's flow over the cores.
 
     Lanes do that, a fifth faster. For processes that compute nothing else; where
-    TensorFlow has begun to compute already it stays as it is.
+    TensorFlow has already computed something, nothing changes.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":

@@ -1,4 +1,4 @@
-"""The turns of TV-L1 at one scale; the equations' numbers are those of `tvl1`."""
+"""The iterations of TV-L1 at one scale; equation numbers are those of `tvl1`."""
 
 import dataclasses
 
@@ -77,8 +77,8 @@ class Solver:
         nothing = ops.zeros_like(flow[0])
 
         def warp(number, *state):
-            turns = self._turns(grid, reader, flat, state)
-            return number + 1, *turns
+            changed = self._iterations(grid, reader, flat, state)
+            return number + 1, *changed
 
         # The dual variables are kept from warp to warp.
         state = ops.while_loop(
@@ -88,8 +88,8 @@ class Solver:
         )[1:]
         return [ops.reshape(grid.at(u), previous.shape) for u in state[:2]]
 
-    def _turns(self, grid, reader, previous, state):
-        """One warp: (2) around the flow of `state`, then the turns."""
+    def _iterations(self, grid, reader, previous, state):
+        """One warp: (2) around the flow of `state`, then the iterations."""
         right, down = grid.at(state[0]), grid.at(state[1])
         image, across, along = reader(right, down)
         steepness = across * across + along * along
@@ -180,7 +180,7 @@ class Solver:
 
 @dataclasses.dataclass(frozen=True)
 class _Data:
-    """What the turns of a warp have in common: float32 [N, H * W] each."""
+    """What the iterations of a warp have in common: float32 [N, H * W] each."""
 
     across: object
     along: object

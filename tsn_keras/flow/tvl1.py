@@ -17,7 +17,7 @@ A second field v and theta part the two terms:
 
 (3)  E(u, v) = sum of lambda |rho(v)| + |u - v|^2 / (2 theta) + |grad u1| + |grad u2|
 
-which is made smaller in turns. In v, pixel by pixel (the thresholding step), with
+which is made smaller by iterations. In v, pixel by pixel (the thresholding step), with
 g = |grad I1(x + u0)|^2:
 
 (4)  v = u + grad I1(x + u0) * {  lambda theta   where rho(u) < -lambda theta g
@@ -30,7 +30,7 @@ taken:
 (5)  u_d = v_d + theta div p_d
 (6)  p_d = (p_d + tau/theta grad u_d) / (1 + tau/theta |grad u_d|)      d = 1, 2
 
-(7)  turns end when the mean over the pixels of |u - u of the turn before|^2 is at
+(7)  iterations end when the mean over the pixels of |u - previous u|^2 is at
      most epsilon^2, or at their largest number.
 
 grad u is made of forward differences, zero at the far border, div p of backward
@@ -70,8 +70,8 @@ def tvl1(
 ):
     """Computes TV-L1 flow; to be compiled (tf.function, jax.jit) by the caller.
 
-    The stopping rule (7) is exact for each pair: a pair whose turns have ended
-    stays as it is while others of its batch go on, so that flow does not depend
+    The stopping rule (7) is exact for each pair: a pair whose iterations have ended
+    stays as it is while others of its batch continue, so that flow does not depend
     on the batch.
 
     Args:
@@ -85,10 +85,10 @@ def tvl1(
             below 16 pixels.
         scale_step: size of each over that of the one below, between 0 and 1.
         warps: linearisations at each scale.
-        iterations: turns of (4) to (6), at most, between two median filters.
+        iterations: of (4) to (6), at most, between two median filters.
         outer_iterations: how often these follow one another in a warp.
         epsilon: pixels, see (7).
-        median_filter: side of the median filter before the turns; 1 is none, 3
+        median_filter: side of the median filter before the iterations; 1 is none, 3
             and 5 are possible.
         subpixels: images are read at positions rounded to this part of a pixel,
             as OpenCV's class reads them; None: where they are.

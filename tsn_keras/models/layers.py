@@ -154,7 +154,7 @@ class CaffeConv2D(keras.layers.Conv2D):
 class TimeDistributed(keras.layers.TimeDistributed):
     """Keras' TimeDistributed, with all segments in one batch.
 
-    Keras calls the wrapped layer once a segment. A batch norm that is live then
+    Keras calls the wrapped layer once a segment. A trainable batch norm then
     normalises each segment by itself, over B images; the original puts the
     segments on the batch axis before the first layer and normalises over B * K
     (train_val prototxt, "reshape"). One larger batch is faster, too.

@@ -1,6 +1,6 @@
 """What chance decides in a training batch, as functions of a seed and a number.
 
-Nothing here has a state: a run that goes on draws what an undisturbed run draws.
+Nothing here has a state: a run that resumes draws what an undisturbed run draws.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 def order(seed, epoch, total):
     """The order of the videos in a pass: int32 [total], a permutation."""
-    # Its key is none of a video's, whose second number is not negative.
+    # No video has this key: the second number of theirs is not negative.
     key = tf.stack([tf.cast(seed, tf.int64), -1 - tf.cast(epoch, tf.int64)])
     return tf.random.experimental.stateless_shuffle(tf.range(total), key)
 

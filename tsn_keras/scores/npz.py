@@ -189,7 +189,7 @@ def _pairs(outer, labels, size):
         raise _Refused("`scores` is not an array of objects")
     count = len(labels)
     if outer.shape != (count, 2) or not count:
-        # A tuple may hold tuples that hold tuples: text without end.
+        # A tuple may hold tuples that hold tuples: endless text.
         shape = outer.shape if _is_shape(outer.shape) else "none"
         raise _Refused(f"`scores` has shape {shape}, not ({count}, 2)")
     if len(outer.data) != 2 * count:
@@ -208,7 +208,7 @@ def _pairs(outer, labels, size):
         arrays.append(numbers.astype(np.float32))
         if isinstance(label, _Array):
             label = label.numbers().tolist() if label.shape == () else None
-        # Other types may be nested without end, and be compared without end.
+        # Other types may be nested endlessly, and comparing them never ends.
         if type(label) is not int or label != labels[index]:
             known = label if type(label) is int and abs(label) < 2**63 else "none"
             raise _Refused(f"video {index} has label {known}, `labels` {labels[index]}")

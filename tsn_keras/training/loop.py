@@ -132,7 +132,7 @@ class Loop:
 
     @property
     def _kept_for_later(self):
-        """Says from where the run goes on when it is called again."""
+        """Says from where the run resumes when it is called again."""
         if (self._out / CHECKPOINT).exists():
             return "the last checkpoint is kept, and the same command resumes from it"
         return "there is no checkpoint yet: the same command begins anew"

@@ -4,7 +4,7 @@ Keras' LossScaleOptimizer looks at the gradients of one replica, before their
 sum; with several devices they can disagree. Here all are asked, and a batch
 whose gradients overflow is computed again with half the factor, so that no
 update is lost and the batches stay in step with the iterations. (It draws new
-dropout then, and moves the statistics of live batch norms once more.)
+dropout then, and moves the statistics of trainable batch norms once more.)
 """
 
 START = 2.0**15

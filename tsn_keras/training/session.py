@@ -70,7 +70,7 @@ class Session:
             self.trainer = Trainer(network, train, self._parts, devices)
             self._validator = Validator(self.trainer.network, stream, devices)
         if weights is not None:
-            text = f"begun with {weights.path}"
+            text = f"initial weights: {weights.path}"
             listener.say(f"{text}; new: {', '.join(new)}" if new else text)
 
     @property
@@ -146,7 +146,7 @@ class Session:
                 f"{_text(error)}: lower train.device_batch (now "
                 f"{self._settings.train.device_batch})"
             )
-        hint = "Mend it, and the same command resumes from the last checkpoint"
+        hint = "Repair it, and the same command resumes from the last checkpoint"
         for folder, snippets in files:
             reasons = (reading.explain(folder, n, self._stream) for n in snippets)
             reason = next(filter(None, reasons), None)

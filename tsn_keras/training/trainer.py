@@ -19,7 +19,7 @@ _STRIDE = 1_000_003  # between the seeds of replicas
 
 
 class Diverged(InputError):
-    """The loss is not a number any more."""
+    """The loss is not finite any more."""
 
 
 def sub_batches(batch, replicas, most):
@@ -142,7 +142,7 @@ class Trainer:
             float, the loss before the update: the mean over all videos.
 
         Raises:
-            Diverged: it is not a number; there was no update.
+            Diverged: it is not finite; there was no update.
         """
         if self._scale is not None:
             batches = list(batches)
@@ -247,7 +247,7 @@ class Trainer:
         self._distribution.run(tf.function(move))
 
     def is_finite(self):
-        """Whether all weights are numbers."""
+        """Whether all weights are finite."""
         return all(np.isfinite(np.asarray(v)).all() for v in self.backbone.variables)
 
     @property
