@@ -27,8 +27,8 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 
-# Whatever takes time to import is imported where it is needed: `import tsn_keras`
-# must not take the seconds of Keras and TensorFlow.
+# Slow packages are imported where they are needed: `import tsn_keras` must not take
+# the seconds of Keras and TensorFlow.
 if typing.TYPE_CHECKING:
     import keras
     import tensorflow as tf
@@ -66,7 +66,7 @@ __all__ = [
     "train",
 ]
 
-# Classes, and functions that are documented where they are.
+# Where these names are defined and documented.
 _ELSEWHERE = {
     "TSN": "tsn_keras.models.tsn",
     "CaffeSGD": "tsn_keras.training.optimizer",

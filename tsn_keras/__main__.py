@@ -33,7 +33,7 @@ def main(argv=None):
     told = {"--version": console.version()}
     told |= dict.fromkeys(("-h", "--help", "help"), __doc__.strip())
     if name in told:
-        # A reader that goes away (head, less) has seen enough.
+        # The reader (head, less) may have ended.
         with contextlib.suppress(BrokenPipeError):
             console.show(told[name])
         sys.exit(console.EXIT_OK)

@@ -20,8 +20,8 @@ else:
     import tomli as tomllib
 
 
-# A training file of ours has 2,000 bytes. Its reader's time grows with the square
-# of a line.
+# Our training files have 2,000 bytes. The reader's time grows with the square of the
+# length of a line.
 _MAX_BYTES = 64 * 1024
 _MAX_LINE = 1000  # characters
 _MAX_OVERRIDE = 16 * 1024  # characters, enough for the longest list
@@ -330,7 +330,7 @@ def _parsed(content, where):
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where} is not TOML: {error!s:.300}") from None
     except ValueError:
-        # Python converts no integer of more than some thousand digits.
+        # Python does not convert integers of more than some thousand digits.
         raise InputError(
             f"{where} is not TOML: it holds a number of too many digits"
         ) from None
@@ -346,7 +346,7 @@ _RECORDS = {
 
 def _check(training, path):
     """Checks every value against its rule, and those that bear on one another."""
-    # Looked up now, so that records that were added since are known.
+    # Looked up now, so that records that users added are known.
     records = {key: _OneOf(tuple(catalogue)) for key, catalogue in _RECORDS.items()}
     for key, rule in (records | _RULES).items():
         section, _, name = key.partition(".")
@@ -383,7 +383,7 @@ def _received(value):
     try:
         shown = repr(value)
     except (RecursionError, ValueError):
-        # Keys with many dots nest as deeply; hexadecimal numbers have no limit.
+        # Keys with many dots are nested as deeply; hexadecimal numbers have no limit.
         return f"a {type(value).__name__} that is too large to show"
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
 

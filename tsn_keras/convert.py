@@ -23,7 +23,7 @@ WORDS = {
     "annotations": "--annotations",
     'dataset="list"': "--dataset list",
 }
-# What is said of an .npz.
+# What an .npz does not say of itself.
 OF_NPZ = ("ids", "dataset", "split", "modality", "annotations")
 SPLITS = sorted({split for dataset in DATASETS.values() for split in dataset.splits})
 

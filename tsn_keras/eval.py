@@ -17,7 +17,7 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.protocols.modalities import MODALITIES
 
-# What stands before the number in the names of files, and the flag for it.
+# Prefixes of the file names, and the flags for them.
 PREFIXES = {"img_": "rgb", "flow_x_": "flow-x", "flow_y_": "flow-y"}
 SPLITS = sorted({split for dataset in DATASETS.values() for split in dataset.splits})
 WORDS = {

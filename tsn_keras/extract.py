@@ -157,7 +157,7 @@ def _flow(args):
     }
     given = {name: value for name, value in given.items() if value is not None}
     if args.flow != "none":
-        # Folders that are there decide what computes flow, unless it is named.
+        # Without the option, existing folders decide what computes flow.
         given = {"device": None, **given}
         return FlowSettings(warped=args.flow == "warped", **given)
     if given:

@@ -197,7 +197,7 @@ def _many(videos, scorer, args):
             line = {"video": str(looked.source.path), "error": error}
         console.show_json(line)
     console.say(f"{len(videos) - len(failed)} of {len(videos)} videos predicted")
-    # Every line on standard output is a video's.
+    # Every line on standard output belongs to a video.
     return None, console.EXIT_SOME_FAILED if failed else console.EXIT_OK
 
 

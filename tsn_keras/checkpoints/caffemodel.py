@@ -15,8 +15,8 @@ from tsn_keras.common.errors import InputError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 _MAX_AXES = 32  # Caffe's kMaxBlobAxes
-# In a file: more than any network has. A hostile file can hold an empty blob in
-# two bytes, and each costs a hundred times that in memory.
+# Blobs in a file: more than any network has. In a hostile file an empty blob takes
+# two bytes, and a hundred times that in memory.
 _MAX_BLOBS = 10_000
 _EPSILON = 1e-5  # of the fork's BN layer, caffe.proto:463
 
@@ -78,7 +78,7 @@ def read(path, *, inverse_std=False):
         if not layers:
             raise _Damaged(0, "it holds no layer with weights")
     except _Damaged as damage:
-        # Only now: a good file may begin with what looks like another format.
+        # Checked only now: a good file may begin like another format.
         other = _other_format(bytes(data[:512]))
         reason, position = (other, 0) if other else (damage.reason, damage.position)
         raise CaffemodelError(
@@ -163,7 +163,7 @@ def _layer(data, span, fields, message):
 def _blob(data, span, label, opening):
     """Reads one BlobProto, which opens at byte `opening`; returns a float32 array."""
     old_shape, shape, has_shape = {}, [], False
-    # Packed or one by one, in any mixture, numbers simply follow one another.
+    # Packed or single, in any order: the numbers simply follow one another.
     floats = doubles = b""
     position, end = span
     while position < end:
@@ -176,7 +176,7 @@ def _blob(data, span, label, opening):
             _demand(wire, _BYTES, f"shape of {label}", start)
             has_shape = True
             shape += _dimensions(data, value, label)
-            # Here, before anything multiplies them.
+            # Checked here, before the numbers are multiplied.
             if len(shape) > _MAX_AXES:
                 raise _Damaged(start, f"{label} has more than {_MAX_AXES} axes")
         elif number in (5, 8):  # data, double_data
@@ -251,7 +251,7 @@ def _run(data, start, first, end, size):
     count = (end - start) // (tag + size)
     rows = np.frombuffer(data[start:end], np.uint8)[: count * (tag + size)]
     rows = rows.reshape(count, tag + size)
-    # A growing window, so that many short runs do not each look at the rest.
+    # The window grows, so that many short runs do not read the rest each time.
     found, window = 1, 16
     while found < count:
         same = (rows[found : found + window, :tag] == rows[0, :tag]).all(axis=1)

@@ -148,8 +148,8 @@ def _download(preset):
 
     cache = files.cache_folder() / "weights"
     cache.mkdir(parents=True, exist_ok=True)
-    # Under another name until it is whole: get_file takes any file of the
-    # right name for a finished download.
+    # Under another name until it is complete: get_file believes that any file of
+    # the right name is a finished download.
     aside = f"{preset.file}.download"
     with files.writing(cache / preset.file):
         keras.utils.get_file(aside, preset.url, cache_dir=cache, cache_subdir="")

@@ -40,8 +40,8 @@ def save(model, path, about):
     path = pathlib.Path(path)
     if not path.name.endswith(".weights.h5"):
         raise WeightFileError(f"{path} must end in .weights.h5, as Keras demands")
-    # In a temporary folder first: HDF5 does not survive a disk that fills up, and
-    # Keras writes to paths only.
+    # In a temporary folder first: HDF5 crashes when a disk becomes full, and Keras
+    # writes to paths only.
     with tempfile.TemporaryDirectory() as folder:
         part = pathlib.Path(folder, "part.weights.h5")
         size = sum(weight.nbytes for weight in model.get_weights())
@@ -94,8 +94,8 @@ def load(model, path):
         except hdf5.ERRORS as error:
             raise _unusable(path, error) from None
         with warnings.catch_warnings():
-            # Of a file that lacks something Keras says that it goes on without,
-            # and then that it does not.
+            # If something is missing, Keras first warns that it will skip it, and then
+            # fails.
             warnings.simplefilter("ignore")
             model.load_weights(part)
 

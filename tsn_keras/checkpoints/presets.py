@@ -108,7 +108,7 @@ def _kinetics(modality, accuracy):
     return Preset(
         name=f"kinetics_{modality}",
         file=f"bn_inception_kinetics_{modality}_pretrained.caffemodel",
-        # The page offers archives, whose addresses were never published apart.
+        # The page offers archives only; addresses of single files were not published.
         url=None,
         origin=KINETICS_PAGE,
         dataset="kinetics",

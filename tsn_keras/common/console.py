@@ -83,7 +83,7 @@ def version():
     """Versions of this package and of those whose numbers it gives."""
     found = []
     for name in ("keras", "tensorflow"):
-        # Builds for a device have other names.
+        # Builds for some devices have other names.
         with contextlib.suppress(metadata.PackageNotFoundError):
             found.append(f"{name} {metadata.version(name)}")
     return f"tsn_keras {tsn_keras.__version__} ({', '.join(found)})"
@@ -98,7 +98,7 @@ def positive(text):
 
 def say(text):
     """Writes one line for people, on standard error; see errors.printable."""
-    # Where it cannot be written there is nobody to tell.
+    # If it cannot be written, nobody can be told.
     with contextlib.suppress(files.DiskFullError):
         _write(sys.stderr, "standard error", f"{printable(text)}\n")
 
@@ -204,7 +204,7 @@ def run(main, argv=None):
     # A scheduler that preempts a job sends SIGTERM: stop as for Ctrl-C, so
     # that what was done is kept.
     signal.signal(signal.SIGTERM, _interrupt)
-    # Names of files need not be text.
+    # File names may hold bytes that are not text.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
@@ -213,15 +213,15 @@ def run(main, argv=None):
         if result is not None and (JSON in argv or not sys.stdout.isatty()):
             show_json(result)
     except BrokenPipeError:
-        # The reader (head, less) went away; there is nobody to tell.
+        # The reader (head, less) has ended: nobody can be told.
         _turn_away(sys.stdout)
         status = EXIT_SOME_FAILED
     except files.DiskFullError as error:
         say(f"error: {error}")
         status = EXIT_USAGE
     if "tensorflow_io" in sys.modules:
-        # Its file systems abort the process when Python unloads them, which
-        # would take the exit status along.
+        # Its file systems abort the process when Python unloads them, and the exit
+        # status would be lost.
         sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
@@ -230,7 +230,7 @@ def run(main, argv=None):
 def _outcome(main, argv):
     """Runs a command; returns (result, exit status) whatever it raises."""
     try:
-        # Of a full disk also where no room names the file, as that of a new folder.
+        # A full disk is named also where no other code names the file.
         with _full_disk_named():
             return main(argv)
     except KeyboardInterrupt as stop:

@@ -52,7 +52,7 @@ def printable(text, keep=""):
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
-# What TensorFlow says of its own inside: nodes, operations, lines of its C++.
+# TensorFlow's internals: nodes, operations, lines of its C++ files.
 _INSIDE = re.compile(
     r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*|\S+\.(?:cc|cpp|h|cu):\d+[\]:)]*|\s*name:\s*$"
     r"|^\(\d+\) \w+( \w+)*:(?=\s)|^Graph execution error:?"
@@ -76,7 +76,7 @@ def reason_of(error):
     told = list(filter(None, map(_told, (*lines[:50], *lines[50:][-50:]))))
     if not told:
         return type(error).__name__
-    # An error of a graph comes behind the lines of Python that made its node.
+    # In a graph's error the message comes after the Python lines that made the node.
     return told[-1 if "Detected at node" in text else 0][:_MAX_REASON]
 
 

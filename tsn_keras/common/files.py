@@ -113,7 +113,7 @@ def enduring(path, reads=False):
         try:
             yield file
         except Exception:
-            # What comes after a failed write may be of its making.
+            # Later errors may follow from the failed write.
             file.check()
             raise
         file.check()
@@ -138,7 +138,7 @@ class _Enduring(io.FileIO):
         left = memoryview(data).cast("B")
         size = len(left)
         try:
-            # The last write that fits may be in part.
+            # The last write may be incomplete.
             while left and self._error is None:
                 left = left[super().write(left) :]
         except OSError as error:

@@ -23,7 +23,7 @@ BLOCK = 512  # bytes; the least that HDF5 allows
 _SEAL = re.compile(rb"tsn_keras sha256 ([0-9a-f]{64})\n")
 _MAX_ARRAYS = 10_000
 
-# What reading raises for files that are damaged or not such as expected.
+# What reading raises for files that are damaged or unexpected.
 ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 
 
@@ -100,7 +100,7 @@ class Reader:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
-        # Not waiting: a pipe has no end.
+        # Without waiting: a pipe never ends.
         with open(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):

@@ -24,8 +24,8 @@ except ImportError:  # Windows: time and memory of the helper have no limit ther
     resource = None
 import signal
 
-# Of the helper, for one file. Seconds are those of the processor, so that a slow
-# disk is not taken for a loop; each object, which takes 0.1 ms, adds to them.
+# Limits of the helper for one file. Seconds are processor time, so that a slow disk is
+# not mistaken for an endless loop; each object takes 0.1 ms and adds to the limit.
 SECONDS, SECONDS_AN_OBJECT = 3.0, 0.0005
 MEMORY = 2**29  # bytes, beside those of the libraries
 MAX_OBJECTS = 200_000
@@ -73,7 +73,7 @@ class _Helper:
 
     def ask(self, path):
         with self._lock:
-            # A process that was forked has its parent's pipes, not its helper.
+            # A forked process has its parent's pipes, but no helper of its own.
             if self._owner != os.getpid() or self._process.poll() is not None:
                 self._start()
             try:
@@ -81,7 +81,7 @@ class _Helper:
                 self._process.stdin.flush()
                 line = self._process.stdout.readline()
             except BaseException as error:
-                # Whatever ended the wait: an answer may still be on its way.
+                # Whatever ended the wait, an answer may still arrive.
                 self._stop()
                 if not isinstance(error, BrokenPipeError):
                     raise
@@ -115,7 +115,7 @@ class _Helper:
         return self._process.wait()
 
     def _died(self):
-        # It ended its output: it is ending by itself, with a status that says why.
+        # It closed its output: it ends by itself, with a status that says why.
         self._process.wait()
         status = self._stop()
         if resource is not None and status == -signal.SIGPROF:
@@ -161,7 +161,7 @@ def _limit(seconds):
     """Sets what this process may take from now on; 0 ends the limits."""
     if resource is None:
         return
-    # Its signal ends the process, inside the library too.
+    # Its signal ends the process also inside the library.
     signal.setitimer(signal.ITIMER_PROF, seconds)
     used = resource.RLIM_INFINITY
     if seconds and os.path.exists("/proc/self/statm"):
@@ -207,8 +207,8 @@ class _Contents:
     def _walk(self, group, path, depth):
         h5 = self._h5
         here = h5.h5o.get_info(group)
-        # Keras nests a few groups. A group that is met again is a cycle, or one
-        # of a pile of doubled links that has billions of paths.
+        # Keras nests a few groups. A group that is found twice means a cycle, or
+        # doubled links with billions of paths.
         if depth > MAX_DEPTH or (here.fileno, here.addr) in self._groups:
             self._items[path or "/"] = {"fault": "is nested too deeply"}
             return

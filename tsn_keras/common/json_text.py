@@ -41,7 +41,7 @@ def parse(text, name):
     if not isinstance(value, dict):
         raise ValueError(f"{name} is not a JSON object")
     if _depth(value) > _MAX_DEPTH:
-        # Whoever shows or compares the value would meet the recursion limit.
+        # Showing or comparing the value would reach the recursion limit.
         raise ValueError(f"{name} is nested too deeply")
     return value
 

@@ -57,7 +57,7 @@ def held(path, way_out):
         yield
     finally:
         about.unlink(missing_ok=True)
-        # Before it is given back: later it may be another's.
+        # Before the lock is released: afterwards the file may be another run's.
         file.unlink(missing_ok=True)
         lock.release()
 
@@ -76,7 +76,7 @@ def _sign(about):
     text = json.dumps(
         {"host": socket.gethostname(), "process": os.getpid(), "since": now}
     )
-    # Only words for others: on a full disk the run names what matters more.
+    # It only informs others: on a full disk other errors matter more.
     with contextlib.suppress(files.DiskFullError), files.replacing(about) as aside:
         aside.write_text(text)
 
@@ -89,6 +89,6 @@ def _holder(about):
         process, host, since = int(found["process"]), found["host"], found["since"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return ""
-    # Whatever wrote it: shown on a terminal.
+    # Anybody may have written it, and it is shown on a terminal.
     host, since = (ascii(str(text))[1:-1][:64] for text in (host, since))
     return f" (process {process} on {host}, since {since})"

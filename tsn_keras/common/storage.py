@@ -119,7 +119,7 @@ class Address:
         return self._ask(lambda io: io.gfile.stat(self._text).length, "look for")
 
     def read_bytes(self):
-        # As a whole: many web servers give no parts of files.
+        # As a whole: many web servers do not serve parts of files.
         return self._ask(lambda io: io.read_file(self._text).numpy(), "read")
 
     def copy_to(self, local):

@@ -7,8 +7,8 @@ import stat
 from tsn_keras.common import storage
 from tsn_keras.common.errors import InputError
 
-# Larger ones are mistakes: the lists of large public data sets have a million
-# lines of some ten characters.
+# Larger files are mistakes: lists of large public data sets have a million lines of
+# about ten characters.
 MAX_BYTES = 128 * 2**20
 MAX_LINES = 3_000_000
 MAX_LINE = 8192  # characters; a path has up to 4096 bytes
@@ -66,7 +66,7 @@ def read(path, limit=MAX_BYTES):
         size = path.size()
     else:
         status = path.stat()
-        # A pipe would be waited for, and a device never ends.
+        # Reading a pipe would wait, and a device never ends.
         if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
             raise TextFileError(f"{path} is no regular file")
         size = status.st_size
@@ -94,7 +94,7 @@ def lines(path):
         content = read(path)
     except OSError as error:
         raise TextFileError(f"cannot read {path}: {error.strerror or error}") from None
-    # Not splitlines: to it, a few characters that names may hold end lines too.
+    # Not splitlines: it also splits at characters that names may hold.
     for number, line in enumerate(_split(content), 1):
         if number > MAX_LINES:
             raise TextFileError(f"{path} has more than {MAX_LINES} lines")
@@ -103,7 +103,7 @@ def lines(path):
                 f"{path}:{number} has {len(line)} characters; a line has at most "
                 f"{MAX_LINE}"
             )
-        # Tabs stand between words; spaces at the ends are nobody's.
+        # Tabs separate words; spaces at the ends mean nothing.
         line = line.strip(" \t")
         if reason := unusable(line.replace("\t", " ")):
             raise TextFileError(f"{path}:{number}: {line[:80]!r} {reason}")

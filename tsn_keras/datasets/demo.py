@@ -8,7 +8,7 @@ test mirrors, so textures and motions are such that mirroring changes no class.
 from tsn_keras.common import files, storage
 from tsn_keras.datasets.records import Dataset, DatasetError, Split, Video
 
-# Raised whenever the generated pixels change, so that no old copy is used.
+# To be raised whenever the generated pixels change, so that no old copy is used.
 VERSION = 1
 FOLDER = f"demo-v{VERSION}"
 

@@ -34,7 +34,7 @@ def read_folders(root, holdout=0.0):
                 f"{root / name} is a class without videos: expected "
                 f"{root}/CLASS/VIDEO/, as extract writes a folder of class folders"
             )
-        # By a digest, so that names that count do not decide.
+        # By a digest, so that numbered names have no influence.
         order = sorted(videos, key=lambda video: zlib.crc32(os.fsencode(video.id)))
         share = min(len(videos) - 1, max(1, round(len(videos) * holdout)))
         held = set(order[:share]) if holdout else set()
@@ -68,6 +68,6 @@ FOLDERS = Dataset(
     name="folders",
     read=_read,
     settings=frozenset(("holdout",)),
-    # Which videos were held out is known to the training run only.
+    # Only the training run knows which videos were held out.
     scored=None,
 )

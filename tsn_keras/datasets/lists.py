@@ -22,10 +22,10 @@ def read_list(path):
     videos, seen = [], {}
     for number, line in text.lines(path):
         folder, *numbers = text.words(line, 2)
-        # Nobody has a thousand million files; longer numbers are no int32.
+        # Nobody has a billion files; larger numbers do not fit int32.
         if not folder or [n.isdecimal() and len(n) < 10 for n in numbers] != [True] * 2:
             raise text.malformed(path, number, line, "<folder> <frames> <label>")
-        # "a", "./a", "a/": what only the disk can tell, selection.select asks it.
+        # "a", "./a", "a/"; selection.select asks the disk about links.
         before = seen.setdefault(pathlib.PurePosixPath(folder), number)
         if before != number:
             raise text.TextFileError(
@@ -53,7 +53,7 @@ LIST = Dataset(
     read=_read,
     settings=frozenset(("annotations", "validation", "classes")),
     usual_root=pathlib.Path,  # the working folder
-    # An evaluation is of the list itself.
+    # An evaluation scores the list itself.
     scored="train",
     lists_its_files=True,
 )

@@ -249,7 +249,7 @@ def _check_that_folders_differ(videos, folders):
     """Refuses a video that counts twice, under two names of its folder."""
     seen = {}
     for folder in folders:
-        # Links and ".." lead where only the disk knows.
+        # Only the disk knows where links and ".." lead.
         real = os.path.normpath if storage.is_remote(folder.path) else os.path.realpath
         place = real(str(folder.path))
         other = seen.setdefault(place, folder.id)
@@ -263,7 +263,7 @@ def _check_that_folders_differ(videos, folders):
 def _look(root, prefixes, video):
     """Returns a FrameFolder, what is wrong, or None where there is no folder."""
     if storage.is_remote(root) and root.lists_no_folders:
-        # The list's word has to do; a file that is not there fails its video.
+        # The list must be believed; a file that is missing fails its video.
         return FrameFolder(video.id, video.label, root / video.id, video.listed_frames)
     try:
         folder = frames.locate(root, video)

@@ -17,7 +17,7 @@ from tsn_keras.scores import fusion, joining, metrics, score_file, tables
 
 PRECISIONS = ("float32", "bfloat16")
 
-# Environment variables that name folders, here or elsewhere.
+# Environment variables that name folders, on this machine or elsewhere.
 PLACES = (selection.DATA_VARIABLE, folders.VARIABLE)
 
 
@@ -97,7 +97,7 @@ class Row:
         found = self.accuracy
         difference = ""
         if self.published is not None:
-            # Plus 0, so that a rounding error below it does not read -0.00.
+            # Plus 0, so that a tiny negative difference does not read -0.00.
             difference = round(found.mean_class_accuracy - self.published, 2) + 0.0
             difference = f"{difference:+.2f}"
         return (
@@ -406,8 +406,7 @@ def _are_published(dataset, test):
     weights = test.weights
     if found is None or weights.preset is not None:
         return found is not None and weights.preset == found
-    # A file that was named by its path: where no digest was published its name
-    # must do.
+    # For a file named by its path: where no digest was published, its name decides.
     if found.sha256 is None:
         return weights.path.name in found.files
     return weights.sha256 == found.sha256

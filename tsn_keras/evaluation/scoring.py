@@ -123,8 +123,8 @@ def _tidy(test, about, kept):
     """Removes what a run left that was killed when its score file was written."""
     if not locks.is_left(test.path):
         return
-    # A run that still ends removes its files itself, and where nothing can be
-    # written nothing can be removed: the scores are there all the same.
+    # A run that is ending removes its files itself. Where nothing can be written,
+    # nothing can be removed: the scores are there all the same.
     with contextlib.suppress(InputError, OSError), locks.held(test.path, "wait"):
         if journals.place(test.path).exists():
             journal = _journal(test, about)
@@ -271,7 +271,7 @@ class _Run:
         self._total = len(folders)
         self._left = self._without(journal.ticks(), folders)
         self._snippets = snippets.plan(self._left, test.stream, test.view)
-        # Snippets that have not come yet, of each video.
+        # For each video the snippets that are not scored yet.
         counts = np.bincount(self._snippets.video, minlength=len(self._left))
         self._pending = counts.tolist()
         self._sizes = {}  # {index of the video: size of its files}

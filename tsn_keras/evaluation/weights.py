@@ -23,7 +23,7 @@ def match(request, parts, located):
         InputError: a file cannot be used, or is not for its stream.
     """
     opened = [loading.read(one) for one in located]
-    # Files of the user's own are for one split.
+    # A user's own files are for one split.
     one_split = len(request.split) == 1
     by_stream = {
         (None if one_split else w.preset.split, w.modality.name): w

@@ -62,7 +62,7 @@ class Frames:
                 self._show(self._finished + _images(self._aside))
 
     def _show(self, count):
-        # A folder that was renamed is in neither number for a moment.
+        # For a moment a renamed folder is in neither number.
         count = min(count, max(self._total, self._finished))
         self._bar.update(max(0, count - self._shown))
         self._shown = max(self._shown, count)

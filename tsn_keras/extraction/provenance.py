@@ -59,7 +59,7 @@ def versions(made_by):
         "pyav": av.__version__,
     }
     if made_by.on_device:
-        # Loaded already by then.
+        # It is loaded already.
         from tsn_keras.flow import devices
 
         values |= devices.versions(made_by.flow.device)
@@ -121,7 +121,7 @@ def device(record):
     Returns:
         A `device` of flow.settings.FlowSettings.
     """
-    # Records of the time when there was only one do not name it.
+    # Older records do not name it: there was only OpenCV's.
     made_by = record["parameters"].get("implementation", _OPENCV)
     return "auto" if made_by == _OURS else OPENCV
 
@@ -135,7 +135,7 @@ def difference(record, source, made_by):
     now = json.loads(json.dumps(parameters(made_by)))
     there = record["parameters"]
     if "implementation" in now:
-        # Records of the time when there was only one do not name it.
+        # Older records do not name it: there was only OpenCV's.
         there = {"implementation": _OPENCV, **there}
     for key in dict.fromkeys((*now, *there)):
         if now.get(key) != there.get(key):

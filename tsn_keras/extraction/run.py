@@ -20,7 +20,7 @@ from tsn_keras.extraction.workers import Workers
 from tsn_keras.flow.settings import OPENCV
 from tsn_keras.video import sources
 
-# Unfinished work lies in here, in a folder for each run.
+# Holds unfinished work, in a folder for each run.
 ASIDE = ".extract"
 
 
@@ -146,7 +146,7 @@ def extract(
             with contextlib.closing(request.workers.run(jobs, listener)) as results:
                 _consume(results, found, listener, (title, todo, aside))
     else:
-        # What a run left that was killed when all videos were in place.
+        # Files of a run that was killed when all videos were already in place.
         _remove_dead(out / ASIDE)
     found.seconds = time.monotonic() - start
     return found
@@ -177,7 +177,7 @@ def _decided(settings, videos, out, cluster):
 
 
 def _jobs(videos, out, aside, settings):
-    # The longest first, so that at the end no worker is left alone with one.
+    # The longest first, so that at the end no single worker is busy alone.
     videos = sorted(videos, key=_bytes, reverse=True)
     # Workers of a cluster have other working folders.
     return [
@@ -267,7 +267,7 @@ def _left(videos, settings, found):
     left = []
     for source in videos:
         if reason := text.unusable(source.id):
-            # Nothing that takes a list of videos could take it.
+            # No list of videos could hold this name.
             found.failed[source.id] = f"{source.path} {reason}: rename it"
             continue
         folder = found.out / source.id

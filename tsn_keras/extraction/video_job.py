@@ -20,8 +20,8 @@ from tsn_keras.flow.settings import DeviceError
 from tsn_keras.video import sources
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
-# Faults of the place that is written to, not of a video: the next video would
-# meet them too.
+# Faults of the place that is written to, not of a video: the next video would fail
+# too.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -85,8 +85,7 @@ def run(job, crew):
         Result; nothing that concerns one video is raised.
     """
     if crew.child and threading.current_thread() is threading.main_thread():
-        # Ctrl-C reaches every process of a terminal; the one that was asked
-        # stops the others.
+        # Ctrl-C reaches every process of a terminal; the main process stops the others.
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, aside = job.source, job.aside
@@ -112,8 +111,8 @@ def run(job, crew):
 
 def _make(job, folder, crew):
     """Makes the files in `folder`, and renames it into place; returns Made."""
-    # Whoever asked made the folder above it: where it is missing, this process
-    # sees another disk, and nothing that it made would arrive.
+    # The main process made the parent folder. If it is missing, this process sees
+    # another disk, and its files would be lost.
     folder.mkdir()
     try:
         path = job.source.path

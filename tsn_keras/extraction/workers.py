@@ -41,9 +41,9 @@ class Workers:
         count = self.count or joblib.cpu_count()
         settings = jobs[0].settings
         if settings.on_device:
-            # Ready before the progress of the videos is shown.
+            # Compiled before the progress of the videos is shown.
             return _in_threads(jobs, _engine(settings, count, listener), count)
-        # Cores that have no video of their own help with another's pairs.
+        # Cores without a video of their own compute pairs of another.
         processes = min(count, len(jobs))
         crew = Crew(count // processes, sharing=1, child=processes > 1)
         return _in_processes(jobs, processes, crew)
@@ -58,7 +58,7 @@ def _in_processes(jobs, processes, crew):
             yield result
     finally:
         with warnings.catch_warnings():
-            # Of work that is dropped: whoever stops early says so.
+            # Warnings about dropped work: the caller reports an early stop itself.
             warnings.simplefilter("ignore")
             results.close()
 
@@ -84,7 +84,7 @@ def _in_threads(jobs, engine, count):
         for done in concurrent.futures.as_completed(waiting):
             yield done.result()
     finally:
-        # What is under way ends at its next pair, and nothing else begins.
+        # Running videos end at their next pair, and no other starts.
         engine.stop()
         pool.shutdown(cancel_futures=True)
         engine.close()

@@ -45,8 +45,8 @@ class Reader:
         first = (top - 1) * stride + left - 1
         across, along = _weights(across), ops.stack(_weights(along))
 
-        # A loop over the four rows, not sixteen taps side by side: an eighth of
-        # the time to compile, and as fast.
+        # A loop over the four rows instead of sixteen taps: as fast, and it compiles in
+        # an eighth of the time.
         def add_row(row, *sums):
             start = first + row * stride
             for plane, total in zip(self._planes, sums, strict=True):
@@ -69,8 +69,8 @@ class Reader:
         if self._subpixels:
             place = ops.round(place * self._subpixels) / self._subpixels
         whole = ops.floor(place)
-        # Farther outside there is nothing either, and integers stay small. The
-        # first tap is one pixel before.
+        # Farther outside there are only zeros too, and integers stay small. The first
+        # tap is one pixel before.
         index = ops.cast(ops.clip(whole, 1 - _FRAME, size + 1), "int32")
         return index + _FRAME, place - whole
 

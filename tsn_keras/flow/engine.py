@@ -53,7 +53,7 @@ def of(settings, cores=1):
 
 @atexit.register
 def _close_all():
-    # A thread inside a framework takes the process down if it ends before it.
+    # If the process ends while a thread is inside a framework, it crashes.
     for engine in list(_ENGINES.values()):
         engine.close()
 
@@ -75,7 +75,7 @@ class Engine:
     def __init__(self, parameters, kind, batch=None, lanes=1):
         self._batch = batch or BATCHES[kind]
         names = devices.gpus() if kind == "gpu" else ["cpu:0"] * lanes
-        # While a batch is computed the next one gathers.
+        # The next batch is collected while one is computed.
         self.pairs = 2 * self._batch * len(names)
         self._compute = devices.compiled(
             functools.partial(tvl1.tvl1, **PARAMETERS[parameters].keywords())
@@ -139,7 +139,7 @@ class Engine:
             with keras.device(device):
                 self._serve(device)
         except Exception as error:
-            # No such device. Nobody is to wait for it.
+            # There is no such device: nobody must wait for it.
             self._end = _told(error, device)
 
     def _serve(self, device):
@@ -157,7 +157,7 @@ class Engine:
                     result.set_exception(_told(error, device))
             else:
                 for (_, result), flow in zip(batch, flows, strict=True):
-                    # Not a view, which would keep the whole batch.
+                    # A copy: a view would keep the whole batch in memory.
                     result.set_result(flow.copy())
 
     def _gathered(self, held):
@@ -172,7 +172,7 @@ class Engine:
             except queue.Empty:
                 break
             if more is None:
-                # The end, for a lane: after this batch, and maybe another's.
+                # None ends a lane: after this batch, perhaps another lane's.
                 self._waiting.put(None)
                 break
             if more[0].shape != first[0].shape:
@@ -202,7 +202,7 @@ class Stopped(Exception):
     """Flow was asked for of an engine that was stopped."""
 
 
-# What the frameworks' errors say when memory is short.
+# Words of the frameworks' errors when memory is too small.
 _MEMORY = ("out of memory", "resource_exhausted", "resource exhausted", "oom")
 
 

@@ -24,7 +24,7 @@ def median(images, side):
         return images
     _, height, width = images.shape
     images = _repeated(_repeated(images, height, side, 1), width, side, 2)
-    # Columns of windows are sorted once for all the windows that share them.
+    # Each column is sorted once for all windows that share it.
     columns = _sorted([images[:, k : k + height] for k in range(side)])
     # The rows of a window whose columns are sorted: sorted too, they leave the
     # columns in order.

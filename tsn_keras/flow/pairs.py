@@ -19,7 +19,7 @@ def compute(pairs, make, threads=1):
     Yields:
         (tag, what the function returned) in the order of the pairs.
     """
-    # A core a thread: TV-L1's own threads gain less than pairs at once do.
+    # One core a thread: several pairs at once gain more than TV-L1's own threads.
     cv2.setNumThreads(1)
     local = threading.local()
 
@@ -36,7 +36,7 @@ def compute(pairs, make, threads=1):
         try:
             for pair in pairs:
                 waiting.append(pool.submit(work, *pair))
-                # As many waiting as computing, so that no thread runs dry.
+                # As many pairs wait as are computed, so that no thread is idle.
                 if len(waiting) >= 2 * threads:
                     yield waiting.popleft().result()
             while waiting:

@@ -55,9 +55,9 @@ class Parameters:
 
 PARAMETERS = {
     # The class of OpenCV 2.4 that the original runs, on GPUs
-    # (dense_flow src/dense_flow_gpu.cpp:28): up to 300 iterations at one
-    # stretch, a pyramid by halves, no median filter. It also smooths before it
-    # halves, which this class does not.
+    # (dense_flow src/dense_flow_gpu.cpp:28): up to 300 iterations in a row, a
+    # pyramid by halves, no median filter. It also smooths before it halves, which
+    # this class does not.
     "original": Parameters(),
     # The defaults of OpenCV 3 and 4, which most later tools use.
     "opencv4": Parameters(

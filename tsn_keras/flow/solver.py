@@ -7,7 +7,7 @@ from keras import ops
 
 from tsn_keras.flow import bicubic, median
 
-# Where g of (4) is less, the image is flat and tells nothing. OpenCV's number,
+# Where g of (4) is smaller, the image is flat and shows no motion. OpenCV's value,
 # FLT_EPSILON.
 _FLAT = np.finfo(np.float32).eps
 
@@ -96,9 +96,9 @@ class Solver:
         data = _Data(
             across,
             along,
-            # A quotient once a warp in place of one a turn.
+            # One division a warp instead of one an iteration.
             inverse=1 / ops.maximum(steepness, _FLAT),
-            # What of (2) does not change with u.
+            # The part of (2) that does not depend on u.
             constant=image - across * right - along * down - previous,
         )
         # (7), as a sum over the pixels.
@@ -140,17 +140,17 @@ class Solver:
         step = self.tau / self.theta * active
         framed = right, down
         before = right, down = grid.at(right), grid.at(down)
-        # (2), whose part without u is known.
+        # (2); its part without u is known.
         rho = data.constant + data.across * right + data.along * down
-        # (4): its three cases are one number within two bounds.
+        # (4): its three cases are one value clipped to two bounds.
         amount = ops.minimum(ops.maximum(-rho * data.inverse, -limit), limit)
         # (5), v = u + amount * slope.
         flow = (
             right + amount * data.across + theta * grid.divergence(p11, p12),
             down + amount * data.along + theta * grid.divergence(p21, p22),
         )
-        # (7), as a sum. One, not one of each component: on processors sums are
-        # what a turn takes longest for.
+        # (7), as one sum for both components: on processors sums take most of the time
+        # of an iteration.
         change = ops.sum(
             ops.square(flow[0] - before[0]) + ops.square(flow[1] - before[1]), axis=1
         )

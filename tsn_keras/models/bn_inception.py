@@ -88,7 +88,7 @@ def BNInception(
     for block, channels in BLOCKS.items():  # 28 from 3a, 14 from 3c, 7 from 4e
         x = _block(x, block, channels, width)
     x = CaffePooling2D("average", FINAL_SIZE, name="global_pool")(x)
-    # Caffe's inner product takes [N, C, 1, 1] as it is.
+    # Caffe's inner product needs no flattening: it takes [N, C, 1, 1].
     x = layers.Flatten(name="flatten")(x)
     if classes is not None:
         x = layers.Dropout(dropout, name="dropout")(x)
@@ -135,7 +135,7 @@ def _conv(x, channels, name, width, kernel=1, stride=1):
     )(x)
     # caffe.proto:458-466: eps 1e-5, momentum 0.9 (Keras: 1e-3, 0.99).
     x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=f"{name}_bn")(x)
-    # The one ReLU whose name leaves out the rest of its layer's name.
+    # Only this ReLU has a shorter name than its layer.
     suffix = "7x7" if suffix == "7x7_s2" else suffix
     return layers.ReLU(name=f"{block}_relu_{suffix}")(x)
 

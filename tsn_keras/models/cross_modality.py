@@ -28,7 +28,7 @@ def initialise(target, source, record):
     kept = []
     there = {layer.name: layer for layer in source.layers}
     for layer in target.layers:
-        # A network that gives features has no classifier.
+        # A network of features has no classifier.
         values = there[layer.name].get_weights() if layer.name in there else []
         shapes = [tuple(variable.shape) for variable in layer.weights]
         if not shapes:

@@ -30,7 +30,7 @@ def network_input(pixels, stream):
     if any(value != 1 for value in rule.deviation):
         inputs = inputs / _by_plane(rule.deviation, count)
     if modality.differences:
-        # Each step less the one before (tsn-pytorch models.py:193-224).
+        # Each step minus the step before it (tsn-pytorch models.py:193-224).
         inputs = inputs[..., planes:] - inputs[..., :-planes]
     return inputs
 

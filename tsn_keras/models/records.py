@@ -115,8 +115,8 @@ class Backbone:
         matrices = [shape for shape in shapes.values() if len(shape) == 2]
         if len(kernels) != len(self.channels) or len(matrices) > 1:
             return None
-        # Rounding keeps the order, so that the k-th smallest belongs to the k-th
-        # smallest.
+        # Rounding keeps the order: the k-th smallest count belongs to the k-th
+        # smallest number of channels.
         counts = sorted(shape[3] for shape in kernels.values())
         width = _width(zip(counts, sorted(self.channels.values()), strict=True))
         first = kernels[min(kernels, key=_natural)]

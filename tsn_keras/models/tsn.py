@@ -7,7 +7,8 @@ from tsn_keras.models.consensus import SegmentConsensus
 from tsn_keras.models.layers import TimeDistributed
 from tsn_keras.models.preprocessing import Preprocessing
 
-# Losses of Keras that take the output for probabilities unless told otherwise.
+# Keras takes the output of the model for probabilities in these losses, unless it is
+# told that they are raw scores.
 _OF_SCORES = {
     "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
     "categorical_crossentropy": keras.losses.CategoricalCrossentropy,

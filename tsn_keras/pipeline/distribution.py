@@ -13,7 +13,7 @@ VARIABLE = "TF_CONFIG"
 
 def of_this_machine():
     """All GPUs of this machine through tf.distribute, or the one device there is."""
-    # MirroredStrategy tells its devices and that it has no NCCL on processors.
+    # MirroredStrategy prints its devices, and that there is no NCCL on processors.
     tf.get_logger().setLevel("ERROR")
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()

@@ -177,7 +177,7 @@ class OpenedVideo:
 
     def _picked(self, indices):
         """Yields (index, frame) of decoded frames."""
-        # Damage was told when the frames were counted.
+        # Damage was reported when the frames were counted.
         on_damage = (lambda damage: None) if self.decoding.keep_damaged else None
         return decode.pick(
             self.path, indices, on_damage=on_damage, threads=self.decoding.threads

@@ -5,8 +5,8 @@ import tensorflow as tf
 from tsn_keras.common.errors import reason_of
 from tsn_keras.pipeline import transforms
 
-# The network's last grid has a cell for every 32 pixels: of a smaller image it
-# would see nothing but what lies between pixels.
+# The last feature map has one cell for 32 pixels. A smaller image would be nothing
+# but interpolation.
 MIN_SIDE = 32
 
 
@@ -55,7 +55,7 @@ def plain_snippet(folder, numbers, stream):
     stacked = tf.concat(_decoded(folder, numbers, stream.modality), axis=-1)
     size = tf.shape(stacked)[:2]
     large = tf.debugging.assert_greater_equal(size, MIN_SIDE, message="too small")
-    # Eagerly the check has been made, and is None.
+    # In eager mode the check has run already, and is None.
     with tf.control_dependencies([] if large is None else [large]):
         return tf.ensure_shape(stacked, (None, None, stream.modality.planes))
 

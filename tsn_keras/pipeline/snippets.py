@@ -94,5 +94,5 @@ def for_test(folders, snippets, stream, batch):
     # snippet and not the batch.
     dataset = dataset.ignore_errors()
     dataset = dataset.batch(batch).map(fill_up)
-    # Two batches are enough to keep a device busy; more would hold memory.
+    # Two batches keep a device busy; more would only take memory.
     return dataset.prefetch(2)

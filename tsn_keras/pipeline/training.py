@@ -110,7 +110,7 @@ class Batches:
         passes = itertools.count()
 
         def one_pass(_):
-            # In Python: a dataset has no state that outlives an iteration.
+            # Counted in Python: a dataset keeps no state between iterations.
             epoch = tf.numpy_function(lambda: np.int64(next(passes)), [], tf.int64)
             return self._one_pass(tf.ensure_shape(epoch, ()))
 

@@ -6,11 +6,11 @@ All work on uint8: the mean is subtracted afterwards, as the original does
 
 import tensorflow as tf
 
-# The largest frames of cinemas; a JPEG header that says more is damaged or
-# hostile, and would ask for gigabytes before its data is looked at.
+# The size of the largest cinema frames. A JPEG header that says more is damaged or
+# hostile, and would take gigabytes before any pixel is decoded.
 MAX_PIXELS = 8192 * 4320
 
-# Values of an image of which all as integers of 32 bits take little memory.
+# Up to so many values, a whole image as 32-bit integers takes little memory.
 _LARGE = 2**22
 
 # cv2.resize on uint8 works with weights of 11 bits.
@@ -41,11 +41,11 @@ def decode(path, channels):
     )
     checks = [too_large]
     if channels == 1:
-        # Flow is written in one plane: the grey of a colour picture is none.
+        # Flow files have one plane: a colour picture is not flow, also not as grey.
         checks.append(
             tf.debugging.assert_equal(shape[2], 1, message="a colour file, not grey")
         )
-    # Eagerly a check has been made, and is None.
+    # In eager mode a check has run already, and is None.
     with tf.control_dependencies([c for c in checks if c is not None]):
         # libjpeg's default, which OpenCV uses; TensorFlow's own default is a
         # faster transform that is up to 15 levels off.
@@ -104,7 +104,7 @@ def _used(image, axis, first, second):
         left = tf.range(count)
         return tf.gather(image, both, axis=axis), left, count + left
 
-    # Of a small one to keep all is faster.
+    # For a small image it is faster to keep everything.
     large = tf.size(image) > _LARGE
     return tf.cond(large, gathered, lambda: (image, first, second))
 
@@ -147,7 +147,7 @@ def mirror(frames, modality):
     """
     mirrored = tf.reverse(frames, axis=[2])
     if any(modality.inverted):
-        # 255 - v is v with every bit turned.
+        # 255 - v is v with every bit inverted.
         step = [255 if inverted else 0 for inverted in modality.inverted]
         bits = step * (frames.shape[-1] // modality.step_planes)
         mirrored = tf.bitwise.bitwise_xor(mirrored, tf.constant(bits, tf.uint8))
@@ -171,7 +171,7 @@ def resized_crop(frames, window, size):
     count, channels = frames.shape[0], frames.shape[-1]
     top, left, rows, columns = tf.unstack(window)
     cut = frames[:, top : top + rows, left : left + columns]
-    # All images in one go, as planes of one.
+    # All images at once, as the planes of one image.
     planes = tf.reshape(
         tf.transpose(cut, [1, 2, 0, 3]), (rows, columns, count * channels)
     )

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from tsn_keras.common import files
 from tsn_keras.video import jpeg
 
-# Okabe and Ito's colours, which most colour-blind people tell apart.
+# Okabe and Ito's colours: most colour-blind people can distinguish them.
 COLOURS = "#0072b2 #d55e00 #009e73 #cc79a7 #e69f00 #56b4e9 #000000".split()
-# More lines than colours cannot be told apart.
+# More lines than colours could not be distinguished.
 MAX_CLASSES = len(COLOURS)
 _COLUMNS = 9  # key frames in a row of the PNG
 
@@ -163,7 +163,7 @@ def _html(view):
         }
         for label, name in zip(view.labels, view.names, strict=True)
     ]
-    # Names of videos and classes are other people's text.
+    # Names of videos and classes may hold HTML.
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tsn_keras.prediction", "templates"),
         autoescape=True,

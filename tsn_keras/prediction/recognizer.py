@@ -111,7 +111,7 @@ class Recognizer:
 
     @functools.cached_property
     def _predictor(self) -> Any:
-        # Compiles, which takes seconds: not before it is wanted.
+        # It compiles, which takes seconds: only when it is needed.
         with console.quiet_frameworks():
             return run.ready(self._opened, self._settings)
 

@@ -5,6 +5,6 @@ from tsn_keras.protocols.caffe import CAFFE
 
 PROTOCOLS = Catalogue("protocol", (CAFFE,))
 
-# What weight files follow that name none: those of the original, and what Keras
-# writes.
+# The protocol of weight files that name none: those of the original, and what Keras
+# writes by itself.
 UNNAMED = CAFFE

@@ -93,7 +93,7 @@ def crop_sizes(height, width, ratios, size, max_distort=1):
     Returns:
         list of (height, width).
     """
-    # In float32, as the original: 0.66 of 256 is 168.96, cut off to 168.
+    # In float32, as in the original: 0.66 of 256 is 168.96, truncated to 168.
     shorter = np.float32(min(height, width))
     sides = [int(shorter * np.float32(ratio)) for ratio in ratios]
     sides = [size if abs(side - size) < 3 else side for side in sides]

@@ -101,8 +101,7 @@ FLOW = Modality(
     fusion_weight=1.5,
 )
 # The original has no such network; differences are tsn-pytorch's
-# (models.py:193-224). For its fusion no weight was published; it is a second
-# stream of RGB like flow, but a weaker one.
+# (models.py:193-224). No fusion weight was published for it: 1, as for RGB.
 RGB_DIFFERENCE = Modality(
     name="rgbdiff",
     kind=_IMAGE,

@@ -184,7 +184,7 @@ def join(parts, allow_missing=False) -> Joined:
     scores, labels = [], []
     named = next((file for file in opened if known_classes(file)), first)
     for file, aggregated in ((part.file, part.scores) for part in parts):
-        # The first that names its classes, for those in between may not.
+        # The first file that names its classes: not all do.
         _check_classes(named, file)
         position = {video: index for index, video in enumerate(file.video_ids)}
         index = np.array([position[video] for video in ids])

@@ -109,7 +109,7 @@ class Journal:
         """Refuses a rollback file that names a further file; ours is one file."""
         rollback = self.path.with_name(f"{self.path.name}{_ROLLBACK}")
         for path in (self.path, rollback):
-            # A pipe would be waited for.
+            # Reading a pipe would wait.
             if path.exists() and not path.is_file():
                 raise self._not_ours()
         if rollback.exists():
@@ -120,7 +120,7 @@ class Journal:
 
     def _guard(self):
         """A file of strangers is read by SQLite's own rules for such."""
-        # An id of another code is that of no video.
+        # No video has an id in another encoding.
         self._database.text_factory = lambda text: text.decode("utf-8", "replace")
         self._database.execute("PRAGMA trusted_schema = OFF")
         self._database.execute("PRAGMA cell_size_check = ON")
@@ -217,7 +217,7 @@ class Journal:
                 "SELECT tick, scores FROM scores WHERE video = ? ORDER BY tick",
                 (video,),
             ).fetchall()
-        # The list of ticks and the way to the rows are kept apart in the file.
+        # The file holds the list of ticks and the index of the rows separately.
         if [tick for tick, _ in rows] != list(range(ticks)):
             raise self._not_ours()
         return np.stack([np.frombuffer(b, "<f4").reshape(self._shape) for _, b in rows])

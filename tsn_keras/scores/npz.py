@@ -159,7 +159,7 @@ def _member(archive, name, size):
     if info.file_size > _MAX_RATIO * min(info.compress_size, size) + _ALLOWANCE:
         raise _Refused(f"{name} would unpack to {info.file_size} bytes")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # Of the others a small piece unpacks to any size, before it is counted.
+        # With other methods a small piece can unpack to any size before it is counted.
         raise _Refused(f"{name} is compressed in a way that NumPy does not use")
     try:
         with archive.open(info) as member:
@@ -289,7 +289,7 @@ class _Machine:
         except _Refused:
             raise
         except Exception as error:
-            # What an instruction meets where the stack holds something else.
+            # Raised when the stack holds something unexpected.
             raise _Refused(f"its pickle is damaged: {type(error).__name__}") from None
         return result
 

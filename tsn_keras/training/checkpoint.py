@@ -30,7 +30,7 @@ def save(trainer, path, about):
         files.DiskFullError: the disk is full; the file that was there is kept.
         OSError: it cannot be written for another reason.
     """
-    # In memory first: HDF5 does not survive a disk that fills up.
+    # In memory first: HDF5 crashes when a disk becomes full.
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", userblock_size=hdf5.BLOCK) as file:
         file.attrs["format"] = _FORMAT

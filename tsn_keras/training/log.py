@@ -26,7 +26,7 @@ class Log:
     def __init__(self, folder, iteration):
         self._folder = pathlib.Path(folder)
         self._events = self._folder / TENSORBOARD
-        # Written anew from the rows: it has no way to take events back.
+        # Written anew from the rows: written events cannot be removed.
         shutil.rmtree(self._events, ignore_errors=True)
         with files.writing(self._events):
             self._writer = tf.summary.create_file_writer(str(self._events))
@@ -78,7 +78,7 @@ def _read(path, columns, iteration):
     """Rows up to an iteration; a last one that a kill cut off is left out."""
     found = []
     with path.open(newline="", errors="replace") as file:
-        # What a crash leaves in a line need not be text.
+        # After a crash a line may hold anything.
         for row in csv.DictReader(line.replace("\0", "") for line in file):
             try:
                 values = {name: float(row[name]) for name in columns}

@@ -18,9 +18,9 @@ from tsn_keras.training import checkpoint
 RECORD = "run.json"
 CHECKPOINT = "checkpoint.h5"
 LAST, BEST = "last.weights.h5", "best.weights.h5"
-# What may differ in a run that is resumed: where things lie, how long and how
-# often. The videos themselves are compared by their digest.
-# device_batch is what an exhausted memory asks to change.
+# Settings that may change when a run is resumed: places, lengths, intervals. The
+# videos are compared by their digest. device_batch must change when memory is too
+# small.
 _FREE = {
     "data": ("root", "annotations", "validation", "classes"),
     "model": ("initial",),
@@ -197,8 +197,8 @@ class Loop:
                 figures = self._validate(iteration)
                 asked = self._session.anyone(stop.signal is not None)
                 if self._is_due(iteration) or asked:
-                    # The row first: a resumed run drops rows that are later than
-                    # its checkpoint, but makes no validation up for it.
+                    # The row first: a resumed run drops rows later than its
+                    # checkpoint, but does not validate again.
                     self._tell(iteration, figures)
                     self._save()
                     self._keep_best(figures)
@@ -277,7 +277,7 @@ class Loop:
         """Removes what killed runs left, and refuses a disk that is too full."""
         for name in (CHECKPOINT, LAST, BEST, RECORD, "log.csv", "validation.csv"):
             files.remove_unfinished(self._out / name)
-        # Weights twice, and the checkpoint twice while it is replaced.
+        # Two weight files; and the checkpoint twice while it is replaced.
         there = [self._out / name for name in (CHECKPOINT, LAST, BEST)]
         there = sum(path.stat().st_size for path in there if path.exists())
         needed = 3 * self._session.trainer.size - there

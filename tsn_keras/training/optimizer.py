@@ -72,7 +72,7 @@ class CaffeSGD(keras.optimizers.Optimizer):
                 f"`multipliers` names {len(unknown)} variables that are not trained, "
                 f"as {min(unknown)}"
             )
-        # By index: an update under tf.distribute sees bare tensors.
+        # By index: under tf.distribute an update gets tensors without paths.
         self._factors = [self.multipliers.get(v.path, (1.0, 1.0)) for v in variables]
         self._velocities = self.add_optimizer_variables(variables, "velocity")
 
@@ -92,7 +92,7 @@ class CaffeSGD(keras.optimizers.Optimizer):
         factor = 1.0 / self.iter_size
         if self.clip is not None:
             norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in grads))
-            # Not above 1; a norm of 0 clips nothing.
+            # Never above 1; a norm of 0 is not clipped.
             factor = factor * ops.minimum(1.0, self.clip / ops.maximum(norm, 1e-30))
         return [g * ops.cast(factor, g.dtype) for g in grads]
 
@@ -142,7 +142,7 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         rate = ops.convert_to_tensor(self.base, dtype="float64")
-        # The powers are made here, so that they are exact at any drop.
+        # Powers are computed here in Python, so that they are exact at any drop.
         for count, drop in enumerate(self.drops, 1):
             lower = self.base * self.gamma**count
             rate = ops.where(ops.cast(step, "int64") >= drop, lower, rate)

@@ -59,7 +59,7 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
             f"`evaluate` is for one machine, but {MACHINES} names several: evaluate "
             f"the weights with python -m tsn_keras.eval"
         )
-    # Several machines must know of one another before TensorFlow reads a file.
+    # Several machines must be connected before TensorFlow reads a file.
     devices = _devices() if os.environ.get(MACHINES) else None
     _prepare_places(settings)
     stream = _stream(settings.data)
@@ -124,7 +124,7 @@ def _find_data(data, stream, listener):
     has_splits = bool(DATASETS.find(data.dataset).splits)
     choice = Choice(
         dataset=data.dataset,
-        # Where there are no splits, the default names none.
+        # Without official splits the default means none.
         split=data.split if has_splits or data.split != 1 else None,
         root=data.root or None,
         annotations=data.annotations or None,
@@ -153,7 +153,7 @@ def _evaluate(settings, found, out, listener):
     data = settings.data
     dataset, annotations = DATASETS.find(data.dataset), data.annotations
     if not dataset.splits:
-        # The very videos that were validated on, by their own names.
+        # Exactly the videos that were validated on, by their own names.
         annotations = out / "validation.txt"
         lines = [f"{f.id} {f.files} {f.label}\n" for f in found.validation.folders]
         with files.replacing(annotations) as aside:

@@ -166,8 +166,8 @@ class Session:
             facts: JSON values that must be the same on all, beside the iteration.
         """
         text = json.dumps([self.trainer.iteration, *facts])
-        # Of 24 bits, so that float64 holds the sum of the squares: both are those
-        # of equal numbers only if the numbers are equal.
+        # 24 bits each, so that float64 holds the sum of squares exactly: sum and sum
+        # of squares match those of equal numbers only if the numbers are equal.
         number = int(hashlib.sha256(text.encode()).hexdigest()[:6], 16)
         machines = distribution.machines(self._devices)
         sums = [

@@ -206,8 +206,7 @@ class Trainer:
         return loss + more, sums
 
     def _apply(self, gradients, factor):
-        # Arguments of a function are on no device; the sum over machines needs
-        # one.
+        # Arguments of a function have no device; the sum over machines needs one.
         gradients = [tf.identity(gradient) for gradient in gradients]
         if self._scale is not None:
             gradients = [gradient / factor for gradient in gradients]
@@ -262,7 +261,7 @@ class Trainer:
 
     def state(self):
         """{name: variable} of everything that the next update depends on."""
-        # With them the state from which dropout draws.
+        # The backbone's variables include the random state of dropout.
         parts = {
             "backbone": self.backbone.variables,
             "optimizer": self.optimizer.variables,

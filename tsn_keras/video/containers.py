@@ -6,8 +6,8 @@ AVI, Matroska and MP4 say how long they are, so that the cut shows.
 
 import os
 
-# Boxes and elements are looked at one after the other; no honest file has more
-# at its top level.
+# Boxes and elements are read one after another; no good file has more at its top
+# level.
 _MAX_BOXES = 100_000
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"

@@ -149,7 +149,7 @@ def _decode(path, on_damage, threads):
     if stat.S_ISDIR(status.st_mode):
         raise VideoError(f"{path} is a folder")
     if not stat.S_ISREG(status.st_mode):
-        # A pipe would be waited for.
+        # Reading a pipe would wait.
         raise VideoError(f"{path} is no regular file")
     if status.st_size == 0:
         raise VideoError(f"{path} is empty")
@@ -190,8 +190,8 @@ def _video_stream(container, path, threads):
             f"than {MAX_PIXELS} pixels"
         )
     context.options = {"max_pixels": str(MAX_PIXELS)}
-    # Not whole frames at once: the decoder would tell of damage some frames
-    # late, and what it still holds then comes from behind the damage.
+    # Threads inside a frame, not over frames: else the decoder would report damage some
+    # frames late, and the frames it still holds would lie behind the damage.
     context.thread_type = "SLICE"
     context.thread_count = threads
     return stream
@@ -227,7 +227,7 @@ def _batches(container, stream):
         except av.error.FFmpegError as error:
             damage = f"{error.strerror}"
         if damage:
-            # What the decoder still holds comes before the damage.
+            # The frames that the decoder still holds lie before the damage.
             try:
                 held = stream.codec_context.decode(None)
             except av.error.FFmpegError:

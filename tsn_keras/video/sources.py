@@ -72,7 +72,7 @@ def find(named, flat=False):
 
 def _id(path, folder, flat):
     """Name of a video's frame folder: cut at the first dot (build_of.py:39)."""
-    # A name that begins with a dot has to keep something.
+    # A name that begins with a dot must not become empty.
     name = path.name.lstrip(".").split(".")[0] or path.name
     return name if flat else pathlib.PurePath(folder, name).as_posix()
 
@@ -86,8 +86,8 @@ def _walk(root):
             folders.clear()
             continue
         seen.add(real)
-        # Hidden folders hold what tools keep for themselves. A folder with a
-        # video's name is given out, to be named as one that cannot be read.
+        # Hidden folders belong to tools. A folder with a video's name is yielded, so
+        # that it is reported as unreadable.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in [n for n in folders if pathlib.Path(n).suffix.lower() in SUFFIXES]:
             folders.remove(name)

@@ -44,7 +44,7 @@ class Webcam:
         with self._news:
             self._ended = True
             self._news.notify_all()
-        # A camera that hangs must not keep the process.
+        # A camera that hangs must not keep the process alive.
         self._thread.join(timeout=5)
         if not self._thread.is_alive():
             self._capture.release()
