@@ -182,7 +182,7 @@ def _one(videos, scorer, args):
 
 
 def _many(videos, scorer, args):
-    """A JSON line a video on standard output; those that fail say so."""
+    """Prints a JSON line for each video; also for those that fail."""
     from tsn_keras.common import progress
     from tsn_keras.prediction import run
 

@@ -1,4 +1,4 @@
-"""Weights, by preset name or by path, to a model that holds them."""
+"""From a preset name or path to weights, and to a model that holds them."""
 
 import dataclasses
 import math
@@ -158,12 +158,12 @@ def build(weights, classes=None, batch_norm="all"):
 
 
 def find(name_or_path, *, folder=None, inverse_std=False) -> Weights:
-    """Finds weights and reads off for which model they are; see `load`."""
+    """Finds weights and for which model they are; see `load`."""
     return read(folders.locate(name_or_path, folder), inverse_std=inverse_std)
 
 
 def read(located: folders.Located, *, inverse_std=False) -> Weights:
-    """Reads off a file for which model it is, and checks a preset's.
+    """Finds out for which model a file is, and checks a preset's file.
 
     What the file says of itself is obeyed, or is an error; where it says
     nothing, its shapes decide.
@@ -189,7 +189,7 @@ def read(located: folders.Located, *, inverse_std=False) -> Weights:
 
 
 def _of_caffemodel(path, preset, inverse_std):
-    """A file that says nothing: a preset or its shapes say what it is."""
+    """A file that says nothing of itself: a preset or its shapes decide."""
     blobs = caffemodel.read(path, inverse_std=inverse_std)
     protocol = PROTOCOLS.find(preset.protocol) if preset else UNNAMED
     backbone, facts = _fitting(
@@ -205,7 +205,7 @@ def _of_caffemodel(path, preset, inverse_std):
 
 
 def _of_keras_file(path):
-    """A file that says what it is, or of which only the shapes tell."""
+    """A file that says what it is, or whose shapes must decide."""
     about, shapes = keras_file.shapes(path)
     said = _Said(path, about or {})
     candidates = BACKBONES.values() if said.backbone is None else (said.backbone,)
@@ -304,7 +304,7 @@ class _Said:
         return keras_file.WeightFileError(f"{self._path} says {what}")
 
     def obeyed(self, weights, shapes):
-        """The weights with what the file says, which its arrays must bear out."""
+        """The weights with what the file says, which must agree with its arrays."""
         about, found = self._about, weights.architecture
         counts = {"classes": found.classes, "channels": found.channels}
         for key, count in counts.items():

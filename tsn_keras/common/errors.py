@@ -63,7 +63,7 @@ _MAX_REASON = 300  # characters
 
 
 def reason_of(error):
-    """What a framework's error says to people: one line, nothing of its inside.
+    """What a framework's error says to people: one line without internals.
 
     Args:
         error: an exception of TensorFlow or another framework.
@@ -81,7 +81,7 @@ def reason_of(error):
 
 
 def _told(line):
-    """What is left of a line without the inside of TensorFlow."""
+    """What is left of a line without TensorFlow's internals."""
     line, less = None, line[:2000].strip()
     while less != line:
         line, less = less, _INSIDE.sub("", less).strip(" ;,")

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, full disks, and where what can be made lies."""
+"""Files that are complete or absent, full disks, and the user's cache."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ class DiskFullError(InputError):
 
 
 def is_full(error):
-    """Whether an exception, of whatever library, is about a full disk."""
+    """Whether an exception of any library is about a full disk."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _FULL
     return any(words in str(error) for words in _WORDS)
@@ -30,7 +30,7 @@ def is_full(error):
 
 @contextlib.contextmanager
 def writing(path):
-    """Turns the errors of a full disk, of whatever library, into one.
+    """Turns any library's error for a full disk into one.
 
     Args:
         path: the file, as its user knows it.
@@ -94,7 +94,7 @@ def appending(path):
 
 @contextlib.contextmanager
 def enduring(path, reads=False):
-    """Yields a new binary file for a library that does not survive a full disk.
+    """Yields a new binary file for a library that crashes when a disk is full.
 
     HDF5 ends the process, zipfile shows tracebacks when it is deleted. So what
     cannot be written is dropped until the library has closed its file, which is
@@ -190,7 +190,7 @@ def sha256(path):
 
 
 def cache_folder():
-    """Folder for what can be made or fetched again.
+    """The user's cache: files that can be made or fetched again.
 
     `TSN_KERAS_CACHE`, else `tsn_keras` in `XDG_CACHE_HOME` or ~/.cache.
     """

@@ -8,7 +8,7 @@ _MAX_DIGITS = 30
 
 
 def parse(text, name):
-    """Parses a JSON object of which nothing is infinite, huge or endless.
+    """Parses a JSON object; refuses what is infinite, huge or endless.
 
     Args:
         text: str, or bytes in UTF-8; a byte-order mark is no part of it. The

@@ -1,4 +1,4 @@
-"""What long work tells while it runs: nothing, or bars and lines in a terminal."""
+"""How long work reports progress: not at all, in a terminal, or to a function."""
 
 import contextlib
 import dataclasses
@@ -95,7 +95,7 @@ class _Shown(Bar):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far long work has come, as callbacks are told it.
+    """How far long work has come, as callbacks get it.
 
     Attributes:
         title: what is done, such as "extract clips"; "" of a message.

@@ -25,13 +25,13 @@ class TextFileError(InputError):
 
 
 def unusable(name):
-    """Says which character no name of a class or video may have, or None."""
+    """Names the first character that no class or video name may have, or None."""
     found = _UNUSABLE.search(name)
     return found and f"has the character {found[0]!r} in its name"
 
 
 def fault(name):
-    """Says why a text can be the name of no class or video, or None.
+    """Says why a text cannot name a class or video, or None.
 
     Lists and tables hold a name a line: what breaks lines, or is cut off where
     they are read, would make other names of it.

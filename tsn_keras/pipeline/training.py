@@ -218,7 +218,7 @@ class Batches:
         return read
 
     def training_files(self, first, videos):
-        """Files that training reads, for whoever asks why it failed.
+        """Files that training reads, to find out why it failed.
 
         Args:
             first: number of videos that were seen before.

@@ -92,7 +92,7 @@ def resize(image, height, width):
 
 
 def _used(image, axis, first, second):
-    """Leaves out the lines of a large image that nobody asks for.
+    """Drops the unused lines of a large image.
 
     Returns:
         (image, first, second), the positions in what is left.

@@ -1,1 +1,1 @@
-"""The activity that says what a video shows."""
+"""The activity that predicts what a video shows."""

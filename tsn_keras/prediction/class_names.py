@@ -1,4 +1,4 @@
-"""Names of the classes that weights tell apart."""
+"""Names of the classes of weights."""
 
 from tsn_keras.checkpoints import presets
 from tsn_keras.common import storage, text

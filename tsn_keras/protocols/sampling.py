@@ -30,7 +30,7 @@ def eval_ticks(files, depth, snippets=25):
 
 
 def validation_ticks(files, depth, segments=3):
-    """First file of each segment's snippet when no chance is wanted.
+    """First file of each segment's middle snippet: deterministic.
 
     The original's rule while it trains (caffe video_data_layer.cpp:123-142,
     phase TEST): the middle of each segment; the first file of all if segments

@@ -82,7 +82,7 @@ def from_npz(source, target, told):
 
 
 def _check_fits(file, told):
-    """Refuses what a user says where the file shows that it is not so."""
+    """Refuses what a user says if the file contradicts it."""
     if len(told.ids) != len(file.video_ids):
         raise InputError(
             f"{told.ids_from} has {len(told.ids)} ids, {file.path} "

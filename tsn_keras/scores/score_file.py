@@ -35,7 +35,7 @@ class ScoreFileError(InputError):
 
 
 class NotFiniteError(ScoreFileError):
-    """Scores are NaN or infinite, from which no accuracy follows.
+    """Scores are NaN or infinite: they have no accuracy.
 
     Args:
         path: the file.
