@@ -7,6 +7,7 @@ import signal
 
 import disks
 import pytest
+import shallow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What is compared are a processor's numbers; several devices are virtual ones.
@@ -55,6 +56,19 @@ def _isolated(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("TSN_KERAS_CACHE", str(cache))
     monkeypatch.delenv("TSN_KERAS_DATA", raising=False)
     monkeypatch.delenv("TSN_KERAS_WEIGHTS", raising=False)
+
+
+@pytest.fixture(scope="module")
+def shallow_network():
+    """BN-Inception has one block in this module; see tests/support/shallow.py."""
+    from tsn_keras.models.backbones import BACKBONES
+
+    places, record = shallow.settings()
+    with pytest.MonkeyPatch.context() as patched:
+        for place in places:
+            patched.setattr(*place)
+        patched.setitem(BACKBONES, record.name, record)
+        yield
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import clips
-import keras
 import numpy as np
 import pytest
 import videofiles
@@ -18,6 +17,7 @@ import tsn_keras as tsn
 from tsn_keras.scores import metrics
 
 ROOT = pathlib.Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("shallow_network")
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +92,6 @@ def test_everything_public_is_there_and_annotated():
         assert getattr(tsn, name).__doc__
     with pytest.raises(AttributeError, match="no attribute 'extrakt'"):
         _ = tsn.extrakt
-
-
-def test_presets():
-    assert len(tsn.presets()) == 18
-    found = tsn.presets(dataset="ucf101", modality="flow")
-    assert [p.accuracy for p in found] == [87.6, 90.2, 91.3]
-    with pytest.raises(ValueError, match="`dataset` 'hmdb'; there are demo, hmdb51"):
-        tsn.presets(dataset="hmdb")
 
 
 def test_evaluation_is_a_record(evaluated):
@@ -182,62 +174,6 @@ def test_predict_refuses(recognizer, given, error, text):
         recognizer.predict(given)
 
 
-@pytest.mark.parametrize(
-    ("names", "options", "text"),
-    [
-        ((), {}, "name a preset or weight file"),
-        (("hmdb52_rgb",), {}, "hmdb52_rgb is neither a file nor a preset"),
-        (("demo_rgb",), {"precision": "int8"}, "`precision` must be one of float32"),
-        (("demo_rgb",), {"batch": 0}, "`batch` must be an integer of at least 1"),
-        (("demo_rgb",), {"workers": 1.5}, "`workers` must be an integer"),
-        (("demo_rgb",), {"device": "tpu"}, "`device` is 'tpu'"),
-        (("demo_rgb", "demo_rgb"), {}, "both for rgb"),
-    ],
-)
-def test_from_preset_refuses(names, options, text):
-    with pytest.raises(ValueError, match=text):
-        tsn.Recognizer.from_preset(*names, **options)
-
-
-def test_loaded_models_know_their_classes():
-    model = tsn.load("demo_rgb")
-    assert model.class_names == tuple(tsn.dataset("demo").class_names)
-    other = tsn.load("demo_rgb", classes=5, batch_norm="first")
-    assert other.output_shape == (None, 5)
-    assert other.class_names is None
-    for layer in model.layers:
-        if layer.name != "fc-action":
-            copied = other.get_layer(layer.name).get_weights()
-            for value, copy in zip(layer.get_weights(), copied, strict=True):
-                np.testing.assert_array_equal(value, copy)
-    norms = [x for x in other.layers if x.name.endswith("_bn")]
-    assert [x.trainable for x in norms] == [True] + [False] * (len(norms) - 1)
-    assert tsn.load("demo_rgb", classes=16).class_names == model.class_names
-    factors = tsn.multipliers(other)
-    assert factors["fc-action/bias"] == (2.0, 0.0)
-    assert set(factors) == {v.path for v in other.trainable_variables}
-
-
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        ({"classes": 0}, "`classes` must be an integer of at least 1, not 0"),
-        ({"classes": True}, "not True"),
-        ({"batch_norm": "some"}, "`batch_norm` must be one of first, none, all"),
-    ],
-)
-def test_load_refuses(options, text):
-    with pytest.raises(ValueError, match=text):
-        tsn.load("demo_rgb", **options)
-
-
-def test_load_says_what_a_whole_model_is(tmp_path):
-    path = tmp_path / "m.keras"
-    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
-    with pytest.raises(ValueError, match=r"keras\.models\.load_model"):
-        tsn.load(path)
-
-
 def test_dataset_of_a_pass(folders):
     data = tsn.dataset("folders", data=folders, holdout=0.34, segments=2, batch=4)
     assert data.class_names == ("jump", "run", "walk")
@@ -282,9 +218,10 @@ def test_dataset_refuses(folders, name, options, text):
         tsn.dataset(name, **options)
 
 
-def fit_apart(backend, kind, folder):
+def fit_apart(backend, folder):
+    """{kind: what fit_check.py tells} of a back end."""
     done = subprocess.run(
-        [sys.executable, "tests/support/fit_check.py", kind, str(folder)],
+        [sys.executable, "tests/support/fit_check.py", str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -297,9 +234,7 @@ def fit_apart(backend, kind, folder):
 
 @pytest.fixture(scope="module")
 def fitted(folders):
-    return {
-        kind: fit_apart("tensorflow", kind, folders) for kind in ("arrays", "dataset")
-    }
+    return fit_apart("tensorflow", folders)
 
 
 def test_fit_learns(fitted):
@@ -309,15 +244,19 @@ def test_fit_learns(fitted):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-@pytest.mark.parametrize("kind", ["arrays", "dataset"])
-def test_fit_on_other_backends(fitted, folders, backend, kind):
+def test_fit_on_other_backends(fitted, folders, backend):
     pytest.importorskip(backend)
-    found, expected = fit_apart(backend, kind, folders), fitted[kind]
-    assert found["backend"] == backend
-    scale = np.abs(expected["before"]).max()
-    # float32 sums in other orders; the second epoch after two to five updates.
-    np.testing.assert_allclose(found["before"], expected["before"], atol=1e-4 * scale)
-    np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-3)
+    of_backend = fit_apart(backend, folders)
+    assert of_backend.keys() == fitted.keys() == {"arrays", "dataset"}
+    for kind, found in of_backend.items():
+        expected = fitted[kind]
+        assert found["backend"] == backend
+        scale = np.abs(expected["before"]).max()
+        # float32 sums in other orders; the second epoch after two to five updates.
+        np.testing.assert_allclose(
+            found["before"], expected["before"], atol=1e-4 * scale
+        )
+        np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-3)
 
 
 def test_train_takes_a_dict(folders, tmp_path):

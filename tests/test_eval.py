@@ -1,6 +1,5 @@
 """The command `eval` on small videos: figures, faults, interruption."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -19,20 +18,20 @@ import hdf5files
 import numpy as np
 import processes
 import pytest
+import shallow
 
 import tsn_keras
 from tsn_keras import eval
 from tsn_keras.checkpoints import presets
 from tsn_keras.common import locks
 from tsn_keras.common.errors import InputError
-from tsn_keras.datasets import demo, selection
-from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.datasets import selection
 from tsn_keras.evaluation import run as evaluation
-from tsn_keras.protocols import sampling
 from tsn_keras.scores import metrics, score_file
 from tsn_keras.scores.score_file import VideoScores
 
 ROOT = pathlib.Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("shallow_network")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,7 @@ def rgb_only(argv):
 
 def run(argv, **options):
     return subprocess.run(
-        [sys.executable, "-m", "tsn_keras.eval", *argv],
+        [*shallow.START, "eval", *argv],
         capture_output=True,
         text=True,
         check=False,
@@ -171,69 +170,6 @@ def test_no_published_weights_for_rgb_difference(tmp_path, monkeypatch):
     monkeypatch.setattr(selection, "select", lambda *_: selection.Selection(()))
     with pytest.raises(InputError, match="no weights for rgbdiff.* --weights"):
         eval.main(argv)
-
-
-@pytest.fixture
-def two_demo_videos(tmp_path, monkeypatch):
-    """The demo with two test videos, and a folder for its weights."""
-    split = demo.split()
-    few = dataclasses.replace(split, test=split.test[:2])
-    record = dataclasses.replace(DATASETS["demo"], read=lambda *_: few)
-    monkeypatch.setitem(DATASETS, "demo", record)
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    scores = ["--scores", str(tmp_path / "s.h5")]
-    return folder, ["--dataset", "demo", "--weights", str(folder), *scores]
-
-
-def test_a_preset_file_of_another_modality(two_demo_videos):
-    folder, argv = two_demo_videos
-    shutil.copy(ROOT / "weights/demo_flow.weights.h5", folder / "demo_rgb.weights.h5")
-    words = (
-        r"should hold demo_rgb \(rgb, 16 classes\), but is a network for 10 channels"
-    )
-    with pytest.raises(InputError, match=words):
-        eval.main([*argv, "--modality", "rgb"])
-
-
-def test_a_preset_file_of_other_weights(two_demo_videos):
-    """Of the right network: only the digest tells."""
-    folder, argv = two_demo_videos
-    model = tsn_keras.load("demo_rgb")
-    model.save_weights(folder / "demo_rgb.weights.h5")
-    with pytest.raises(InputError, match="is not demo_rgb: its sha256 is"):
-        eval.main([*argv, "--modality", "rgb"])
-
-
-def test_presets_are_named_in_the_scores(two_demo_videos, tmp_path):
-    folder, argv = two_demo_videos
-    shutil.copy(ROOT / "weights/demo_rgb.weights.h5", folder)
-    result, _ = eval.main([*argv, "--modality", "rgb"])
-    assert result["results"][0]["videos"] == 2
-    with score_file.ScoreFile(tmp_path / "s.h5") as file:
-        assert file.about["weights"] == "demo_rgb"
-
-
-def test_published_stands_beside_what_was_published(two_demo_videos, tmp_path):
-    """Its weights, by digest where a path names them, and all of the videos."""
-    _, argv = two_demo_videos
-    data = tmp_path / "data"
-    argv = [*argv[:2], "--modality", "rgb", "--data", str(data), "--weights"]
-
-    def published(name, weights):
-        scores = ["--scores", str(tmp_path / name)]
-        (row,) = eval.main([*argv, str(weights), *scores])[0]["results"]
-        return row["published"], row["videos"]
-
-    copy = tmp_path / "renamed.weights.h5"
-    shutil.copy(ROOT / "weights/demo_rgb.weights.h5", copy)
-    assert published("digest.h5", copy) == (25, 2)
-    with hdf5files.editing(copy) as file:
-        file["layers/dense/vars/1"][0] += 1
-    assert published("own.h5", copy) == (None, 2)
-    assert published("preset.h5", "demo_rgb") == (25, 2)
-    sorted(data.rglob("img_00003.jpg"))[0].write_bytes(b"")
-    assert published("failed.h5", "demo_rgb") == (None, 1)
 
 
 @pytest.mark.parametrize(("split", "published"), [(1, 85.5), (2, None)])
@@ -425,7 +361,7 @@ def test_stopped_and_run_again_is_as_if_never_stopped(case, stop):
     whole = [*argv, "--scores", str(root / "whole.h5")]
     assert run(whole).returncode == 0
     process = subprocess.Popen(
-        [sys.executable, "-m", "tsn_keras.eval", *argv],
+        [*shallow.START, "eval", *argv],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -510,6 +446,8 @@ def test_bfloat16_is_near(case):
 TWO_DEVICES = """
 import sys
 import tensorflow as tf
+import shallow
+shallow.apply()
 cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
@@ -535,6 +473,7 @@ def test_two_devices_give_the_scores_of_one(case):
         text=True,
         check=False,
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(pathlib.Path(shallow.__file__).parent)},
     )
     assert done.returncode == 0, done.stderr
     for modality in ("rgb", "flow"):
@@ -613,15 +552,6 @@ def test_two_runs_into_one_file(case):
     assert {p.name for p in root.glob("*s_*")} == {"s_rgb.h5", "s_flow.h5"}
 
 
-def test_published_fusion_is_that_of_published_weights(two_demo_videos):
-    folder, argv = two_demo_videos
-    for name in ("rgb", "flow"):
-        shutil.copy(ROOT / f"weights/demo_{name}.weights.h5", folder)
-    found = {r["stream"]: r for r in eval.main(argv)[0]["results"]}
-    assert found["rgb"]["published"] == 25.0
-    assert found["fusion"]["published"] is not None
-
-
 def test_empty_folder_and_no_data(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--data.*TSN_KERAS_DATA"):
         eval.main(["--dataset", "hmdb51"])
@@ -646,33 +576,3 @@ def test_help_answers_without_the_framework():
     )
     assert done.returncode == 0
     assert "--allow-missing" in done.stdout
-
-
-def test_golden_scores(golden, caffemodels, tmp_path):
-    """The original's own scores of the same JPEG files and weights."""
-    (tmp_path / "list.txt").write_text("frames/v1 31 42\nframes/v2 14 100\n")
-    done = run(
-        [
-            *("--dataset", "list", "--annotations", str(tmp_path / "list.txt")),
-            *("--data", str(golden / "data"), "--scores", str(tmp_path / "s.h5")),
-            "--weights",
-            str(caffemodels / "ucf101_rgb_init.caffemodel"),
-            str(caffemodels / "ucf101_flow_init.caffemodel"),
-        ]
-    )
-    assert done.returncode == 0, done.stderr
-    expected = np.load(golden / "eval/eval_25x10.npz")
-    for modality in ("rgb", "flow"):
-        found = read(tmp_path / f"s_{modality}.h5")
-        for name in ("v1", "v2"):
-            values = expected[f"{name}_{modality}_scores"]
-            error = np.abs(found[f"frames/{name}"] - values).max()
-            assert error <= 2e-4 * np.abs(values).max()
-
-
-def test_golden_ticks(golden):
-    expected = np.load(golden / "eval/eval_25x10.npz")
-    for name, count in (("v1", 31), ("v2", 14)):
-        for modality, depth in (("rgb", 1), ("flow", 5)):
-            found = sampling.eval_ticks(count, depth)
-            assert found == expected[f"{name}_{modality}_ticks"].tolist()

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 
 import caffe_writer
@@ -12,13 +11,16 @@ import disks
 import keras
 import numpy as np
 import pytest
+import shallow
 import videofiles
+from commands import call
 
 from tsn_keras.common import console, files
 from tsn_keras.models import bn_inception
 from tsn_keras.scores import npz, score_file
 from tsn_keras.scores.score_file import VideoScores
 
+pytestmark = pytest.mark.usefixtures("shallow_network")
 NOISE = ("Traceback", "Exception ignored", "Warning", "warning", "Errno", "delete")
 BEFORE = b"what was there before"
 TRAINING = """
@@ -55,10 +57,13 @@ def given(tmp_path_factory):
     return root
 
 
-def run(*argv, **options):
+def run(name, *argv, **options):
+    """Runs a command: in this process, or with options in one of its own."""
+    if not options:
+        return call(name, *argv)
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.run(
-        [sys.executable, "-m", *map(str, argv)],
+        [*shallow.START, name, *map(str, argv)],
         text=True,
         check=False,
         timeout=300,
@@ -78,7 +83,7 @@ def error_of(done):
 
 def scoring(given, disk, *more):
     return (
-        *("tsn_keras.eval", "--dataset", "list", "--annotations", given / "list.txt"),
+        *("eval", "--dataset", "list", "--annotations", given / "list.txt"),
         *("--data", given / "data", "--scores", disk / "s.h5", "--modality", "rgb"),
         *("--weights", given / "rgb.weights.h5", *more),
     )
@@ -110,7 +115,7 @@ def test_a_file_that_does_not_fit(given, small_disk, name, free):
         (small_disk.path / target).write_bytes(BEFORE)
     small_disk.leave(free)
     argv = command.format(given=given, disk=small_disk.path).split()
-    told = error_of(run(f"tsn_keras.{argv[0]}", *argv[1:]))
+    told = error_of(run(*argv))
     assert told == f"cannot write {small_disk.path / names[0]}: {files.NO_SPACE}"
     assert small_disk.names() == sorted(names)
     assert all((small_disk.path / n).read_bytes() == BEFORE for n in names)
@@ -124,11 +129,11 @@ def test_weights_that_do_not_fit(given, small_disk):
     names = bn_inception.base_channels()
     source.write_bytes(caffe_writer.of_model(model, names))
     small_disk.leave(100)
-    told = error_of(run("tsn_keras.convert", source, target))
+    told = error_of(run("convert", source, target))
     assert told == f"cannot write {target}: {files.NO_SPACE}"
     assert small_disk.names() == []
     weights, place = given / "rgb.weights.h5", {"TMPDIR": str(small_disk.path)}
-    argv = ("tsn_keras.convert", source, given / "no.weights.h5")
+    argv = ("convert", source, given / "no.weights.h5")
     for told in (
         error_of(run(*argv, env=os.environ | place)),
         error_of(run(*scoring(given, given / "none"), env=os.environ | place)),
@@ -168,7 +173,7 @@ def test_frames_that_do_not_fit(given, small_disk, options):
     out = small_disk.path / "out"
     small_disk.leave(60)
     argv = (given / "videos", out, "--size", "96x64", *options.split())
-    told = error_of(run("tsn_keras.extract", *argv))
+    told = error_of(run("extract", *argv))
     assert f": cannot write {out}/v" in told
     assert f"{files.NO_SPACE}: " in told
     assert "of 6 videos are in" in told
@@ -181,7 +186,7 @@ def test_drawn_videos_that_do_not_fit(given, small_disk):
     weights = given / "rgb.weights.h5"
     argv = ("--dataset", "demo", "--modality", "rgb", "--weights", weights)
     scores = ("--data", place, "--scores", given / "demo.h5")
-    told = error_of(run("tsn_keras.eval", *argv, *scores))
+    told = error_of(run("eval", *argv, *scores))
     assert f"cannot write {place}/" in told
     assert files.NO_SPACE in told
     assert all(not path.name.startswith(".") for path in place.iterdir())
@@ -197,12 +202,12 @@ def test_a_run_whose_disk_fills_up(tmp_path, small_disk):
     settings.write_text(TRAINING.format(root=str(tmp_path / "frames")))
     with disks.mounted(tmp_path / "larger", 8000) as disk:
         out = disk.path / "run"
-        argv = ("tsn_keras.train", "--config", settings, "--out", out)
+        argv = ("train", "--config", settings, "--out", out)
         disk.leave(100)
         assert "no space for checkpoints in" in error_of(run(*argv))
         disk.leave(6000)
         process = subprocess.Popen(
-            [sys.executable, "-m", *map(str, argv)],
+            [*shallow.START, *map(str, argv)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -230,11 +235,11 @@ def test_a_run_whose_disk_fills_up(tmp_path, small_disk):
 
 def test_standard_streams_that_do_not_fit(given):
     """Of output there is a word; of errors only the exit status is left."""
-    argv = ("tsn_keras.fuse", given / "s.h5")
+    argv = ("fuse", given / "s.h5")
     with open("/dev/full", "w") as full:
         done = run(*argv, stdout=full)
         assert done.returncode == console.EXIT_USAGE
         assert done.stderr == f"error: cannot write standard output: {files.NO_SPACE}\n"
-        done = run("tsn_keras.fuse", given / "none.h5", stderr=full)
+        done = run("fuse", given / "none.h5", stderr=full)
     assert done.returncode == console.EXIT_USAGE
     assert "none.h5" in json.loads(done.stdout)["error"]

@@ -8,13 +8,13 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import threading
 
 import clips
 import numpy as np
 import processes
 import pytest
+import shallow
 
 from tsn_keras.common import console, storage
 from tsn_keras.common.errors import InputError
@@ -26,10 +26,13 @@ ROOT = pathlib.Path(__file__).parents[1]
 BUCKET = "clips"
 NAMES = {"a": "a b", "b": "class 1/b #[1]"}  # awkward ones
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("tensorflow_io") is None,
-    reason="needs tensorflow-io, which has no build for this Python",
-)
+pytestmark = [
+    pytest.mark.usefixtures("shallow_network"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("tensorflow_io") is None,
+        reason="needs tensorflow-io, which has no build for this Python",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def evaluate(place, target, *more, **variables):
     argv += ["--data", f"{place}/data", "--scores", str(target)]
     argv += ["--weights", f"{place}/rgb.weights.h5", f"{place}/flow.weights.h5"]
     done = subprocess.run(
-        [sys.executable, "-m", "tsn_keras.eval", *argv, *more],
+        [*shallow.START, "eval", *argv, *more],
         capture_output=True,
         text=True,
         check=False,

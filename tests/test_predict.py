@@ -6,7 +6,6 @@ import pathlib
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import clips
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 import processes
 import pytest
+import shallow
 import videofiles
 from commands import extract
 
@@ -25,6 +25,7 @@ from tsn_keras.scores import metrics, score_file
 from tsn_keras.video import webcam
 
 ROOT = pathlib.Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("shallow_network")
 SLOW = pytest.mark.slow
 CHANNELS = {"rgb": 3, "flow": 10, "rgbdiff": 15}
 
@@ -54,7 +55,7 @@ def names_file(folder, count=clips.CLASSES):
 
 def run(argv, **options):
     return subprocess.run(
-        [sys.executable, "-m", "tsn_keras.predict", *map(str, argv)],
+        [*shallow.START, "predict", *map(str, argv)],
         capture_output=True,
         text=True,
         check=False,
@@ -325,7 +326,7 @@ def test_interrupted(weights, tmp_path):
     path = videofiles.make(tmp_path / "long.avi", 130)
     argv = [str(path), "--weights", weights["flow"]]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tsn_keras.predict", *argv],
+        [*shallow.START, "predict", *argv],
         cwd=ROOT,
         text=True,
         stdout=subprocess.PIPE,

@@ -1,6 +1,48 @@
-"""The files of the commands whose names the package gives to functions."""
+"""The files of the commands whose names the package gives to functions, and commands.
 
+`call` runs a command in this process: importing TensorFlow takes as long as many a
+command. Where a process of its own is what is tested (signals, kills, the terminal,
+what frameworks print), tests start one.
+"""
+
+import contextlib
 import importlib
+import io
+import subprocess
+import warnings
+
+from tsn_keras.common import console
 
 NAMES = ("extract", "fuse", "train")
 extract, fuse, train = (importlib.import_module(f"tsn_keras.{n}") for n in NAMES)
+
+
+def call(name, *argv):
+    """Runs a command as `python -m tsn_keras.NAME ARGV` would.
+
+    Returns:
+        subprocess.CompletedProcess with exit status, standard output and error.
+    """
+    module = importlib.import_module(f"tsn_keras.{name}")
+    argv = [str(one) for one in argv]
+    output, errors = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace")
+        for _ in range(2)
+    )
+    with (
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+        warnings.catch_warnings(),
+    ):
+        warnings.showwarning = console._show_warning
+        try:
+            result, status = console._outcome(module.main, argv)
+        except SystemExit as stop:  # argparse's
+            result, status = None, stop.code
+        if result is not None:
+            console.show_json(result)
+    texts = []
+    for stream in (output, errors):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())
+    return subprocess.CompletedProcess(argv, status, *texts)

@@ -7,23 +7,32 @@ import sys
 import time
 
 import processes
+from commands import call
 
 ROOT = pathlib.Path(__file__).parents[2]
 SMALL = ("--size", "96x64")
 
 
-def command(*argv):
+def _arguments(argv):
     # The tests of OpenCV's flow name it; see test_extract_device.py for the default.
     if not {"--flow-device", "--flow"} & set(argv):
         argv += ("--flow-device", "opencv")
-    argv = [sys.executable, "-m", "tsn_keras.extract", *map(str, argv)]
+    return list(map(str, argv))
+
+
+def command(*argv):
+    argv = [sys.executable, "-m", "tsn_keras.extract", *_arguments(argv)]
     return {"args": argv, "cwd": ROOT, "text": True}
 
 
 def run(*argv, **options):
-    done = subprocess.run(
-        **command(*argv), capture_output=True, check=False, timeout=300, **options
-    )
+    """Runs the command: in this process, or with options in one of its own."""
+    if options:
+        done = subprocess.run(
+            **command(*argv), capture_output=True, check=False, timeout=300, **options
+        )
+    else:
+        done = call("extract", *_arguments(argv))
     return done, json.loads(done.stdout.splitlines()[-1])
 
 

@@ -1,10 +1,11 @@
 """Trains a TSN with `fit` under the backend that KERAS_BACKEND names.
 
-    python tests/support/fit_check.py arrays|dataset FOLDER
+    python tests/support/fit_check.py FOLDER
 
-Prints as JSON the losses of two epochs and what the prediction of the first batch
-was before. The network, the pixels and the labels are made from fixed seeds; with
-`dataset` they come from frame folders in FOLDER through `tsn_keras.dataset`.
+Prints as JSON, for arrays and for a data set, the losses of two epochs and what the
+prediction of the first batch was before. The network, the pixels and the labels of
+the arrays are made from fixed seeds; those of the data set come from frame folders in
+FOLDER through `tsn_keras.dataset`.
 """
 
 import json
@@ -12,6 +13,7 @@ import os
 import sys
 
 import numpy as np
+import shallow
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -41,7 +43,8 @@ def network():
     )
 
 
-def main(kind, folder):
+def fitted(kind, folder):
+    """What training on arrays, or on a data set of a folder, gives."""
     import keras
 
     import tsn_keras
@@ -61,15 +64,16 @@ def main(kind, folder):
         before = model.predict(next(iter(data))[0], verbose=0)
         given = {"x": data}
     history = model.fit(**given, epochs=2, verbose=0)
-    print(
-        json.dumps(
-            {
-                "backend": keras.backend.backend(),
-                "before": np.asarray(before).tolist(),
-                "losses": history.history["loss"],
-            }
-        )
-    )
+    return {
+        "backend": keras.backend.backend(),
+        "before": np.asarray(before).tolist(),
+        "losses": history.history["loss"],
+    }
+
+
+def main(folder):
+    shallow.apply()
+    print(json.dumps({kind: fitted(kind, folder) for kind in ("arrays", "dataset")}))
 
 
 if __name__ == "__main__":
