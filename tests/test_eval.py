@@ -19,6 +19,7 @@ import numpy as np
 import processes
 import pytest
 import shallow
+from commands import call
 
 import tsn_keras
 from tsn_keras import eval
@@ -359,7 +360,7 @@ def test_stopped_and_run_again_is_as_if_never_stopped(case, stop):
     root, argv = case
     argv = [*rgb_only(argv), "--batch", "2"]
     whole = [*argv, "--scores", str(root / "whole.h5")]
-    assert run(whole).returncode == 0
+    assert call("eval", *whole).returncode == 0
     process = subprocess.Popen(
         [*shallow.START, "eval", *argv],
         cwd=ROOT,
@@ -380,7 +381,7 @@ def test_stopped_and_run_again_is_as_if_never_stopped(case, stop):
         assert process.returncode == 130
         assert "the same command resumes" in json.loads(out)["interrupted"]
         assert "Traceback" not in err
-    done = run(argv)
+    done = call("eval", *argv)
     assert done.returncode == 0
     for name, found in read(root / "whole.h5").items():
         # Batches start elsewhere; the kernels' rounding may depend on it.

@@ -15,7 +15,7 @@ import processes
 import pytest
 import shallow
 import videofiles
-from commands import extract
+from commands import call, extract
 
 from tsn_keras import eval, predict
 from tsn_keras.common import console
@@ -194,7 +194,7 @@ def test_folder_gives_a_line_a_video(videos, weights, tmp_path):
         os.link(path, tmp_path / path.name)
     (tmp_path / "broken.avi").write_text("no video")
     argv = [tmp_path, "--weights", weights["rgb"], "--fast"]
-    done = run(argv)
+    done = call("predict", *argv)
     assert done.returncode == console.EXIT_SOME_FAILED
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [pathlib.Path(line["video"]).name for line in lines] == [
@@ -215,7 +215,7 @@ def test_videos_with_names_that_act(videos, weights, tmp_path):
     for name in names:
         os.link(videos / "short.avi", tmp_path / f"{name}.avi")
     (tmp_path / "\x07broken.avi").write_text("no video")
-    done = run([tmp_path, "--weights", weights["rgb"], "--fast"])
+    done = call("predict", tmp_path, "--weights", weights["rgb"], "--fast")
     assert done.returncode == console.EXIT_SOME_FAILED, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert "4 of 5 videos predicted" in done.stderr

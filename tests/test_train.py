@@ -18,7 +18,7 @@ import numpy as np
 import processes
 import pytest
 import shallow
-from commands import train
+from commands import call, train
 
 import tsn_keras
 from tsn_keras.checkpoints import keras_file, loading
@@ -90,6 +90,13 @@ def finish(process, status=0):
     return json.loads(output.splitlines()[-1]), errors
 
 
+def finished(data, out):
+    """A whole run in this process; returns as `finish`."""
+    done = call("train", *command(data, out))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
 def rows(out, name="log.csv"):
     with (out / name).open() as file:
         return [
@@ -121,7 +128,7 @@ def assert_same(one, other):
 @pytest.fixture(scope="module")
 def undisturbed(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "undisturbed"
-    result, _ = finish(start(data, out))
+    result, _ = finished(data, out)
     return out, result
 
 
@@ -197,7 +204,7 @@ def test_killed_and_restarted_is_as_undisturbed(data, undisturbed, tmp_path):
     # What a kill in the middle of a line leaves.
     with (out / "log.csv").open("a") as file:
         file.write("9")
-    _, errors = finish(start(data, out))
+    _, errors = finished(data, out)
     assert "resuming at iteration 4 of 6" in errors
     assert [row["loss"] for row in rows(out)] == [
         row["loss"] for row in rows(undisturbed[0])
@@ -225,7 +232,7 @@ def test_interrupted_keeps_its_iteration(data, undisturbed, tmp_path, number):
     assert "stopping after this iteration" in errors
     assert "Traceback" not in errors
     if number == signal.SIGINT:
-        finish(start(data, out))
+        finished(data, out)
         assert_same(weights(out), weights(undisturbed[0]))
 
 
@@ -338,7 +345,7 @@ def test_killed_right_after_the_checkpoint_of_a_validation(
             train.main(command(data, out))
     for name in ("log.csv", "run.json"):
         (out / f".0a1b2c3d.{name}").write_text("half")
-    _, errors = finish(start(data, out))
+    _, errors = finished(data, out)
     assert "resuming at iteration 3 of 6" in errors
     assert [row["iteration"] for row in rows(out, "validation.csv")] == [3, 6]
     assert rows(out, "validation.csv") == rows(undisturbed[0], "validation.csv")
@@ -537,7 +544,7 @@ def test_a_frame_that_cannot_be_read(data, tmp_path):
 
 
 def test_no_space_at_the_start(data, tmp_path, monkeypatch):
-    usage = shutil.disk_usage(tmp_path)._replace(free=2**19)
+    usage = shutil.disk_usage(tmp_path)._replace(free=2**16)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(InputError, match="no space for checkpoints .* 0 MiB"):
         train.main(command(data, tmp_path / "run"))
