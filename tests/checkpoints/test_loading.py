@@ -18,11 +18,12 @@ from tsn_keras import convert
 from tsn_keras.checkpoints import caffemodel, folders, keras_file, loading, presets
 from tsn_keras.common.errors import InputError
 from tsn_keras.models import bn_inception
-from tsn_keras.models.bn_inception import BN_INCEPTION
+from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.records import Stream
 
+pytestmark = pytest.mark.usefixtures("shallow_network")
 WIDTH = 0.1
 
 
@@ -71,7 +72,7 @@ def test_what_is_read_off_a_caffemodel(caffe_file, data):
     assert found.sha256 == hashlib.sha256(data).hexdigest()
     assert found.architecture.input_shape == (224, 224, 10)
     assert (found.architecture.classes, found.architecture.width) == (7, WIDTH)
-    assert found.architecture.backbone is BN_INCEPTION
+    assert found.architecture.backbone is BACKBONES["bn_inception"]
     assert found.stream == Stream(MODALITIES["flow"], CAFFE)
     assert found.preset is None
 
@@ -81,13 +82,13 @@ def test_convert_and_load(caffe_file, model, tmp_path, capsys):
     result, status = convert.main([str(caffe_file), str(target)])
     assert status == 0
     assert (result["modality"], result["classes"]) == ("flow", 7)
-    assert result["blobs"] == 416
+    assert result["blobs"] == 62
     assert result["parameters"] == model.count_params()
     assert result["source_sha256"] in capsys.readouterr().out
     assert_same(tsn_keras.load(target), model)
     about, shapes = keras_file.shapes(target)
     assert about["source"] == "net.caffemodel"
-    assert len(shapes) == 416
+    assert len(shapes) == 62
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "net.caffemodel",
         "out.weights.h5",
@@ -100,7 +101,7 @@ def test_load_of_a_file_that_keras_wrote(tmp_path):
     path = tmp_path / "plain.weights.h5"
     plain.save_weights(path)
     found = loading.find(path)
-    expected = loading.Architecture(BN_INCEPTION, (224, 224, 3), 5, 0.25)
+    expected = loading.Architecture(BACKBONES["bn_inception"], (224, 224, 3), 5, 0.25)
     assert found.architecture == expected
     assert found.modality.name == "rgb"
     assert found.class_names is None
@@ -112,9 +113,9 @@ def test_classifier_of_any_name(caffe_file, name):
     """Initialisations may call the classifier otherwise."""
     layers = caffemodel.read(caffe_file)
     layers[name] = layers.pop("fc-action")
-    renamed = BN_INCEPTION.named_as_model(layers)
+    renamed = BACKBONES["bn_inception"].named_as_model(layers)
     assert "fc-action" in renamed
-    assert BN_INCEPTION.read_arrays(renamed).classes == 7
+    assert BACKBONES["bn_inception"].read_arrays(renamed).classes == 7
 
 
 def test_blobs_without_a_place_are_listed(caffe_file, data, tmp_path):
@@ -186,16 +187,6 @@ def test_weight_file_that_lies_about_its_width(tmp_path, model):
         InputError, match="says width 0.5, but its kernels are of width 0.1"
     ):
         tsn_keras.load(path)
-
-
-@pytest.mark.parametrize("name", ["demo_rgb", "demo_flow"])
-def test_saved_weights_of_a_preset_load_again(tmp_path, name):
-    """Without what `convert` and `train` add: of width 0.125, not 0.12."""
-    loaded = tsn_keras.load(name)
-    path = tmp_path / "mine.weights.h5"
-    loaded.save_weights(path)
-    assert loading.find(path).architecture.width == 0.125
-    assert_same(tsn_keras.load(path), loaded)
 
 
 def labelled(model, path, **about):
@@ -299,16 +290,6 @@ def test_preset_of_another_model_is_refused(tmp_path, data):
         tsn_keras.load("hmdb51_flow_split1", folder=tmp_path)
 
 
-def test_preset_with_a_published_digest(tmp_path, monkeypatch):
-    preset = presets.PRESETS["demo_rgb"]
-    other = bn_inception.BNInception((224, 224, 3), classes=16, width=WIDTH)
-    other.save_weights(tmp_path / preset.file)
-    with pytest.raises(
-        InputError, match=r"is not demo_rgb: its sha256 is \w{64}, that"
-    ):
-        tsn_keras.load("demo_rgb", folder=tmp_path)
-
-
 def test_offline_says_what_to_put_where(monkeypatch, tmp_path):
     def fail(*_, **__):
         raise OSError("no route to host")
@@ -361,14 +342,3 @@ def test_digest_is_recorded_and_a_change_is_said(monkeypatch, tmp_path):
     with pytest.warns(UserWarning, match="a.caffemodel has sha256 33, but had 11"):
         folders.check_digest("a.caffemodel", "33")
     assert json.loads(record.read_text())["a.caffemodel"] == "11"
-
-
-@pytest.mark.parametrize("modality", ["rgb", "flow"])
-def test_genuine_caffemodels_convert_and_load(caffemodels, modality, tmp_path):
-    source = caffemodels / f"ucf101_{modality}_init.caffemodel"
-    target = tmp_path / "genuine.weights.h5"
-    result, _ = convert.main([str(source), str(target)])
-    assert result["modality"] == modality
-    assert (result["classes"], result["width"], result["blobs"]) == (101, 1.0, 416)
-    assert result["parameters"] == {"rgb": 10_393_797, "flow": 10_415_749}[modality]
-    assert_same(tsn_keras.load(target), tsn_keras.load(source))
