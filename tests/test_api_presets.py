@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import tsn_keras as tsn
+from tsn_keras.datasets import demo
 
 
 def test_presets():
@@ -34,7 +35,7 @@ def test_from_preset_refuses(names, options, text):
 
 def test_loaded_models_know_their_classes():
     model = tsn.load("demo_rgb")
-    assert model.class_names == tuple(tsn.dataset("demo").class_names)
+    assert model.class_names == demo.CLASSES
     other = tsn.load("demo_rgb", classes=5, batch_norm="first")
     assert other.output_shape == (None, 5)
     assert other.class_names is None

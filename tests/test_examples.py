@@ -1,10 +1,14 @@
 """The examples in docstrings, as they are printed."""
 
+import dataclasses
 import doctest
 import importlib
 import pathlib
 
 import pytest
+
+from tsn_keras.datasets import demo
+from tsn_keras.datasets.catalogue import DATASETS
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "tsn_keras"
 MODULES = [
@@ -18,7 +22,17 @@ def test_records_have_examples():
     assert {"tsn_keras.protocols.modalities", "tsn_keras.models.records"} <= {*MODULES}
 
 
+@pytest.fixture
+def few_demo_videos(monkeypatch):
+    """The demo data set with 17 videos: drawing all of them takes minutes."""
+    split = demo.split()
+    few = dataclasses.replace(split, train=split.train[::24], test=split.test[:1])
+    record = dataclasses.replace(DATASETS["demo"], read=lambda *_: few)
+    monkeypatch.setitem(DATASETS, "demo", record)
+
+
 @pytest.mark.parametrize("name", MODULES)
+@pytest.mark.usefixtures("few_demo_videos")
 def test_examples(name):
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted >= 1
