@@ -137,6 +137,77 @@ def test_pooled_length(length, size, stride, pad, expected):
     assert layers.pooled_length(length, size, stride, pad) == expected
 
 
+@pytest.mark.parametrize(
+    ("length", "size", "stride", "pad", "expected"),
+    [(112, 3, 2, 1, 56), (113, 3, 2, 1, 57), (112, 3, 2, 0, 55), (7, 2, 2, 0, 3)]
+    + [(8, 3, 1, 1, 8), (5, 2, 3, 1, 2)],
+)
+def test_pooled_length_rounded_down(length, size, stride, pad, expected):
+    assert layers.pooled_length(length, size, stride, pad, ceil=False) == expected
+
+
+@pytest.mark.parametrize("mode", ["max", "average"])
+@pytest.mark.parametrize(
+    ("size", "stride", "pad"), [(3, 2, 1), (3, 2, 0), (2, 2, 0), (3, 1, 1), (2, 3, 1)]
+)
+def test_pooling_rounded_down(mode, size, stride, pad):
+    """Each window by itself, as PyTorch has it; also of an image of unknown size."""
+    inputs = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype("float32") - 5
+    layer = layers.CaffePooling2D(mode, size, stride, pad, ceil=False)
+    sides = [(0, 0), (pad, pad), (pad, pad), (0, 0)]
+    padded = np.pad(inputs, sides, constant_values=-np.inf if mode == "max" else 0)
+    reduce = np.max if mode == "max" else np.mean
+    rows, columns = ((n + 2 * pad - size) // stride + 1 for n in (9, 8))
+    expected = np.empty((2, rows, columns, 3), "float32")
+    for i in range(rows):
+        for j in range(columns):
+            top, left = i * stride, j * stride
+            window = padded[:, top : top + size, left : left + size]
+            expected[:, i, j] = reduce(window, axis=(1, 2))
+    assert_close(layer(inputs), expected)
+    assert layer.compute_output_shape(inputs.shape) == expected.shape
+    free = keras.Input((None, None, 3))
+    model = keras.Model(free, layer(free))
+    assert model.output_shape == (None, None, None, 3)
+    assert_close(model(inputs), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("stride", "pad"), [(1, 1), (2, 1)])
+def test_convolution_in_groups(dtype, stride, pad):
+    """It is one convolution a group, and so are its gradients."""
+    random = np.random.default_rng(0)
+    inputs = tf.constant(random.normal(size=(2, 7, 6, 8)), dtype)
+    layer = layers.CaffeConv2D(12, 3, stride, pad=pad, groups=4, dtype=dtype)
+    layer.build(inputs.shape)
+    assert layer.kernel.shape == (3, 3, 2, 12)
+    bias = random.normal(size=12)
+    layer.bias.assign(bias)
+
+    def split(inputs):
+        found = []
+        for group in range(4):
+            part = layers.CaffeConv2D(3, 3, stride, pad=pad, dtype=dtype)
+            part.build((2, 7, 6, 2))
+            kernel = layer.kernel[..., 3 * group : 3 * group + 3]
+            shift = bias[3 * group : 3 * group + 3]
+            of_group = inputs[..., 2 * group : 2 * group + 2]
+            found.append(part.stateless_call([kernel, shift], [], of_group)[0])
+        return tf.concat(found, -1)
+
+    results = []
+    for function in (tf.function(layer), split):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = function(inputs)
+            loss = tf.reduce_sum(outputs**3)
+        kernel = layer.kernel.value
+        results.append((outputs, *tape.gradient(loss, (inputs, kernel))))
+    for found, expected in zip(*results, strict=True):
+        assert_close(found, expected.numpy())
+    assert layer.compute_output_shape(inputs.shape) == results[0][0].shape
+
+
 def test_same_and_explicit_padding_agree():
     """The short cut through "same" gives what explicit padding gives."""
     inputs = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32") - 5
@@ -151,6 +222,7 @@ def test_same_and_explicit_padding_agree():
     "layer",
     [
         layers.CaffePooling2D("average", 3, 2, 1, name="a"),
+        layers.CaffePooling2D("max", 3, 2, 1, ceil=False, name="d"),
         layers.CaffeConv2D(4, 3, 2, pad=1, name="b"),
         consensus.SegmentConsensus(name="c"),
     ],

@@ -13,8 +13,10 @@ import warnings
 
 from tsn_keras.common import console
 
-NAMES = ("extract", "fuse", "train")
-extract, fuse, train = (importlib.import_module(f"tsn_keras.{n}") for n in NAMES)
+NAMES = ("extract", "fuse", "presets", "train")
+extract, fuse, presets, train = (
+    importlib.import_module(f"tsn_keras.{n}") for n in NAMES
+)
 
 
 def call(name, *argv):

@@ -14,8 +14,9 @@ import zlib
 import keras
 import numpy as np
 
+from tsn_keras.checkpoints.foreign import of_caffe
 from tsn_keras.checkpoints.transfer import port
-from tsn_keras.models.bn_inception import BNInception
+from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
 from tsn_keras.models.folding import fold
 from tsn_keras.protocols.caffe import CAFFE
 
@@ -57,7 +58,8 @@ def golden_model(modality, arrays, classes=101):
     """The golden model in Keras."""
     channels = {"rgb": 3, "flow": 10}[modality]
     model = BNInception((224, 224, channels), classes=classes)
-    port(golden_blobs(modality, arrays, classes), model)
+    blobs = golden_blobs(modality, arrays, classes)
+    port(of_caffe(blobs), model, BN_INCEPTION)
     return model
 
 

@@ -162,19 +162,26 @@ def _block(x, name, channels, width):
     return layers.Concatenate(name=f"{name}_output")(branches)
 
 
-def _with_classifier_named(arrays):
-    """Gives the classifier of a Caffe file the name that the model has for it.
+def _with_classifier_named(names):
+    """Gives the classifier of a file the name that the model has for it.
 
-    Initialisations may call it otherwise than the reference models do: it is the
-    one layer that is no part of the backbone.
+    Initialisations may call it otherwise than the reference models do: in Caffe's
+    files it is the one layer outside all blocks, and tsn-pytorch's `fc`.
     """
-    if HEAD in arrays:
-        return arrays
-    spare = [n for n, blobs in arrays.items() if "/" not in n and len(blobs) == 2]
-    if len(spare) != 1:
-        return arrays
-    return {HEAD if name == spare[0] else name: a for name, a in arrays.items()}
+    spare = [name for name in names if name not in _OWN]
+    if HEAD in names or len(spare) != 1 or "/" in spare[0]:
+        spare = []
+    return {name: HEAD if name in spare else name for name in names}
 
+
+_CHANNELS = base_channels()
+# Layers of the network in Caffe's names, and in those of PyTorch's files.
+_OWN = {
+    form
+    for name in _CHANNELS
+    for layer in (name, f"{name}_bn")
+    for form in (layer, layer.replace("/", "_"))
+}
 
 BN_INCEPTION = Backbone(
     name="bn_inception",
@@ -183,6 +190,6 @@ BN_INCEPTION = Backbone(
     features="flatten",
     first="conv1_7x7_s2",
     head=HEAD,
-    channels=base_channels(),
+    channels=_CHANNELS,
     named_as_model=_with_classifier_named,
 )

@@ -1,16 +1,21 @@
-"""Layers in which Caffe differs from Keras, and segments in one batch."""
+"""Layers in which Caffe or PyTorch differ from Keras, and segments in one batch."""
 
 import keras
 import numpy as np
 from keras import ops
 
+from tsn_keras.models import grouped
 
-def pooled_length(length, size, stride, pad):
+
+def pooled_length(length, size, stride, pad, ceil=True):
     """Outputs of a Caffe pooling along one axis (pooling_layer.cpp:93-107).
 
     Caffe rounds up, and when there is padding drops a last window that would
-    start beyond the image and its left padding.
+    start beyond the image and its left padding. PyTorch's default, without `ceil`,
+    drops every window that does not lie in the padded image.
     """
+    if not ceil:
+        return (length + 2 * pad - size) // stride + 1
     count = -(-(length + 2 * pad - size) // stride) + 1
     if pad and (count - 1) * stride >= length + pad:
         count -= 1
@@ -24,22 +29,24 @@ class CaffePooling2D(keras.layers.Layer):
     Keras rounds the number of windows down ("valid") or aligns them otherwise
     ("same"), and its padded average leaves the padding out of the divisor;
     Caffe rounds up and counts the padding, except for the part of a window
-    that overhangs the right or bottom padding.
+    that overhangs the right or bottom padding. PyTorch pads alike, and rounds down
+    unless told otherwise.
 
     Args:
         mode: "max" or "average".
         pool_size: side of the window in pixels.
         stride: distance of windows in pixels.
         pad: padding on each side in pixels.
+        ceil: round the number of windows up, as Caffe does; else down.
 
     Call arguments:
-        inputs: [N, H, W, C] with known H and W.
+        inputs: [N, H, W, C] with known H and W, if `ceil`.
 
     Returns:
         [N, H', W', C], with H' and W' from `pooled_length`.
     """
 
-    def __init__(self, mode, pool_size, stride=1, pad=0, **kwargs):
+    def __init__(self, mode, pool_size, stride=1, pad=0, ceil=True, **kwargs):
         super().__init__(**kwargs)
         if mode not in ("max", "average"):
             raise ValueError(f'`mode` must be "max" or "average". Received: {mode!r}')
@@ -47,15 +54,20 @@ class CaffePooling2D(keras.layers.Layer):
         self.pool_size = pool_size
         self.stride = stride
         self.pad = pad
+        self.ceil = ceil
 
     def _windows(self, length):
         """Returns (count, padding after the axis) for an axis of `length`."""
-        count = pooled_length(length, self.pool_size, self.stride, self.pad)
+        if length is None:
+            return None, self.pad
+        count = pooled_length(length, self.pool_size, self.stride, self.pad, self.ceil)
         end = (count - 1) * self.stride + self.pool_size
         return count, max(0, end - length - self.pad)
 
     def _is_same(self, length):
         """Whether "same" puts its windows where Caffe puts them."""
+        if length is None:
+            return False
         count = -(-length // self.stride)
         total = max(0, (count - 1) * self.stride + self.pool_size - length)
         return self._windows(length)[0] == count and total // 2 == self.pad
@@ -80,6 +92,8 @@ class CaffePooling2D(keras.layers.Layer):
         if self.mode == "max":
             return ops.max_pool(inputs, size, stride, padding="valid")
         outputs = ops.average_pool(inputs, size, stride, padding="valid")
+        if not self.ceil:  # No window overhangs.
+            return outputs
         scale = np.outer(self._scale(height), self._scale(width))
         if (scale != 1).any():
             scale = ops.convert_to_tensor(scale[None, :, :, None], outputs.dtype)
@@ -88,7 +102,7 @@ class CaffePooling2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
-        if height is None or width is None:
+        if self.ceil and (height is None or width is None):
             raise ValueError(
                 f"{self.name} needs a known height and width. "
                 f"Received: input_shape={tuple(input_shape)}"
@@ -103,6 +117,7 @@ class CaffePooling2D(keras.layers.Layer):
             "pool_size": self.pool_size,
             "stride": self.stride,
             "pad": self.pad,
+            "ceil": self.ceil,
         }
 
 
@@ -118,6 +133,8 @@ class CaffeConv2D(keras.layers.Conv2D):
         kernel_size: side of the kernel in pixels.
         strides: distance of windows in pixels.
         pad: zeros on each side in pixels.
+
+    Any other argument is that of keras.layers.Conv2D; see `grouped` for `groups`.
     """
 
     def __init__(self, filters, kernel_size, strides=1, pad=0, **kwargs):
@@ -136,6 +153,11 @@ class CaffeConv2D(keras.layers.Conv2D):
         if pad:
             inputs = ops.pad(inputs, [(0, 0), (pad, pad), (pad, pad), (0, 0)])
         return super().call(inputs)
+
+    def convolution_op(self, inputs, kernel):
+        if self.groups > 1:
+            return grouped.convolution(inputs, kernel, self.strides, self.padding)
+        return super().convolution_op(inputs, kernel)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

@@ -26,7 +26,10 @@ def network_input(pixels, stream):
         order = [step + k for step in steps for k in reversed(range(planes))]
         pixels = ops.take(pixels, order, axis=-1)
     # Repeated over the steps (data_transformer.cpp:182-196).
-    inputs = ops.cast(pixels, "float32") - _by_plane(rule.mean, count)
+    inputs = ops.cast(pixels, "float32")
+    if rule.scale != 1:
+        inputs = inputs / rule.scale
+    inputs = inputs - _by_plane(rule.mean, count)
     if any(value != 1 for value in rule.deviation):
         inputs = inputs / _by_plane(rule.deviation, count)
     if modality.differences:
@@ -36,7 +39,7 @@ def network_input(pixels, stream):
 
 
 def _by_plane(values, planes):
-    """One value for each plane, of one for each plane of a step or one for all."""
+    """One value for each plane, of one for each plane of a step, or one for all."""
     return ops.convert_to_tensor(values * (planes // len(values)), "float32")
 
 

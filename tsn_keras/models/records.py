@@ -2,11 +2,21 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tsn_keras.models import widths
+from tsn_keras.models.folding import fold
 
 MAX_WIDTH = 4  # Wider networks exist only in damaged files.
+
+# What programs put before the names of a backbone's tensors, and what they call the
+# classifier: PyTorch's DataParallel; tsn-pytorch; MMAction2.
+_HEAD = "@head"
+_WRAPPERS = (
+    (r"^module\.", ""),
+    (r"^(?:backbone|base_model)\.", ""),
+    (r"^(?:cls_head\.fc_cls|new_fc)(?=\.)", _HEAD),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +38,8 @@ def _layer_name(name):
     return name.replace("/", "_").replace(".", "_")
 
 
-def _unchanged(arrays):
-    return arrays
+def _unchanged(names):
+    return {name: name for name in names}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,19 +50,25 @@ class Backbone:
         name: what weight files and presets call it.
         title: what people call it.
         build: function (input_shape, classes, dropout, width) to a keras.Model,
-            [N, H, W, C] to raw scores [N, classes]. Convolutions and batch norms
-            are layers of the model itself.
+            [N, H, W, C] to raw scores [N, classes]. Layers with weights are layers
+            of the model itself.
         features: layer whose output are the pooled features.
         first: layer of the first convolution, whose input channels follow the
             modality.
         head: layer of the classifier.
         channels: {name in the original's files: output channels at width 1} of
             every convolution.
-        norm_of: function from a convolution's layer to that of the batch norm
-            that follows it; there need not be one.
-        layer_of: function from a name in the original's files to the layer's.
-        named_as_model: function from {name in the original's files: arrays} to
-            the same with the names that `layer_of` knows.
+        matrices: number of arrays of two axes beside the classifier's.
+        layer_of: function from a layer's name in the original's files to that of
+            the model's.
+        renames: (pattern, replacement) in turn, from what other programs call a
+            tensor to what the original calls it, see `own_name`.
+        named_as_model: function from names of layers in a file to {name: name that
+            `layer_of` knows}.
+        unused: pattern of the original's names of tensors that serve training
+            only, such as those of auxiliary classifiers; or None.
+        fold: function from the model to one that computes the same at inference
+            with fewer operations.
 
     Example:
         >>> from tsn_keras.models.backbones import BACKBONES
@@ -67,34 +83,74 @@ class Backbone:
     first: str
     head: str
     channels: Mapping[str, int]
-    norm_of: Callable[[str], str] = "{}_bn".format
+    matrices: int = 0
     layer_of: Callable[[str], str] = _layer_name
-    named_as_model: Callable[[dict], dict] = _unchanged
+    renames: Sequence[tuple[str, str]] = ()
+    named_as_model: Callable[[Sequence[str]], dict[str, str]] = _unchanged
+    unused: str | None = None
+    fold: Callable = fold
 
-    def read_arrays(self, arrays: Mapping[str, list]) -> Facts | None:
-        """Reads off a Caffe file's arrays what they fit.
+    def own_name(self, tensor: str) -> str:
+        """What the original calls a tensor of a file.
+
+        Example:
+            >>> from tsn_keras.models.backbones import BACKBONES
+            >>> name = "module.base_model.conv1_7x7_s2.weight"
+            >>> BACKBONES["bn_inception"].own_name(name)
+            'conv1_7x7_s2.weight'
+        """
+        for pattern, replacement in (*_WRAPPERS, *self.renames):
+            tensor = re.sub(pattern, replacement, tensor)
+        return tensor
+
+    def layers_of(self, names: Sequence[str]) -> dict[str, str]:
+        """The model's layers of a file's layers, {name in the file: layer}."""
+        return {
+            name: self.head if own == _HEAD else self.layer_of(own)
+            for name, own in self.named_as_model(names).items()
+        }
+
+    def in_order(self, count: int) -> Sequence[tuple[str, str]] | None:
+        """(layer, variable) of the arrays of a file that goes by their order.
 
         Args:
-            arrays: {name: [arrays in Caffe's order]}, named as the model.
+            count: number of arrays in the file.
 
         Returns:
-            Facts, or None if they are another network's.
+            Sequence of `count` pairs, or None: such files go by names, too.
+        """
+        return None
+
+    def likeness(self, kernels: Mapping[str, tuple[int, int]]) -> float:
+        """How much convolutions are this network's by name, 0 to 1.
+
+        Args:
+            kernels: {layer: (inputs, outputs)} of a file's convolutions.
+        """
+        own = {self.layer_of(name) for name in self.channels}
+        return len(own & kernels.keys()) / max(1, len(own | kernels.keys()))
+
+    def read_layers(
+        self, kernels: Mapping[str, tuple[int, int]], matrices: Mapping[str, int]
+    ) -> Facts | None:
+        """Reads off a file's arrays what they fit.
+
+        Args:
+            kernels: {layer: (inputs, outputs)} of its convolutions.
+            matrices: {layer: outputs} of its other layers.
+
+        Returns:
+            Facts, or None without the first convolution.
 
         Raises:
             ValueError: they are this network's, but no width of it.
         """
-        kernels = {
-            name: arrays[name][0].shape
-            for name in self.channels
-            if name in arrays and arrays[name][0].ndim == 4
-        }
-        first = next((n for n in kernels if self.layer_of(n) == self.first), None)
-        if first is None:
+        if self.first not in kernels:
             return None
-        head = next((n for n in arrays if self.layer_of(n) == self.head), None)
-        classes = None if head is None else arrays[head][0].shape[-2]
-        counts = ((shape[0], self.channels[n]) for n, shape in kernels.items())
-        return Facts(kernels[first][1], classes, _width(counts))
+        own = {self.layer_of(name): count for name, count in self.channels.items()}
+        counts = ((kernels[n][1], own[n]) for n in own if n in kernels)
+        width = _width(counts)
+        return Facts(kernels[self.first][0], matrices.get(self.head), width)
 
     def read_shapes(self, shapes: Mapping[str, tuple]) -> Facts | None:
         """Reads off a Keras weight file's arrays what they fit.
@@ -112,21 +168,35 @@ class Backbone:
             ValueError: they are this network's, but no width of it.
         """
         kernels = {p: s for p, s in shapes.items() if len(s) == 4}
-        matrices = [shape for shape in shapes.values() if len(shape) == 2]
-        if len(kernels) != len(self.channels) or len(matrices) > 1:
+        matrices = {p: s for p, s in shapes.items() if len(s) == 2}
+        if len(kernels) != len(self.channels):
+            return None
+        if len(matrices) - self.matrices not in (0, 1):
             return None
         # Rounding keeps the order: the k-th smallest count belongs to the k-th
         # smallest number of channels.
-        counts = sorted(shape[3] for shape in kernels.values())
-        width = _width(zip(counts, sorted(self.channels.values()), strict=True))
+        width = _width(
+            zip(_counts(shapes), sorted(self.channels.values()), strict=True)
+        )
         first = kernels[min(kernels, key=_natural)]
-        return Facts(first[2], matrices[0][1] if matrices else None, width)
+        classes = None
+        if len(matrices) > self.matrices:
+            # The classifier is the last dense layer.
+            dense = [path for path in matrices if "dense" in path] or list(matrices)
+            classes = matrices[max(dense, key=_natural)][1]
+        return Facts(first[2], classes, width)
 
     def has_width(self, shapes: Mapping[str, tuple], width: float) -> bool:
         """Whether a Keras weight file's arrays are those of a width."""
-        counts = sorted(shape[3] for shape in shapes.values() if len(shape) == 4)
         expected = [widths.scaled(base, width) for base in self.channels.values()]
-        return counts == sorted(expected)
+        return _counts(shapes) == sorted(expected)
+
+
+def _counts(shapes):
+    """Sorted output channels of a Keras weight file's convolutions."""
+    kernels = ((p, s) for p, s in shapes.items() if len(s) == 4)
+    # A depthwise kernel is [H, W, C, 1].
+    return sorted(s[2] * s[3] if "depthwise" in p else s[3] for p, s in kernels)
 
 
 def _width(pairs):
