@@ -4,8 +4,24 @@ import keras
 import numpy as np
 import pytest
 
-from tsn_keras.checkpoints.transfer import PortError, port
+from tsn_keras.checkpoints import foreign, transfer
+from tsn_keras.checkpoints.transfer import PortError
 from tsn_keras.models.layers import CaffeConv2D
+from tsn_keras.models.records import Backbone
+
+TOY = Backbone(
+    name="toy",
+    title="toy",
+    build=None,
+    features="",
+    first="a_conv",
+    head="fc-action",
+    channels={"a/conv": 3},
+)
+
+
+def port(blobs, model):
+    transfer.port(foreign.of_caffe(blobs), model, TOY)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import keras
 import mutators
 import numpy as np
 import tensorflow as tf
+import torch_kinds
 import videofiles
 from harness import MARKER, Kind
 
@@ -764,6 +765,7 @@ def every():
         ),
         "checkpoints": (".h5", lambda: _hdf5(write_checkpoint, ".h5"), restore),
         "caffemodels": (".caffemodel", _make_caffemodel, load),
+        "torch files": (".pth", lambda: torch_kinds.make(_model(), _program), load),
         "TOML": (".toml", _make_toml, config.read_training),
         "JSON records": (".json", _make_json, _read_json),
         "annotations": (

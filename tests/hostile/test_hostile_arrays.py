@@ -10,6 +10,7 @@ KINDS = (
     "weight files",
     "checkpoints",
     "caffemodels",
+    "torch files",
 )
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tsn_keras.checkpoints import caffemodel
+from tsn_keras.checkpoints import caffemodel, foreign
 from tsn_keras.checkpoints.transfer import port
 from tsn_keras.models import training_rules
 from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
@@ -68,7 +68,8 @@ def test_three_iterations(golden, caffemodels, float64, modality):
     recorded = read(golden, modality)
     rule = MODALITIES[modality]
     backbone = BNInception((224, 224, rule.channels), 101, dropout=0.0)
-    port(caffemodel.read(caffemodels / f"ucf101_{modality}_init.caffemodel"), backbone)
+    blobs = caffemodel.read(caffemodels / f"ucf101_{modality}_init.caffemodel")
+    port(foreign.of_caffe(blobs), backbone, BN_INCEPTION)
     training_rules.set_batch_norm(backbone, "first")
     model = TSN(backbone, segments=3)
     base, drops, clip = SOLVERS[modality]

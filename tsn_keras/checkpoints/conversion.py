@@ -1,4 +1,4 @@
-"""A Caffe file to a Keras weight file, with a report of what was in it."""
+"""Another program's file to a Keras weight file, with a report of what was in it."""
 
 import dataclasses
 import pathlib
@@ -25,20 +25,29 @@ class Converted:
     about: dict
 
     @property
+    def left(self) -> tuple[str, ...]:
+        """Names of arrays that hold no weights, or such of training only."""
+        return self.weights.tensors.left(self.weights.architecture.backbone.unused)
+
+    @property
     def blobs(self) -> int:
-        """Number of arrays in the source."""
-        return sum(len(arrays) for arrays in self.weights.blobs.values())
+        """Number of arrays in the source that were used."""
+        return len(self.weights.tensors.arrays) - len(self.left)
 
     def __str__(self) -> str:
-        found = self.weights.architecture
+        found, source = self.weights.architecture, self.weights.tensors
+        left = f"; {len(self.left)} hold no weights" if self.left else ""
         return "\n".join(
             (
                 f"{self.weights.path}: {found.backbone.title}, width {found.width:g}",
+                f"  format      {source.format}",
                 f"  modality    {self.about['modality']} ({found.channels} channels)",
                 f"  classes     {found.classes}",
-                f"  parameters  {self.parameters:,} in {self.blobs} blobs, each used "
-                f"once",
+                f"  protocol    {self.weights.protocol.name}",
+                f"  parameters  {self.parameters:,} in {self.blobs} "
+                f"{source.layout.array}s, each used once{left}",
                 f"  sha256      {self.weights.sha256}",
+                *(f"  in doubt    {doubt}" for doubt in self.weights.doubts),
                 f"{self.target}: written",
             )
         )
@@ -49,16 +58,19 @@ class Converted:
             **self.about,
             "parameters": self.parameters,
             "blobs": self.blobs,
+            "left": list(self.left),
+            "format": self.weights.tensors.format,
+            "in_doubt": list(self.weights.doubts),
             "target": str(self.target),
             "target_sha256": files.sha256(self.target),
         }
 
 
 def convert(source, target, inverse_std=False, class_names=None) -> Converted:
-    """Converts a .caffemodel to a .weights.h5.
+    """Converts a weight file of another program to a .weights.h5.
 
     Args:
-        source: path of the .caffemodel.
+        source: name of a preset, or path of the file.
         target: path to write, ending in .weights.h5.
         inverse_std: see checkpoints.caffemodel.read.
         class_names: names of the classes to write into the file, or None.
@@ -70,11 +82,13 @@ def convert(source, target, inverse_std=False, class_names=None) -> Converted:
         InputError: the source cannot be used; the text says why.
     """
     target = pathlib.Path(target)
-    if str(source).endswith(loading.KERAS):
+    if str(source).endswith(".weights.h5"):
         raise InputError(f"{source} is a Keras file already")
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}")
     weights = loading.find(source, inverse_std=inverse_std)
+    if weights.tensors is None:
+        raise InputError(f"{source} is a Keras file already")
     found = weights.architecture
     if class_names is not None and len(class_names) != found.classes:
         raise InputError(

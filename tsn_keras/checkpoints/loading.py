@@ -4,9 +4,17 @@ import dataclasses
 import math
 import pathlib
 
-from tsn_keras.checkpoints import caffemodel, folders, keras_file, presets
-from tsn_keras.checkpoints.transfer import port
-from tsn_keras.common import files
+from tsn_keras.checkpoints import (
+    families,
+    folders,
+    keras_file,
+    keras_hdf5,
+    presets,
+    reading,
+)
+from tsn_keras.checkpoints.foreign import Tensors
+from tsn_keras.checkpoints.transfer import port, read_facts
+from tsn_keras.common import files, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.models import cross_modality, identity, training_rules
 from tsn_keras.models.backbones import BACKBONES
@@ -16,6 +24,9 @@ from tsn_keras.protocols.modalities import MODALITIES, Modality, by_channels
 from tsn_keras.protocols.records import Protocol, Stream
 
 KERAS = ".h5"
+# Share of a backbone's convolutions that a file must have by name, to be taken for one
+# of it that has lost some.
+_LEAST_LIKENESS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +50,14 @@ class Architecture:
         """Channels of the input."""
         return self.input_shape[-1]
 
-    def build(self):
-        """Builds the model, with fresh weights."""
-        return self.backbone.build(
-            self.input_shape, classes=self.classes, width=self.width
-        )
+    def build(self, side=None):
+        """Builds the model, with fresh weights.
+
+        Args:
+            side: of the input, pixels; None: as `input_shape` says.
+        """
+        shape = self.input_shape if side is None else (side, side, self.channels)
+        return self.backbone.build(shape, classes=self.classes, width=self.width)
 
     def __str__(self):
         return (
@@ -64,8 +78,10 @@ class Weights:
         protocol: the Protocol that the weights were trained under.
         modality: their Modality, or None where their number of channels is that
             of none.
-        blobs: Caffe blobs, or None for a Keras file.
+        tensors: foreign.Tensors of another program's file, or None for a Keras
+            file.
         class_names: names of the classes that the file gives, or None.
+        doubts: what the file leaves open, and what is assumed.
     """
 
     path: pathlib.Path
@@ -74,8 +90,9 @@ class Weights:
     architecture: Architecture
     protocol: Protocol
     modality: Modality | None
-    blobs: dict | None = dataclasses.field(repr=False, compare=False)
+    tensors: Tensors | None = dataclasses.field(repr=False, compare=False)
     class_names: tuple[str, ...] | None = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def stream(self) -> Stream:
@@ -97,11 +114,15 @@ class Weights:
         """What people call the weights: the preset's or the file's name."""
         return self.preset.name if self.preset else self.path.name
 
-    def build(self):
-        """Builds the model and fills in the weights."""
-        model = self.architecture.build()
-        if self.blobs is not None:
-            port(self.blobs, model, self.architecture.backbone.layer_of)
+    def build(self, side=None):
+        """Builds the model and fills in the weights.
+
+        Args:
+            side: of the input, pixels; None: that of the protocol's training.
+        """
+        model = self.architecture.build(side)
+        if self.tensors is not None:
+            port(self.tensors, model, self.architecture.backbone)
             return model
         try:
             keras_file.load(model, self.path)
@@ -157,9 +178,12 @@ def build(weights, classes=None, batch_norm="all"):
     return model
 
 
-def find(name_or_path, *, folder=None, inverse_std=False) -> Weights:
-    """Finds weights and for which model they are; see `load`."""
-    return read(folders.locate(name_or_path, folder), inverse_std=inverse_std)
+def find(
+    name_or_path, *, folder=None, inverse_std=False, listener=progress.SILENT
+) -> Weights:
+    """Finds weights and for which model they are; see `load` and folders.locate."""
+    located = folders.locate(name_or_path, folder, listener)
+    return read(located, inverse_std=inverse_std)
 
 
 def read(located: folders.Located, *, inverse_std=False) -> Weights:
@@ -178,37 +202,54 @@ def read(located: folders.Located, *, inverse_std=False) -> Weights:
     """
     path, preset = located.path, located.preset
     digest = files.sha256(path)
-    if path.name.endswith(KERAS):
-        weights = _of_keras_file(path)
+    if path.name.endswith(KERAS) and not keras_hdf5.is_one(path):
+        weights = _of_keras_file(path, preset)
     else:
-        weights = _of_caffemodel(path, preset, inverse_std)
+        weights = _of_foreign_file(path, preset, inverse_std)
+        digest = reading.digest(digest, weights.tensors)
     if preset is not None:
         _check_preset(preset, weights)
     folders.check_preset_digest(located, digest)
     return dataclasses.replace(weights, sha256=digest, preset=preset)
 
 
-def _of_caffemodel(path, preset, inverse_std):
-    """A file that says nothing of itself: a preset or its shapes decide."""
-    blobs = caffemodel.read(path, inverse_std=inverse_std)
-    protocol = PROTOCOLS.find(preset.protocol) if preset else UNNAMED
-    backbone, facts = _fitting(
-        path, BACKBONES.values(), lambda b: b.read_arrays(b.named_as_model(blobs))
-    )
-    if facts is not None:
-        arrays = backbone.named_as_model(blobs)
-        return _weights(path, backbone, facts, protocol, blobs=arrays)
-    raise caffemodel.CaffemodelError(
-        f"{path} is {_none_of_them()}; its first layers are "
-        f"{', '.join(list(blobs)[:5])}"
-    )
+def _of_foreign_file(path, preset, inverse_std):
+    """A file that says nothing of itself: a preset, or its arrays, decide."""
+    tensors = reading.read(path, inverse_std=inverse_std)
+    likeness, fault, found = _LEAST_LIKENESS, None, None
+    for backbone in _candidates(preset):
+        try:
+            like, facts = read_facts(tensors, backbone)
+        except ValueError as error:
+            fault = fault or f"{path} is not a scaled {backbone.title}: {error}"
+            continue
+        if facts is not None and like > likeness:
+            likeness, found = like, (backbone, facts)
+    if found is None:
+        raise InputError(
+            fault
+            or f"{path} is {_none_of_them()}; its first {tensors.layout.array}s are "
+            f"{', '.join(list(tensors.arrays)[:5])}"
+        )
+    if preset is not None:
+        return _weights(path, *found, PROTOCOLS.find(preset.protocol), tensors=tensors)
+    family, protocol = families.of(tensors, found[0])
+    weights = _weights(path, *found, protocol, tensors=tensors)
+    doubts = () if family.doubt is None else (family.doubt,)
+    return dataclasses.replace(weights, doubts=doubts)
 
 
-def _of_keras_file(path):
-    """A file that says what it is, or whose shapes must decide."""
+def _candidates(preset):
+    """The backbones that a file may be of."""
+    return BACKBONES.values() if preset is None else (BACKBONES.find(preset.backbone),)
+
+
+def _of_keras_file(path, preset):
+    """A file that says what it is, or whose preset or shapes must decide."""
     about, shapes = keras_file.shapes(path)
-    said = _Said(path, about or {})
-    candidates = BACKBONES.values() if said.backbone is None else (said.backbone,)
+    unnamed = UNNAMED if preset is None else PROTOCOLS.find(preset.protocol)
+    said = _Said(path, about or {}, unnamed)
+    candidates = _candidates(preset) if said.backbone is None else (said.backbone,)
     backbone, facts = _fitting(path, candidates, lambda b: b.read_shapes(shapes))
     if facts is not None:
         return said.obeyed(_weights(path, backbone, facts, said.protocol), shapes)
@@ -249,10 +290,10 @@ def _fitting(path, candidates, read_facts):
 
 def _none_of_them():
     titles = [backbone.title for backbone in BACKBONES.values()]
-    return f"not a {' or '.join(titles)}"
+    return f"not a {', '.join(titles[:-1])} or {titles[-1]}"
 
 
-def _weights(path, backbone, facts, protocol, blobs=None):
+def _weights(path, backbone, facts, protocol, tensors=None):
     if facts.classes == 0:
         raise InputError(f"{path} has a classifier of 0 classes")
     side = protocol.crop_size
@@ -264,7 +305,7 @@ def _weights(path, backbone, facts, protocol, blobs=None):
         architecture=Architecture(backbone, shape, facts.classes, facts.width),
         protocol=protocol,
         modality=by_channels(facts.channels),
-        blobs=blobs,
+        tensors=tensors,
     )
 
 
@@ -274,9 +315,10 @@ class _Said:
     Args:
         path: the file.
         about: dict of JSON values.
+        unnamed: protocol of a file that names none.
     """
 
-    def __init__(self, path, about):
+    def __init__(self, path, about, unnamed):
         self._path, self._about = path, about
         # Files of version 0.1 call the backbone `architecture`.
         names = {about[k] for k in ("backbone", "architecture") if self._has(k, str)}
@@ -286,7 +328,7 @@ class _Said:
         modality = about["modality"] if self._has("modality", str) else None
         self.modality = self._record(MODALITIES, modality)
         protocol = about["protocol"] if self._has("protocol", str) else None
-        self.protocol = self._record(PROTOCOLS, protocol) or UNNAMED
+        self.protocol = self._record(PROTOCOLS, protocol) or unnamed
 
     def _has(self, key, kinds):
         """Whether the file says it; a value of another type is an error."""

@@ -1,82 +1,114 @@
-"""Named arrays in Caffe's layout to Keras variables, each exactly once."""
+"""Named arrays of other programs to Keras variables, each exactly once."""
 
 import numpy as np
 from keras import layers
 
+from tsn_keras.checkpoints.foreign import Tensors
 from tsn_keras.common.errors import InputError
+from tsn_keras.models.records import Backbone, Facts
 
 
 class PortError(InputError):
     """The arrays and the model do not fit one another."""
 
 
-def _underscored(name):
-    return name.replace("/", "_")
+def read_facts(tensors: Tensors, backbone: Backbone) -> tuple[float, Facts | None]:
+    """How much arrays are a backbone's by name, and for which network they are.
+
+    Returns:
+        (likeness from 0 to 1, Facts or None)
+
+    Raises:
+        ValueError: they are the backbone's, but no width of it.
+    """
+    layout, kernels, matrices = tensors.layout, {}, {}
+    for name, (layer, role) in _places(tensors, backbone).items():
+        array = tensors.arrays[name]
+        if role not in ("weight", "kernel", "depthwise_kernel", "0"):
+            continue
+        shape = array.shape
+        if array.ndim == 4 and shape[:2] == (1, 1) and layer == backbone.head:
+            shape = shape[2:]  # Caffe's older files: [1, 1, O, I].
+        if len(shape) == 4:
+            inputs, outputs = layout.in_and_out(shape)
+            if role == "depthwise_kernel":
+                outputs *= inputs
+            kernels[layer] = (inputs, outputs)
+        elif len(shape) == 2:
+            matrices[layer] = layout.in_and_out(shape)[1]
+    likeness = backbone.likeness(kernels)
+    return likeness, backbone.read_layers(kernels, matrices) if likeness > 0 else None
 
 
-def port(blobs, model, layer_of=_underscored):
-    """Copies Caffe blobs into `model`; fails unless each is used once.
+def port(tensors: Tensors, model, backbone: Backbone):
+    """Copies arrays into `model`; fails unless each is used once.
 
     Nothing is assigned unless everything fits.
 
     Args:
-        blobs: {Caffe layer name: [arrays in Caffe's order]}. Convolutions
-            [O, I, H, W] and bias, inner products [O, I] and bias, batch norms
-            slope, bias, mean, variance; leading axes of length 1 that old
-            files and BN blobs have do not matter.
-        model: Keras model.
-        layer_of: function from a Caffe layer's name to that of the model's.
+        tensors: foreign.Tensors. Leading axes of length 1, which old Caffe files
+            and their batch norms have, do not matter.
+        model: Keras model that `backbone` built.
+        backbone: its record.
 
     Raises:
-        PortError: a blob without a place, a variable without a blob, or a
-            shape that differs; both remainders are listed.
+        PortError: an array without a place, a variable without an array, two arrays
+            for one, or a shape that differs; both remainders are listed.
     """
+    layout, what = tensors.layout, tensors.layout.array
     unset = {variable.path for variable in model.weights}
     unused, assignments = [], []
     targets = {layer.name: layer for layer in model.layers}
-    for name, arrays in blobs.items():
-        variables = _variables(targets.get(layer_of(name)))
-        for index, array in enumerate(arrays):
-            if index >= len(variables):
-                unused.append(f"{name}[{index}] {array.shape}")
-                continue
-            variable = variables[index]
-            value = _to_keras(array, len(variable.shape))
-            if value is None or value.shape != tuple(variable.shape):
-                raise PortError(
-                    f"{name}[{index}] has shape {array.shape} in Caffe's order; "
-                    f"`{variable.path}` needs {tuple(variable.shape)} in Keras' order"
-                )
-            assignments.append((variable, value))
-            unset.discard(variable.path)
+    for name, (place, role) in _places(tensors, backbone).items():
+        array, target = tensors.arrays[name], targets.get(place)
+        variable = layout.variables(target).get(role) if target is not None else None
+        if variable is None:
+            unused.append(f"{name} {array.shape}")
+            continue
+        if variable.path not in unset:
+            raise PortError(f"{name} is a second {what} for `{variable.path}`")
+        value = _to_keras(array, target, variable, layout)
+        if value is None or value.shape != tuple(variable.shape):
+            raise PortError(
+                f"{name} has shape {array.shape} in {layout.program}'s order; "
+                f"`{variable.path}` needs {tuple(variable.shape)} in Keras' order"
+            )
+        assignments.append((variable, value))
+        unset.discard(variable.path)
     if unused or unset:
         raise PortError(
-            f"blobs without a place in the model: {_some(unused)}; "
-            f"variables without a blob: {_some(sorted(unset))}"
+            f"{what}s without a place in the model: {_some(unused)}; "
+            f"variables without a {what}: {_some(sorted(unset))}"
         )
     for variable, value in assignments:
         variable.assign(value)
 
 
-def _variables(layer):
-    """A layer's variables in the order of Caffe's blobs."""
-    if isinstance(layer, (layers.Conv2D, layers.Dense)):
-        return [layer.kernel, layer.bias]
-    if isinstance(layer, layers.BatchNormalization):
-        # bn_layer.cpp:18-42: slope, bias, running mean, running variance.
-        return [layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance]
-    return []
+def _places(tensors, backbone):
+    """{tensor: (layer of the model, role)} of the arrays that hold weights."""
+    names = list(tensors.weights(backbone.unused))
+    in_order = backbone.in_order(len(names)) if tensors.ordered else None
+    if in_order is not None:
+        return dict(zip(names, in_order, strict=True))
+    split = {n: tensors.layout.split(backbone.own_name(n)) for n in names}
+    placed = backbone.layers_of(list(dict.fromkeys(n for n, _ in split.values())))
+    return {name: (placed[layer], role) for name, (layer, role) in split.items()}
 
 
-def _to_keras(array, rank):
+def _to_keras(array, layer, variable, layout):
     """`array` in Keras' axis order, or None if it has too many axes."""
+    rank = len(variable.shape)
     while array.ndim > rank and array.shape[0] == 1:
         array = array[0]
     if array.ndim != rank:
         return None
+    if not layout.outputs_first or variable is not getattr(layer, "kernel", None):
+        return array
+    if isinstance(layer, layers.DepthwiseConv2D):
+        return array.transpose(2, 3, 0, 1)  # [C, 1, H, W] to [H, W, C, 1]
     if rank == 4:
         return array.transpose(2, 3, 1, 0)  # [O, I, H, W] to [H, W, I, O]
-    return np.transpose(array)  # [O, I] to [I, O]; vectors stay
+    return np.transpose(array)  # [O, I] to [I, O]
 
 
 def _some(names):

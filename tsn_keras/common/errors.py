@@ -11,6 +11,13 @@ class InputError(ValueError):
     """
 
 
+class Refused(Exception):
+    """A file of strangers cannot be used; the text says why, but not which file.
+
+    For readers of parts of a file: whoever opened it raises an InputError.
+    """
+
+
 def spelled(text, words):
     """Puts a command's words in the place of Python's.
 

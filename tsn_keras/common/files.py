@@ -182,7 +182,15 @@ def remove_unfinished(path):
 
 def sha256(path):
     """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
+    return _digest(path, hashlib.sha256())
+
+
+def md5(path):
+    """Hexadecimal MD5 of a file, where a publisher gave no better digest."""
+    return _digest(path, hashlib.md5(usedforsecurity=False))
+
+
+def _digest(path, digest):
     with open(path, "rb") as file:
         while chunk := file.read(2**20):
             digest.update(chunk)

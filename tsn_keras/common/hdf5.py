@@ -113,6 +113,7 @@ class Reader:
                 )
         found = inspection.contents(self.path)
         self._attributes, self._items = found["attributes"], found["items"]
+        self._lists = found["lists"]
         # Arrays that were asked for, and their bytes together.
         self._asked, self._bytes = set(), 0
 
@@ -149,6 +150,10 @@ class Reader:
         """A text attribute that holds a JSON object, or None where there is none."""
         text = self.text(name)
         return None if text is None else json_text.parse(text, f"attribute {name}")
+
+    def text_list(self, name, group="/"):
+        """A group's attribute that is a list of texts, or None where there is none."""
+        return self._lists.get(f"/{group.strip('/')}", {}).get(name)
 
     def names(self, group):
         """Names of what is in a group."""

@@ -50,9 +50,10 @@ def contents(path):
 
     Returns:
         dict. "attributes": those of the file, {name: text, list of numbers, or
-        {"fault": reason}}. "items": {path: item} of all that lies in it, where an
-        item is {"group": [names]}, {"link": True}, {"fault": reason}, or an array
-        {"shape": list, "dtype": str} with "at", its first byte in the file,
+        {"fault": reason}}. "lists": {path of a group: {name: list of texts}} of all
+        attributes that are such lists. "items": {path: item} of all that lies in it,
+        where an item is {"group": [names]}, {"link": True}, {"fault": reason}, or an
+        array {"shape": list, "dtype": str} with "at", its first byte in the file,
         "texts", its values as a flat list, or "hex", its bytes.
 
     Raises:
@@ -182,13 +183,13 @@ class _Contents:
         self._h5, self._size = h5py, os.stat(path).st_size
         self._file = h5py.File(path, "r")
         self._items, self._count, self._texts = {}, 0, 0
-        self._groups = set()
+        self._groups, self._lists = set(), {}
 
     def read(self):
         with self._file:
             attributes = {n: self._attribute(n) for n in self._file.attrs}
             self._walk(self._file.id, "", 0)
-        return {"attributes": attributes, "items": self._items}
+        return {"attributes": attributes, "lists": self._lists, "items": self._items}
 
     def _attribute(self, name):
         """A root attribute: text, list of numbers, or a fault."""
@@ -213,6 +214,7 @@ class _Contents:
             self._items[path or "/"] = {"fault": "is nested too deeply"}
             return
         self._groups.add((here.fileno, here.addr))
+        self._read_lists(group, path or "/")
         names = {}
         for raw in group:
             name = raw.decode()
@@ -278,6 +280,22 @@ class _Contents:
         if dataset.get_storage_size() != size:
             return {"fault": "was never written"}
         return {**about, "at": dataset.get_offset()}
+
+    def _read_lists(self, group, path):
+        """Reads a group's attributes that are lists of texts."""
+        attributes = self._h5.Group(group).attrs
+        for name in attributes:
+            found = attributes.get_id(name)
+            is_text = self._h5.check_string_dtype(found.dtype) is not None
+            if not is_text or len(found.shape or ()) != 1:
+                continue
+            self._tick()
+            if found.get_storage_size() <= MAX_ATTRIBUTE:
+                texts = (
+                    text.decode() if isinstance(text, bytes) else text
+                    for text in attributes[name]
+                )
+                self._lists.setdefault(path, {})[name] = [*map(self._counted, texts)]
 
     def _read_texts(self, dataset):
         """Reads texts of any length, of which each lies in the file."""

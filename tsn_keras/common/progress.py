@@ -71,6 +71,7 @@ class Terminal(Silent):
             total=total,
             initial=done,
             unit=unit,
+            unit_scale=unit == "B",  # kB, MB
             leave=leave,
             # A log file is not a terminal: a line now and then is enough.
             mininterval=0.5 if sys.stderr.isatty() else 30,

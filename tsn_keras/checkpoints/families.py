@@ -1,0 +1,87 @@
+"""Under which protocol the weights of other programs were trained.
+
+Their files do not say. Names of tensors tell which program wrote a file, and each
+program has its own colours, means and test.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+
+from tsn_keras.checkpoints.foreign import CAFFE, KERAS, TORCH, Layout, Tensors
+from tsn_keras.models.records import Backbone
+from tsn_keras.protocols.catalogue import PROTOCOLS, UNNAMED
+from tsn_keras.protocols.records import Protocol
+
+_TESTED = (
+    "the file does not say how it was tested: 25 snippets x 10 crops are assumed, as "
+    "for most networks of its program"
+)
+_IMAGES = (
+    "the file is of a network of images: it is fed as its program does, and tested "
+    "with 25 snippets x 10 crops"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A program that writes weight files.
+
+    Attributes:
+        program: what people call it.
+        layout: foreign.Layout of its files.
+        pattern: what the name of one of a file's tensors matches.
+        protocols: {backbone: protocol}, by name; None: of all others.
+        doubt: what the files leave open, or None.
+    """
+
+    program: str
+    layout: Layout
+    pattern: str
+    protocols: Mapping[str | None, str]
+    doubt: str | None = None
+
+
+# The first that fits counts.
+FAMILIES = (
+    Family(
+        "MMAction2",
+        TORCH,
+        r"(^|\.)cls_head\.fc_cls\.",
+        {None: "mmaction2_s25_10crop224"},
+        _TESTED,
+    ),
+    Family(
+        "tsn-pytorch",
+        TORCH,
+        r"^(module\.)?base_model\.",
+        {"bn_inception": "tsn_pytorch", None: "tsn_pytorch_resnet"},
+    ),
+    # torchvision feeds these two, alone of its networks, v / 127.5 - 1 inside.
+    Family(
+        "PyTorch",
+        TORCH,
+        "",
+        {
+            "bn_inception": "tsn_pytorch",
+            "googlenet": "keras_tf",
+            "inception_v3": "keras_tf",
+            None: "mmaction2_s25_10crop224",
+        },
+        _IMAGES,
+    ),
+    Family("Keras Applications", KERAS, "", {None: "keras_caffe"}, _IMAGES),
+    Family("Caffe", CAFFE, "", {None: UNNAMED.name}),
+)
+
+
+def of(tensors: Tensors, backbone: Backbone) -> tuple[Family, Protocol]:
+    """The program that wrote a file, and the protocol of a backbone's weights in it."""
+    family = next(
+        family
+        for family in FAMILIES
+        if family.layout is tensors.layout
+        and any(re.search(family.pattern, name) for name in tensors.arrays)
+    )
+    name = family.protocols.get(backbone.name, family.protocols[None])
+    return family, PROTOCOLS[name]
