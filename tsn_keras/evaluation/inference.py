@@ -23,32 +23,36 @@ def scorer(weights, view, precision="float32"):
         precision: "float32" or "bfloat16".
 
     Returns:
-        Function from uint8 [N, height, width, planes] to float32 [N, crops,
-        classes].
+        Function from uint8 [N, height, width, planes], or crops that are cut
+        already, uint8 [N, crops, S, S, planes], to float32 [N, crops, classes].
     """
     stream = weights.stream
-    model = network(weights.build(), weights.architecture.backbone.norm_of, precision)
+    model = weights.build(view.side)
+    model = network(model, weights.architecture.backbone.fold, precision)
+    side = stream.side_of(view)
 
     def score(frames):
-        inputs = network_input(transforms.cut(frames, view, stream), stream)
-        scores = model(tf.reshape(inputs, (-1, *stream.input_shape)))
+        are_cut = frames.shape.rank == 5
+        crops = frames if are_cut else transforms.cut(frames, view, stream)
+        inputs = network_input(crops, stream)
+        scores = model(tf.reshape(inputs, (-1, side, side, inputs.shape[-1])))
         return tf.reshape(scores, (-1, view.crops.count, scores.shape[-1]))
 
     return score
 
 
-def network(model, norm_of="{}_bn".format, precision="float32"):
-    """Makes a model's inference function: batch norms folded, in a precision.
+def network(model, fold=fold, precision="float32"):
+    """Makes a model's inference function: folded, in a precision.
 
     Args:
         model: keras.Model, a backbone.
-        norm_of: see models.records.Backbone.
+        fold: see models.records.Backbone.
         precision: "float32" or "bfloat16".
 
     Returns:
         Function from float32 [N, S, S, C] to float32 [N, classes].
     """
-    model = fold(model, norm_of)
+    model = fold(model)
     if precision != "float32":
         model = _cast(model, precision)
     # As constants of the graph, so that oneDNN puts the kernels into its own
@@ -81,7 +85,7 @@ def compiled(score):
     """Compiles the function that `scorer` made, for batches of arrays.
 
     Returns:
-        Function from uint8 [N, height, width, planes] to float32 arrays.
+        Function from what `score` takes, as arrays, to float32 arrays.
     """
     function = tf.function(score)
 

@@ -242,7 +242,7 @@ def evaluate(
     parts = [
         part for split in request.split for part in _find_data(request, split, listener)
     ]
-    located = _locate_weights(request, parts)
+    located = _locate_weights(request, parts, listener)
     # Imported when all files are in place: TensorFlow takes seconds.
     with console.quiet_frameworks():
         from tsn_keras.evaluation import scoring, weights
@@ -282,7 +282,7 @@ def _find_data(request, split, listener):
     return parts
 
 
-def _locate_weights(request, parts):
+def _locate_weights(request, parts, listener):
     """Finds the weight files, before anything slow starts.
 
     Returns:
@@ -295,7 +295,7 @@ def _locate_weights(request, parts):
         folder = named.pop()
     if not named:
         wanted = [_preset(part) for part in parts]
-        return [folders.locate(preset.name, folder) for preset in wanted]
+        return [folders.locate(preset.name, folder, listener) for preset in wanted]
     if len(request.split) > 1:
         raise InputError(
             "`weights` with files is for one split; for several splits name the "
@@ -307,7 +307,7 @@ def _locate_weights(request, parts):
             f"{' '.join(request.modality)}: give one file for each, and those "
             f"modalities with `modality`"
         )
-    return [folders.locate(name) for name in named]
+    return [folders.locate(name, listener=listener) for name in named]
 
 
 def _preset(part):

@@ -30,6 +30,8 @@ class Test:
         weights: checkpoints.loading.Weights.
         stream: Stream, whose files may have names of their own.
         path: the score file; scores that it already holds are kept.
+        order: which output of the weights is which class of the videos, where they
+            are in another order; else None.
     """
 
     __test__ = False  # Not a class of tests.
@@ -39,6 +41,7 @@ class Test:
     weights: Weights
     stream: Stream
     path: pathlib.Path
+    order: tuple[int, ...] | None = None
 
     @property
     def view(self) -> View:
@@ -313,7 +316,8 @@ class _Run:
             scorer = inference.scorer(test.weights, test.view, settings.precision)
         step = inference.stepper(scorer, devices)
         dataset = snippets.for_test(self._left, self._snippets, test.stream, batch)
-        yield from inference.run(step, dataset, devices)
+        for *batch_of, values in inference.run(step, dataset, devices):
+            yield *batch_of, values if test.order is None else values[..., test.order]
 
     def _of_equal_size(self, videos, indices, sizes, values):
         """Drops snippets of another size than the first of their video.

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tsn_keras.checkpoints import loading
+from tsn_keras.checkpoints import loading, presets
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation.scoring import Test
 
@@ -39,8 +39,8 @@ def match(request, parts, located):
             raise InputError(f"no weights for {name}; the files given are for {given}")
         _check_classes(weights, part.videos)
         stream = weights.stream.with_prefixes(request.prefixes)
-        path = _score_path(request, part)
-        tests.append(Test(part.videos, part.selected, weights, stream, path))
+        path, order = _score_path(request, part), _class_order(weights, part.videos)
+        tests.append(Test(part.videos, part.selected, weights, stream, path, order))
     return tests
 
 
@@ -51,6 +51,19 @@ def _check_classes(weights, videos):
         raise InputError(
             f"{weights.path} has {classes} classes; {videos.name} needs {needed}"
         )
+
+
+def _class_order(weights, videos):
+    """Which output is which class of the data set, or None if they are in its order.
+
+    MMAction2 sorts the classes of HMDB51, its authors do not.
+    """
+    preset = weights.preset or presets.of_file(weights.path.name)
+    names = weights.class_names or (preset and preset.class_names)
+    if not (names and videos.classes) or set(names) != set(videos.classes):
+        return None
+    order = tuple(map(names.index, videos.classes))
+    return None if order == tuple(range(len(order))) else order
 
 
 def _score_path(request, part):

@@ -1,8 +1,8 @@
-"""Snippets straight from a video file, with the pixels that extracted files have.
+"""Snippets straight from a video file, with the pixels that a protocol's test has.
 
 What an extraction would write is made in memory, JPEG and all, for those files
 only that the snippets read: the scores are those of the evaluation of the
-extracted files.
+extracted files. A protocol may take decoded frames as they are instead.
 """
 
 import collections
@@ -16,7 +16,6 @@ import numpy as np
 from tsn_keras.flow import fields
 from tsn_keras.flow.quantiser import quantise
 from tsn_keras.flow.settings import FlowSettings
-from tsn_keras.protocols import sampling
 from tsn_keras.video import decode, jpeg
 
 
@@ -102,9 +101,9 @@ class Decoding:
         if stream.modality.is_flow:
             greys = [_grey(frame, stream) for frame in frames[-length - 1 :]]
             pairs = ((k, *pair) for k, pair in enumerate(itertools.pairwise(greys)))
-            planes = [levels for _, levels in self.stored_flow(pairs)]
+            planes = [_framed(levels, stream) for _, levels in self.stored_flow(pairs)]
         else:
-            planes = [jpeg.stored(_resized(f, stream)) for f in frames[-length:]]
+            planes = [_image(frame, stream) for frame in frames[-length:]]
         return np.concatenate(planes, axis=-1)
 
     def stored_flow(self, pairs):
@@ -130,8 +129,12 @@ class OpenedVideo:
     damage: str | None
     decoding: Decoding
 
+    def images(self, stream):
+        """Number of images, or pairs of flow images, from which snippets are made."""
+        return stream.images(self.files + 1)
+
     def snippets(self, ticks, stream):
-        """Decodes snippets, in the order of time.
+        """Decodes snippets, in the order of time of their first files.
 
         Args:
             ticks: first files of the snippets, increasing.
@@ -141,38 +144,42 @@ class OpenedVideo:
             (tick, uint8 [height, width, planes]). No more than a few snippets are
             in memory at a time, however long the video is.
         """
-        length = stream.modality.length
-        wanted = {
-            tick: sampling.snippet_files(tick, self.files, length) for tick in ticks
-        }
-        needed = sorted({number for numbers in wanted.values() for number in numbers})
+        count = self.images(stream)
+        wanted = {tick: stream.numbers(tick, count) for tick in ticks}
+        # The snippet that needs each image last: until then it is held.
+        last = {n: tick for tick, numbers in wanted.items() for n in numbers}
+        needed = sorted(last)
         planes = self._flow_planes if stream.modality.is_flow else self._image_planes
-        held = collections.OrderedDict()
+        held = {}
         waiting = collections.deque(wanted.items())
         for number, image in planes(needed, stream):
             held[number] = image
-            while waiting and waiting[0][1][-1] <= number:
+            while waiting and max(waiting[0][1]) <= number:
                 tick, numbers = waiting.popleft()
                 yield tick, np.concatenate([held[n] for n in numbers], axis=-1)
-            while held and waiting and next(iter(held)) < waiting[0][0]:
-                held.popitem(last=False)
+                for n in {n for n in numbers if last[n] == tick}:
+                    del held[n]
 
-    def key_frames(self, ticks, size):
+    def key_frames(self, ticks, size, stream=None):
         """Decodes the first image of each snippet, small.
 
         Args:
             ticks: first files of the snippets, increasing.
             size: (width, height) in pixels.
+            stream: protocols.records.Stream of the ticks; None: they are of files
+                that an extraction makes.
 
         Returns:
             list of uint8 [height, width, 3], R, G, B.
         """
+        dropped = self._dropped(stream) if stream else 1
+        indices = [tick - 1 + dropped for tick in ticks]
         return [
             cv2.cvtColor(
                 cv2.resize(frame, size, interpolation=cv2.INTER_AREA),
                 cv2.COLOR_BGR2RGB,
             )
-            for _, frame in self._picked(ticks)
+            for _, frame in self._picked(indices)
         ]
 
     def _picked(self, indices):
@@ -185,9 +192,14 @@ class OpenedVideo:
 
     def _image_planes(self, numbers, stream):
         """Yields (number, uint8 [H, W, 3]) of image files."""
-        # Image k is decoded frame k + 1, which is index k.
-        for number, frame in self._picked(numbers):
-            yield number, jpeg.stored(_resized(frame, stream))
+        # Image k of an extraction is decoded frame k + 1, which is index k.
+        shift = self._dropped(stream) - 1
+        for index, frame in self._picked([number + shift for number in numbers]):
+            yield index - shift, _image(frame, stream)
+
+    def _dropped(self, stream):
+        """Frames at the beginning that are no images of a stream, 1 or 0."""
+        return self.files + 1 - self.images(stream)
 
     def _flow_planes(self, numbers, stream):
         """Yields (number, uint8 [H, W, 2]) of pairs of flow files."""
@@ -200,7 +212,8 @@ class OpenedVideo:
             for (_, previous), (index, following) in itertools.pairwise(greys)
             if index in wanted
         )
-        yield from self.decoding.stored_flow(pairs)
+        for number, levels in self.decoding.stored_flow(pairs):
+            yield number, _framed(levels, stream)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,10 +231,36 @@ class _FramesInMemory(OpenedVideo):
             yield index, np.ascontiguousarray(self.frames[index][..., ::-1])
 
 
-def _resized(frame, stream):
-    height, width = stream.protocol.frame_size
+def _stored_size(frame, stream):
+    height, width = stream.protocol.stored_size
     return cv2.resize(frame, (width, height))
 
 
 def _grey(frame, stream):
-    return cv2.cvtColor(_resized(frame, stream), cv2.COLOR_BGR2GRAY)
+    return cv2.cvtColor(_stored_size(frame, stream), cv2.COLOR_BGR2GRAY)
+
+
+def _image(frame, stream):
+    """A decoded frame as an image of the test."""
+    if not stream.protocol.direct:
+        frame = jpeg.stored(_stored_size(frame, stream))
+    return _framed(frame, stream)
+
+
+def _framed(image, stream):
+    """Resizes what is stored or decoded as a protocol does for its test."""
+    protocol = stream.protocol
+    height, width = protocol.fixed_size or protocol.frame_size.of(*image.shape[:2])
+    if image.shape[:2] == (height, width):
+        return image
+    if height * width > decode.MAX_PIXELS:
+        raise decode.VideoError(
+            f"frames of {image.shape[1]} x {image.shape[0]} are too narrow to be "
+            f"resized to {width} x {height}"
+        )
+    if protocol.fixed_size is None and protocol.frame_size.antialiased:
+        # Imported where it is needed: TensorFlow takes seconds.
+        from tsn_keras.pipeline import pillow
+
+        return pillow.resize(image, height, width).numpy()
+    return cv2.resize(image, (width, height))

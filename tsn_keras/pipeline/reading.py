@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tsn_keras.common.errors import reason_of
-from tsn_keras.pipeline import transforms
+from tsn_keras.pipeline import framing, transforms
 
 # The last feature map has one cell for 32 pixels. A smaller image would be nothing
 # but interpolation.
@@ -29,12 +29,12 @@ def resized_snippet(folder, numbers, stream):
         y1, x2, y2, ... (eval_net.py:95-106); and the size of the files.
 
     Raises:
-        tf.errors.OpError: see `plain_snippet`.
+        tf.errors.OpError: see `plain_snippet`; or the files are too long and
+            narrow for the protocol, ask `explain_sizes`.
     """
-    height, width = stream.protocol.frame_size
     # Stacked before they are resized, which needs equal sizes.
     stacked = plain_snippet(folder, numbers, stream)
-    return transforms.resize(stacked, height, width), tf.shape(stacked)[:2]
+    return framing.framed(stacked, stream.protocol), tf.shape(stacked)[:2]
 
 
 def plain_snippet(folder, numbers, stream):
@@ -72,9 +72,9 @@ def _decoded(folder, numbers, modality):
 def segments(path, files, ticks, stream):
     """Reads the snippets of a video as its files are.
 
-    Past the end the last file is repeated, as in the test. (The original cannot
-    load a video that is shorter than a snippet, and trains on what it loaded
-    before in its place.)
+    Past the end as in the test: the last file is repeated, or the first follows.
+    (The original cannot load a video that is shorter than a snippet, and trains on
+    what it loaded before in its place.)
 
     Args:
         path: scalar string tensor, the frame folder.
@@ -86,12 +86,11 @@ def segments(path, files, ticks, stream):
         uint8 [K, h, w, planes].
     """
     steps = tf.range(stream.modality.length)
-    return tf.stack(
-        [
-            plain_snippet(path, tf.minimum(tick + steps, files), stream)
-            for tick in tf.unstack(ticks)
-        ]
-    )
+    numbers = ticks[:, None] + steps
+    if stream.protocol.loops:
+        numbers = 1 + (numbers - 1) % files
+    numbers = tf.minimum(numbers, files)
+    return tf.stack([plain_snippet(path, row, stream) for row in tf.unstack(numbers)])
 
 
 def explain(folder, numbers, stream):
@@ -120,7 +119,7 @@ def explain(folder, numbers, stream):
 
 
 def explain_sizes(folder, snippets, stream, smallest=None):
-    """Says whether files of a video have unequal sizes, or are too small.
+    """Says whether files of a video have unequal sizes, or impossible ones.
 
     Args:
         folder: of the video.
@@ -133,7 +132,7 @@ def explain_sizes(folder, snippets, stream, smallest=None):
     """
     first, size = None, smallest or stream.protocol.crop_size
     what = "the least side of" if smallest else "a crop of"
-    rows, columns = stream.protocol.frame_size
+    rows, columns = stream.protocol.stored_size
     for path in _paths(folder, snippets, stream):
         name = path.numpy().decode()
         shape = tf.io.extract_jpeg_shape(tf.io.read_file(path)).numpy()
@@ -142,6 +141,11 @@ def explain_sizes(folder, snippets, stream, smallest=None):
             return (
                 f"{name} is {width} x {height}, smaller than {what} {size}: extract "
                 f"at {columns} x {rows}"
+            )
+        if not framing.is_possible(height, width, stream.protocol):
+            return (
+                f"{name} is {width} x {height}, too narrow to be resized: extract at "
+                f"{columns} x {rows}"
             )
         first = first or (name, width, height)
         if first[1:] != (width, height):

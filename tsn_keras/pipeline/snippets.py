@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.pipeline import reading
-from tsn_keras.protocols import sampling
+from tsn_keras.pipeline import reading, transforms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +40,7 @@ def plan(folders, stream, view):
     """
     length = stream.modality.length
     rows = [
-        (video, index, sampling.snippet_files(int(tick), folder.files, length))
+        (video, index, stream.numbers(int(tick), folder.files))
         for video, folder in enumerate(folders)
         for index, tick in enumerate(view.distinct(folder.files, length)[0])
     ]
@@ -54,7 +53,7 @@ def plan(folders, stream, view):
 
 
 def for_test(folders, snippets, stream, batch):
-    """Pipeline of the snippets of a test.
+    """Pipeline of the snippets of the protocol's test.
 
     Args:
         folders: list of datasets.selection.FrameFolder.
@@ -65,15 +64,21 @@ def for_test(folders, snippets, stream, batch):
     Returns:
         tf.data.Dataset of (video int32 [batch], tick int32 [batch], int32
         [batch, 2], the height and width of the snippet's files, uint8 [batch,
-        height, width, planes]), in order. The last batch is filled up with video
-        -1. A snippet with a file that cannot be read, or with files of unequal
-        sizes, is left out: the consumer knows which it expects and must ask why.
+        height, width, planes]), in order; where videos keep their ratio, the last
+        are crops, uint8 [batch, crops, S, S, planes]. The last batch is filled up
+        with video -1. A snippet with a file that cannot be read, or with files of
+        unequal sizes, is left out: the consumer knows which it expects and must ask
+        why.
     """
     paths = tf.constant([str(folder.path) for folder in folders])
 
     def read(video, tick, numbers):
         path = tf.gather(paths, video)
         frames, size = reading.resized_snippet(path, numbers, stream)
+        if stream.protocol.fixed_size is None:
+            # Frames of unequal sizes make no batch, and a network is compiled anew
+            # for each size; crops are equal.
+            frames = transforms.cut(frames[None], stream.protocol.test, stream)[0]
         return video, tick, size, frames
 
     def fill_up(video, tick, size, frames):
@@ -82,9 +87,10 @@ def for_test(folders, snippets, stream, batch):
         video = tf.pad(video, [(0, missing)], constant_values=-1)
         tick = tf.pad(tick, [(0, missing)])
         size = tf.ensure_shape(tf.pad(size, [(0, missing), (0, 0)]), (batch, 2))
-        frames = tf.pad(frames, [(0, missing), (0, 0), (0, 0), (0, 0)])
-        shape = (batch, *stream.protocol.frame_size, stream.modality.planes)
-        return video, tick, size, tf.ensure_shape(frames, shape)
+        rest = [(0, 0)] * (frames.shape.rank - 1)
+        frames = tf.pad(frames, [(0, missing), *rest])
+        frames = tf.ensure_shape(frames, (batch, *frames.shape[1:]))
+        return video, tick, size, frames
 
     dataset = tf.data.Dataset.from_tensor_slices(
         (snippets.video, snippets.tick, snippets.files)

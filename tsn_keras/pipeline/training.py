@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from tsn_keras.pipeline import draws, reading, transforms
-from tsn_keras.protocols import sampling
 from tsn_keras.protocols.records import Stream, View
 
 
@@ -152,8 +151,12 @@ class Batches:
 
     @property
     def _view(self) -> View:
-        """How the original tests while it trains, at this number of segments."""
-        return self.stream.protocol.quick.with_snippets(self.segments)
+        """How the original tests while it trains, at this number of segments.
+
+        The network that is trained takes crops of the training's side.
+        """
+        view = self.stream.protocol.quick.with_snippets(self.segments)
+        return dataclasses.replace(view, side=None)
 
     def for_validation(self, share=Share()):
         """Pipeline of all videos in order, deterministic and infinite.
@@ -236,10 +239,7 @@ class Batches:
             ticks = draws.train_ticks(folder.files, length, self.segments, drawn)
             yield (
                 folder.path,
-                [
-                    sampling.snippet_files(int(tick), folder.files, length)
-                    for tick in ticks
-                ],
+                [self.stream.numbers(int(tick), folder.files) for tick in ticks],
             )
 
     def validation_files(self):
@@ -249,7 +249,7 @@ class Batches:
             yield (
                 folder.path,
                 [
-                    sampling.snippet_files(tick, folder.files, length)
+                    self.stream.numbers(tick, folder.files)
                     for tick in self._view.ticks(folder.files, length)
                 ],
             )

@@ -64,8 +64,8 @@ def resize(image, height, width):
 
     Args:
         image: uint8 [h, w, channels].
-        height: rows of the result.
-        width: columns of the result.
+        height: rows of the result, an int or int32.
+        width: columns of the result, likewise.
 
     Returns:
         uint8 [height, width, channels].
@@ -88,7 +88,8 @@ def resize(image, height, width):
 
     fits = tf.reduce_all(tf.equal(shape[:2], [height, width]))
     resized = tf.cond(fits, lambda: image, interpolate)
-    return tf.ensure_shape(resized, (height, width, image.shape[-1]))
+    sides = (tf.get_static_value(side) for side in (height, width))
+    return tf.ensure_shape(resized, (*sides, image.shape[-1]))
 
 
 def _used(image, axis, first, second):
@@ -97,7 +98,7 @@ def _used(image, axis, first, second):
     Returns:
         (image, first, second), the positions in what is left.
     """
-    count = first.shape[0]
+    count = tf.size(first)
 
     def gathered():
         both = tf.concat([first, second], axis=0)
@@ -117,8 +118,8 @@ def _linear_taps(source, target, clamp_weights):
     """
     # In OpenCV's order of operations: the scale is the inverse of an inverse,
     # in doubles, and the position is rounded to a float.
-    scale = 1.0 / (tf.constant(target, tf.float64) / tf.cast(source, tf.float64))
-    position = (tf.range(target, dtype=tf.float64) + 0.5) * scale - 0.5
+    scale = 1.0 / (tf.cast(target, tf.float64) / tf.cast(source, tf.float64))
+    position = (tf.cast(tf.range(target), tf.float64) + 0.5) * scale - 0.5
     position = tf.cast(position, tf.float32)
     floor = tf.floor(position)
     first, fraction = tf.cast(floor, tf.int32), position - floor
@@ -131,7 +132,7 @@ def _linear_taps(source, target, clamp_weights):
     return tf.clip_by_value(first, 0, source - 1), second, *weights
 
 
-def mirror(frames, modality):
+def mirror(frames, modality, inverts=True):
     """Mirrors images left to right.
 
     In mirrored flow the x planes (the even ones) become 255 - v, so that no
@@ -141,12 +142,13 @@ def mirror(frames, modality):
     Args:
         frames: uint8 [N, H, W, C].
         modality: protocols.modalities.Modality, which says what is inverted.
+        inverts: whether anything is; see protocols.crops.Crops.
 
     Returns:
         uint8 [N, H, W, C].
     """
     mirrored = tf.reverse(frames, axis=[2])
-    if any(modality.inverted):
+    if inverts and any(modality.inverted):
         # 255 - v is v with every bit inverted.
         step = [255 if inverted else 0 for inverted in modality.inverted]
         bits = step * (frames.shape[-1] // modality.step_planes)
@@ -194,7 +196,7 @@ def cut(frames, view, stream):
     Raises:
         tf.errors.InvalidArgumentError: the frames are smaller than a crop.
     """
-    size, crops = stream.protocol.crop_size, view.crops
+    size, crops = stream.side_of(view), view.crops
     height, width = frames.shape[1:3]
     if height is None or width is None:
         shape = tf.shape(frames)[1:3]
@@ -205,9 +207,9 @@ def cut(frames, view, stream):
             height, width = tf.unstack(tf.identity(shape))
     windows = crops.windows(height, width, size)
     # Mirrored once as a whole, then cut where the mirrored windows are.
-    mirrored = (
-        mirror(frames, stream.modality) if any(w.mirrored for w in windows) else None
-    )
+    mirrored = None
+    if any(w.mirrored for w in windows):
+        mirrored = mirror(frames, stream.modality, crops.inverts)
     places = [
         (mirrored, w.top, width - size - w.left) if w.mirrored else (frames, *w[:2])
         for w in windows

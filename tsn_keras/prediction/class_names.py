@@ -1,6 +1,7 @@
 """Names of the classes of weights."""
 
 from tsn_keras.checkpoints import presets
+from tsn_keras.checkpoints.records import class_list
 from tsn_keras.common import storage, text
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
@@ -11,7 +12,8 @@ def of(weights, named=None):
 
     Args:
         weights: checkpoints.loading.Weights.
-        named: name of a data set, file with a name a line, or None.
+        named: name of a data set or of a list of checkpoints/classes/, file with a
+            name a line, or None.
 
     Returns:
         tuple of str: those named, else those that the file itself gives, else
@@ -23,7 +25,8 @@ def of(weights, named=None):
     """
     count = weights.architecture.classes
     if named is not None:
-        names = _of_dataset(named) or text.names(storage.path(named))
+        names = _of_dataset(named) or class_list(named)
+        names = names or text.names(storage.path(named))
         if len(names) != count:
             raise InputError(
                 f"{named} has {len(names)} names of classes, {weights.path} has "
@@ -45,7 +48,7 @@ def known(weights):
     if weights.class_names is not None:
         return weights.class_names
     preset = weights.preset or presets.of_file(weights.path.name)
-    names = _of_dataset(preset.dataset) if preset else ()
+    names = preset and (preset.class_names or _of_dataset(preset.dataset))
     return names if names and len(names) == weights.architecture.classes else None
 
 

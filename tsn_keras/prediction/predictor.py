@@ -9,6 +9,7 @@ from tsn_keras.checkpoints import loading
 from tsn_keras.common import console, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation import inference
+from tsn_keras.pipeline import transforms
 from tsn_keras.prediction import class_names
 from tsn_keras.prediction.settings import Settings
 from tsn_keras.protocols.records import Stream
@@ -82,8 +83,9 @@ class Prediction(Fused):
     """What a video shows.
 
     Attributes:
-        files: images that an extraction would make of the video; decoded frames
-            less 1.
+        files: images that the snippets are chosen from: those that an extraction
+            would make of the video, decoded frames less 1; or all frames, see
+            protocols.records.Protocol.
         damage: what is wrong with the file after those, or None.
         ticks: int [snippets], images at which the snippets begin.
         scores: {modality: float32 [snippets, crops, classes]}, raw.
@@ -153,7 +155,7 @@ class Predictor:
             self.decoding = dataclasses.replace(self.decoding, flow=flow)
             engine = flow_engine.of(flow, self.decoding.threads)
             for stream in of_flow:
-                engine.warm_up(*stream.protocol.frame_size)
+                engine.warm_up(*stream.protocol.stored_size)
 
     def predict(self, path, key_frames=False, bar=None) -> Prediction:
         """Scores a video.
@@ -175,7 +177,7 @@ class Predictor:
         of_array = isinstance(path, np.ndarray)
         video = (self.decoding.of_array if of_array else self.decoding.opened)(path)
         plan = {
-            modality: self.view.distinct(video.files, stream.modality.length)
+            modality: self.view.distinct(video.images(stream), stream.modality.length)
             for modality, stream in self.streams.items()
         }
         bar.expect(sum(len(ticks) for ticks, _ in plan.values()))
@@ -187,18 +189,19 @@ class Predictor:
                 bar.update(len(batch))
             # Snippets of a short video repeat: each was scored once.
             values[modality] = np.concatenate(found)[order]
-        ticks, order = next(iter(plan.values()))
+        first, (ticks, order) = next(iter(plan.items()))
+        stream = self.streams[first]
         fused = self.fuse(values)
         return Prediction(
             fused.classes,
             fused.probabilities,
             fused.streams,
             fused.along,
-            files=video.files,
+            files=video.images(stream),
             damage=video.damage,
             ticks=ticks[order],
             scores=values,
-            key_frames=video.key_frames(ticks.tolist(), _THUMBNAIL)
+            key_frames=video.key_frames(ticks.tolist(), _THUMBNAIL, stream)
             if key_frames
             else [],
         )
@@ -224,9 +227,13 @@ class Predictor:
         Returns:
             float32 [n, crops, classes], raw.
         """
+        if self.protocol.fixed_size is None:
+            # The size of the crops does not depend on that of the video.
+            stream = self.streams[modality]
+            snippets = transforms.cut(snippets, self.view, stream).numpy()
         # One shape for all batches: one trace.
-        missing = min(self._batch, self.view.snippets) - len(snippets)
-        padded = np.pad(snippets, [(0, max(0, missing)), (0, 0), (0, 0), (0, 0)])
+        missing = max(0, min(self._batch, self.view.snippets) - len(snippets))
+        padded = np.pad(snippets, [(0, missing), *[(0, 0)] * (snippets.ndim - 1)])
         return self._score[modality](padded)[: len(snippets)]
 
     def fuse(self, values) -> Fused:
@@ -270,11 +277,12 @@ class Predictor:
         return ", ".join(f"{m} {weight:.0%}" for m, weight in self.weights.items())
 
 
-def open_weights(names) -> dict[str, loading.Weights]:
+def open_weights(names, listener=progress.SILENT) -> dict[str, loading.Weights]:
     """Opens weights that go together.
 
     Args:
         names: preset names, paths or loading.Weights, one for each modality.
+        listener: is shown how far a download has come.
 
     Returns:
         {name of the modality: loading.Weights}.
@@ -286,7 +294,7 @@ def open_weights(names) -> dict[str, loading.Weights]:
     opened = {}
     for named in names:
         is_open = isinstance(named, loading.Weights)
-        weights = named if is_open else loading.find(named)
+        weights = named if is_open else loading.find(named, listener=listener)
         modality = weights.stream.modality.name
         if modality in opened:
             raise InputError(

@@ -47,9 +47,9 @@ class Glance:
     fused: object
 
 
-def predictor(weights, settings: Settings):
-    """Opens weights by name and makes them ready to score."""
-    return ready(open_weights(weights), settings)
+def predictor(weights, settings: Settings, listener=progress.SILENT):
+    """Opens weights by name and makes them ready to score; see `open_weights`."""
+    return ready(open_weights(weights, listener), settings)
 
 
 def ready(opened, settings: Settings):
@@ -67,13 +67,13 @@ def ready(opened, settings: Settings):
     return Predictor(opened.values(), settings)
 
 
-def open_weights(names):
+def open_weights(names, listener=progress.SILENT):
     """Opens weights that go together; see predictor.open_weights."""
     # Imported when the videos are found: TensorFlow takes seconds.
     with console.quiet_frameworks():
         storage.prepare(names)
         from tsn_keras.prediction import predictor as opening
-    return opening.open_weights(names)
+    return opening.open_weights(names, listener)
 
 
 def look_at(source, scorer, key_frames=False, listener=progress.SILENT):

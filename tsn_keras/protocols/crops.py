@@ -34,12 +34,14 @@ class Crops:
         name: for people, such as "10 crops".
         count: number of crops.
         windows: function (height, width, side) to a list of Window. It uses only
-            +, - and //, so that it takes ints and integer tensors.
+            +, -, *, // and %, so that it takes ints and integer tensors.
+        inverts: whether mirroring changes the sign of horizontal flow.
     """
 
     name: str
     count: int
     windows: Callable[[int, int, int], list[Window]]
+    inverts: bool = True
 
 
 def _centre(height, width, size):
@@ -52,11 +54,50 @@ def _ten(height, width, size):
     return [Window(y, x, mirrored) for mirrored in (False, True) for y, x in corners]
 
 
+def _rounded_centre(height, width, size):
+    # A half goes to the even neighbour, as Python 3 rounds.
+    down, right = (
+        space // 2 + space % 2 * (space // 2 % 2)
+        for space in (height - size, width - size)
+    )
+    return [Window(down, right)]
+
+
+def _three(height, width, size):
+    # One of the two steps is 0: a crop is as long as the shorter side.
+    down, right = (height - size) // 2, (width - size) // 2
+    return [Window(0, 0), Window(2 * down, 2 * right), Window(down, right)]
+
+
+def _ten_quarters(height, width, size):
+    down, right = (height - size) // 4, (width - size) // 4
+    return [
+        Window(y * down, x * right, mirrored)
+        for y, x in CORNERS
+        for mirrored in (False, True)
+    ]
+
+
 CENTRE = Crops("the centre crop", 1, _centre)
+
+# tsn-pytorch transforms.py, GroupCenterCrop: torchvision's CenterCrop.
+ROUNDED_CENTRE = Crops("the centre crop", 1, _rounded_centre)
+
+# mmaction2 0.x pipelines/augmentations.py:1557-1798: the two ends of the longer side,
+# then its middle. The second may miss the border by a pixel.
+THREE = Crops("3 crops", 3, _three)
 
 # pyActionRecog/utils/io.py:4-42 and caffe/io.py:337-379: upper left, upper right,
 # lower left, lower right, centre, then the same five mirrored.
 TEN = Crops("10 crops", 10, _ten)
+
+# tsn-pytorch transforms.py:95-129: the corners as far as whole quarters of the free
+# space reach, and the centre, each followed by its mirror image.
+TEN_QUARTERS = Crops("10 crops", 10, _ten_quarters)
+
+# The same windows in mmaction2 0.x pipelines/augmentations.py:1557-1798, which mirrors
+# flow like any picture: horizontal motion keeps its sign.
+TEN_QUARTERS_AS_PICTURES = Crops("10 crops", 10, _ten_quarters, inverts=False)
 
 # Places of a training crop in quarters of the free space, (down, right): corners,
 # centre, middles of the sides, between corners and centre.
@@ -65,6 +106,8 @@ QUARTERS = (
     *((0, 2), (4, 2), (2, 0), (2, 4)),
     *((1, 1), (1, 3), (3, 1), (3, 3)),
 )
+# Corners and centre alone.
+CORNERS = QUARTERS[:5]
 
 
 @dataclasses.dataclass(frozen=True)

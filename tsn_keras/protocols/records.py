@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from tsn_keras.protocols import sampling
 from tsn_keras.protocols.crops import Augmentation, Crops
 from tsn_keras.protocols.modalities import Modality
+from tsn_keras.protocols.sizes import STORED_SIZE, ShorterSide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +20,8 @@ class View:
         rule: function (files, length of a snippet, snippets) to the first file
             of each snippet, counted from 1.
         crops: what is cut out of every snippet.
+        side: of the crops and so of the network's input, pixels; None: the
+            protocol's `crop_size`.
 
     Example:
         >>> from tsn_keras.protocols import crops, sampling
@@ -28,6 +32,7 @@ class View:
     snippets: int
     rule: Callable[[int, int, int], list[int]]
     crops: Crops
+    side: int | None = None
 
     def __str__(self) -> str:
         return f"{self.snippets} snippets x {self.crops.name}"
@@ -55,12 +60,16 @@ class Normalisation:
     """What is subtracted from 8-bit pixels, and by what the rest is divided.
 
     Attributes:
-        mean: one value for each plane of a step, or one for all.
+        mean: one value for each plane of a step, or for each plane of a snippet, or
+            one for all.
         deviation: likewise.
+        scale: by what pixels are divided before that: 255 where the rest is stated
+            for values from 0 to 1.
     """
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...] = (1.0,)
+    scale: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,25 +82,45 @@ class Protocol:
         quick: a rougher look: validation while training (with its own number
             of segments) and quick predictions.
         frame_size: (height, width) to which files are resized for the test, as
-            cv2.resize does: bilinear, uint8.
-        crop_size: side of the crops and so of the network's input, pixels.
+            cv2.resize does: bilinear, uint8; or ShorterSide.
+        crop_size: side of the crops and so of the network's input, pixels; that of
+            training, and of a View that names no other.
         red_first: whether an image's planes are R, G, B; else B, G, R, as OpenCV
             has them.
-        normalisation: by the kind of a modality.
+        normalisation: by the kind of a modality; one that differs from others of
+            its kind is there by its name.
         augmentation: which windows a training crop may take.
         average: what is averaged over crops and snippets: raw "scores", or
             "probabilities", after the softmax.
+        loops: whether a snippet that reaches past the end of a video goes on with
+            its first file; else the last file is repeated.
+        direct: how a video is seen whose frames were not extracted. False: its
+            images are those that an extraction stores, without the first frame and
+            through JPEG. True: its images are all frames as they are decoded. Flow
+            is always as an extraction stores it.
     """
 
     name: str
     test: View
     quick: View
-    frame_size: tuple[int, int]
+    frame_size: tuple[int, int] | ShorterSide
     crop_size: int
     red_first: bool
     normalisation: Mapping[str, Normalisation]
     augmentation: Augmentation
     average: str = "scores"
+    loops: bool = False
+    direct: bool = False
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """(height, width) of all frames, or None where they keep their ratio."""
+        return None if isinstance(self.frame_size, ShorterSide) else self.frame_size
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """(height, width) of files as they are extracted for it."""
+        return self.fixed_size or STORED_SIZE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +141,23 @@ class Stream:
 
     @property
     def normalisation(self) -> Normalisation:
-        """That of the modality's kind."""
-        return self.protocol.normalisation[self.modality.kind]
+        """That of the modality, or of its kind."""
+        rules = self.protocol.normalisation
+        return rules.get(self.modality.name) or rules[self.modality.kind]
+
+    def side_of(self, view: View) -> int:
+        """Side of the network's input under a view, pixels."""
+        return view.side or self.protocol.crop_size
+
+    def numbers(self, tick: int, files: int) -> list[int]:
+        """Numbers of the files of the snippet at `tick` of a video of `files`."""
+        length = self.modality.length
+        return sampling.snippet_files(tick, files, length, self.protocol.loops)
+
+    def images(self, frames: int) -> int:
+        """Files, or images in memory, of a video of so many decoded frames."""
+        is_whole = self.protocol.direct and not self.modality.is_flow
+        return frames if is_whole else frames - 1
 
     def with_prefixes(self, renamed: Mapping[str, str]) -> "Stream":
         """The same stream for files of other names; see Modality."""

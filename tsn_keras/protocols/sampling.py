@@ -3,6 +3,11 @@
 File numbers are 1-based, as the extraction tool names them.
 """
 
+import numpy as np
+
+# mmaction2 0.x pipelines/loading.py:364-409: frames of a window, windows of a video.
+_DENSE_WINDOW, _DENSE_WINDOWS = 64, 10
+
 
 def eval_ticks(files, depth, snippets=25):
     """First file of each test snippet (tools/eval_net.py:76-90).
@@ -55,12 +60,101 @@ def validation_ticks(files, depth, segments=3):
     return [1 + (length - depth + 1) // 2 + i * length for i in range(segments)]
 
 
-def snippet_files(tick, files, depth):
+def centre_ticks(files, depth, snippets):
+    """First file of the snippet in the middle of each part of the starts.
+
+    The starts at which a snippet fits are divided into equal parts, in fractions
+    of a file. MMAction2's test (0.x pipelines/loading.py:137-259; 1.x has the same
+    for snippets of one file) and tsn-pytorch's (dataset.py:59-113). A video shorter
+    than a snippet gives its first file every time: so does MMAction2; tsn-pytorch
+    looks for files before the first there, or for 0, and stops.
+
+    Args:
+        files: number of files of the modality, at least 1.
+        depth: files in a snippet.
+        snippets: number of snippets, at least 1.
+
+    Returns:
+        list of `snippets` ints, in [1, files].
+
+    Example:
+        >>> centre_ticks(10, 1, 3)
+        [2, 6, 9]
+    """
+    _check(files, depth, snippets)
+    starts = files - depth + 1
+    if starts < 1:
+        return [1] * snippets
+    # In the originals' order of operations: the sum decides on which side of a
+    # whole number a position falls.
+    part = starts / snippets
+    return [1 + int(i * part + part / 2) for i in range(snippets)]
+
+
+def guarded_centre_ticks(files, depth, snippets):
+    """`centre_ticks` where all snippets can differ, else the first file only.
+
+    tsn-pytorch's validation (dataset.py:59-113).
+
+    Args, returns: see `centre_ticks`.
+    """
+    _check(files, depth, snippets)
+    if files <= snippets + depth - 1:
+        return [1] * snippets
+    return centre_ticks(files, depth, snippets)
+
+
+def dense_ticks(files, depth, snippets):
+    """First file of each snippet of ten windows of 64 files.
+
+    MMAction2's dense test (0.x pipelines/loading.py:364-409): the windows begin at
+    ten places from the first to the last possible, and in each of them the
+    snippets begin at equal distances. A video shorter than a window begins again.
+
+    Args:
+        files: number of files of the modality, at least 1.
+        depth: files in a snippet; the places do not depend on it.
+        snippets: number of snippets in all windows, a multiple of ten up to 640.
+
+    Returns:
+        list of `snippets` ints, in [1, files], window by window.
+    """
+    _check(files, depth, snippets)
+    each, rest = divmod(snippets, _DENSE_WINDOWS)
+    if rest or each > _DENSE_WINDOW:
+        raise ValueError(
+            f"`snippets` of dense sampling must be a multiple of {_DENSE_WINDOWS} up "
+            f"to {_DENSE_WINDOWS * _DENSE_WINDOW}. Received: snippets={snippets}"
+        )
+    last = max(0, files - _DENSE_WINDOW)
+    step = _DENSE_WINDOW // each
+    return [
+        1 + (int(start) + i * step) % files
+        for start in np.linspace(0, last, _DENSE_WINDOWS)
+        for i in range(each)
+    ]
+
+
+def _check(files, depth, snippets):
+    if files < 1 or depth < 1 or snippets < 1:
+        raise ValueError(
+            "`files`, `depth` and `snippets` must be at least 1. Received: "
+            f"files={files}, depth={depth}, snippets={snippets}"
+        )
+
+
+def snippet_files(tick, files, depth, loops=False):
     """Numbers of the files of the snippet at `tick` (eval_net.py:102-106).
 
-    Past the end the last file is repeated.
+    Args:
+        tick: its first file.
+        files: number of files of the modality.
+        depth: files in a snippet.
+        loops: whether it goes on with the first file past the end, as in MMAction2;
+            else the last file is repeated.
 
     Returns:
         list of `depth` ints, in [1, files].
     """
-    return [min(files, tick + offset) for offset in range(depth)]
+    numbers = range(tick, tick + depth)
+    return [1 + (n - 1) % files if loops else min(files, n) for n in numbers]
