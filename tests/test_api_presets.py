@@ -9,10 +9,14 @@ from tsn_keras.datasets import demo
 
 
 def test_presets():
-    assert len(tsn.presets()) == 18
+    assert len(tsn.presets()) == 153
     found = tsn.presets(dataset="ucf101", modality="flow")
     assert [p.accuracy for p in found] == [87.6, 90.2, 91.3]
-    with pytest.raises(ValueError, match="`dataset` 'hmdb'; there are demo, hmdb51"):
+    found = tsn.presets(dataset="hmdb51", backbone="resnet50", split=1)
+    assert [p.accuracy for p in found] == [48.95, 56.08, 54.25]
+    with pytest.raises(
+        ValueError, match="`dataset` 'hmdb'; there are .*demo, .*hmdb51"
+    ):
         tsn.presets(dataset="hmdb")
 
 

@@ -356,11 +356,46 @@ def test_names_of_published_classes(tmp_path):
     assert found[:2] == ("class 0", "class 1")
 
 
-def test_default_weights_exist():
-    from tsn_keras.checkpoints import presets
+def test_names_of_kinetics_and_of_another_order(tmp_path):
+    from tsn_keras.checkpoints import loading
+    from tsn_keras.prediction import class_names
 
-    for name in predict.parse_args(["x"]).weights:
-        assert presets.PRESETS[name].accuracy is not None
+    mine = tmp_path / "mine.weights.h5"
+    clips.make_weights(mine, 3, classes=400)
+    assert class_names.known(loading.find(mine)) is None
+    assert class_names.of(loading.find(mine), "kinetics400")[6] == "arm wrestling"
+    with pytest.raises(InputError, match="imagenet has 1000 names of classes"):
+        class_names.of(loading.find(mine), "imagenet")
+    converted = tmp_path / f"{predict.DEFAULT}.weights.h5"
+    mine.rename(converted)
+    assert class_names.known(loading.find(converted))[6] == "arm wrestling"
+    # MMAction2 sorts the classes of HMDB51, its authors do not.
+    converted = tmp_path / "tsn_r50_1x1x8_50e_hmdb51_mit_rgb.weights.h5"
+    clips.make_weights(converted, 3, classes=51)
+    assert class_names.known(loading.find(converted))[20:22] == ("kick", "kick_ball")
+    converted.rename(tmp_path / "hmdb51_rgb_split1.weights.h5")
+    named = class_names.known(loading.find(tmp_path / "hmdb51_rgb_split1.weights.h5"))
+    assert named[20:22] == ("kick_ball", "kick")
+
+
+def test_default_weights_are_for_kinetics(videos, monkeypatch):
+    from tsn_keras.checkpoints import fetching, presets
+
+    (name,) = predict.parse_args(["x"]).weights
+    preset = presets.PRESETS[name]
+    assert (preset.dataset, preset.accuracy) == ("kinetics400", 74.12)
+    assert preset.class_names[6] == "arm wrestling"
+
+    # Offline: which file to put where.
+    def offline(url, *_):
+        raise fetching.FetchError(f"cannot download {url}: no route to host")
+
+    monkeypatch.setattr(fetching, "fetch", offline)
+    with pytest.raises(InputError, match="no route to host") as caught:
+        predict.main([str(videos / "short.avi")])
+    told = str(caught.value)
+    assert f"Get {preset.file} from https://download.openmmlab.com/" in told
+    assert "and put it into one of: weights, " in told
 
 
 def test_help_answers_without_the_framework():

@@ -53,7 +53,6 @@ TOY_BACKBONE = Backbone(
     first="stem",
     head="scores",
     channels={"stem": 8, "body": 12},
-    norm_of="{}_norm".format,
 )
 
 

@@ -551,8 +551,8 @@ def test_no_space_at_the_start(data, tmp_path, monkeypatch):
 
 
 def test_an_unknown_backbone(data, tmp_path):
-    more = ["--set", "model.backbone=vgg16"]
-    words = "model.backbone: there is no backbone 'vgg16'; there are: bn_inception"
+    more = ["--set", "model.backbone=vgg17"]
+    words = "model.backbone: there is no backbone 'vgg17'; there are: bn_inception"
     with pytest.raises(InputError, match=words):
         train.main(command(data, tmp_path / "run", *more))
 

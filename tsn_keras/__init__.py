@@ -111,6 +111,7 @@ def presets(
     dataset: str | None = None,
     modality: str | None = None,
     split: int | None = None,
+    backbone: str | None = None,
 ) -> tuple[Preset, ...]:
     """Lists the published weights.
 
@@ -118,38 +119,29 @@ def presets(
         dataset: those for a data set, such as "hmdb51"; None: for all.
         modality: "rgb" or "flow"; None: both.
         split: those of a split; None: of all.
+        backbone: those of a network, such as "resnet50"; None: of all.
 
     Returns:
         tuple of records with `name`, `dataset`, `split`, `modality`, `backbone`,
-        `protocol`, `classes`, `accuracy` (published, in percent), `metric`,
-        `licence`, `file`, `url`, `origin` and `sha256`. What was not published is
-        None.
+        `protocol`, `classes`, `class_names`, `accuracy` (published, in percent),
+        `metric`, `top5`, `also` (what was published of other tests), `licence`,
+        `note`, `file`, `url`, `origin`, `sha256` and `sha256_start`. What was not
+        published is None.
 
     Raises:
-        ValueError: no weights are of such a data set, modality or split.
+        ValueError: no weights are of such a data set, modality, split or network.
 
     Example:
         >>> import tsn_keras as tsn
-        >>> [preset.name for preset in tsn.presets(dataset="hmdb51", split=1)]
+        >>> found = tsn.presets(dataset="hmdb51", split=1, backbone="bn_inception")
+        >>> [preset.name for preset in found]
         ['hmdb51_rgb_split1', 'hmdb51_flow_split1']
-        >>> tsn.presets(dataset="hmdb51")[0].accuracy
+        >>> found[0].accuracy
         54.4
     """
-    from tsn_keras.checkpoints.presets import PRESETS
-    from tsn_keras.common.errors import InputError
+    from tsn_keras.checkpoints.presets import matching
 
-    found = tuple(PRESETS.values())
-    wanted = {"dataset": dataset, "modality": modality, "split": split}
-    for name, value in wanted.items():
-        if value is not None:
-            known = {getattr(preset, name) for preset in PRESETS.values()} - {None}
-            if value not in known:
-                raise InputError(
-                    f"no preset is of `{name}` {value!r}; there are "
-                    f"{', '.join(map(str, sorted(known)))}"
-                )
-            found = tuple(p for p in found if getattr(p, name) == value)
-    return found
+    return matching(dataset=dataset, modality=modality, split=split, backbone=backbone)
 
 
 def load(

@@ -8,6 +8,7 @@ tsn-keras COMMAND ...                 (or python -m tsn_keras.COMMAND ...)
   fuse     score files to the accuracy of their sum
   predict  what a video, a folder of videos or a webcam shows
   convert  the original's weights to ours; score files both ways
+  presets  published weights: a list, one in full, download
 
 tsn-keras COMMAND --help tells what a command takes. A first try, without any data:
 
@@ -20,7 +21,7 @@ import sys
 
 from tsn_keras.common import console
 
-COMMANDS = ("extract", "eval", "train", "fuse", "predict", "convert")
+COMMANDS = ("extract", "eval", "train", "fuse", "predict", "convert", "presets")
 
 
 def main(argv=None):

@@ -1,9 +1,13 @@
 """Converts weights, and score files, from and to the original's formats.
 
-python -m tsn_keras.convert MODEL.caffemodel OUT.weights.h5
+python -m tsn_keras.convert MODEL OUT.weights.h5
 python -m tsn_keras.convert SCORES.h5 SCORES.npz
 python -m tsn_keras.convert SCORES.npz SCORES.h5 --ids IDS.txt --dataset ucf101 \\
     --split 1 --modality rgb
+
+MODEL is a preset, a .caffemodel, a PyTorch file (.pth, .pt, .pth.tar), .safetensors, a
+model.json of TensorFlow.js with its shards beside it, or an .h5 of Keras Applications.
+What is in it is told, and what it leaves in doubt.
 
 An .npz says nothing of itself: which videos, data set and classes it is of is taken
 from the options. Without --dataset, `fuse` compares ids and labels only.
@@ -31,7 +35,7 @@ SPLITS = sorted({split for dataset in DATASETS.values() for split in dataset.spl
 def parse_args(argv=None):
     parser = console.parser("convert", __doc__)
     add = parser.add_argument
-    add("source", help=".caffemodel, or score file .h5 or .npz")
+    add("source", help="weight file or preset, or score file .h5 or .npz")
     add("target", help=".weights.h5, or score file .npz or .h5")
     add(
         "--inverse-std",
@@ -83,7 +87,7 @@ def main(argv=None):
         result = _import(args)
     else:
         raise InputError(
-            f"cannot convert {args.source} to {args.target}: give MODEL.caffemodel "
+            f"cannot convert {args.source} to {args.target}: give a weight file "
             f"and OUT.weights.h5, or score files .h5 and .npz"
         )
     return result, console.EXIT_OK

@@ -1,4 +1,4 @@
-"""Where weight files lie: folders in order, download, recorded digests."""
+"""Where weight files lie: folders in order, download, digests."""
 
 import dataclasses
 import hashlib
@@ -8,8 +8,8 @@ import pathlib
 import warnings
 
 import tsn_keras
-from tsn_keras.checkpoints import presets
-from tsn_keras.common import files, json_text, storage
+from tsn_keras.checkpoints import fetching, presets
+from tsn_keras.common import files, json_text, progress, storage
 from tsn_keras.common.errors import InputError
 
 DIGESTS = "sha256.json"
@@ -26,19 +26,21 @@ class Located:
 
     Attributes:
         path: the file.
-        preset: presets.Preset, or None for a file that was named by path.
+        preset: presets.Preset; None for a file that was named by path, unless
+            its name has the digits of a preset's file, which are checked.
     """
 
     path: pathlib.Path
     preset: presets.Preset | None = None
 
 
-def locate(name_or_path, folder=None):
+def locate(name_or_path, folder=None, listener=progress.SILENT):
     """Finds weights by preset name, path or address; fetches what is elsewhere.
 
     Args:
         name_or_path: name of a preset, or path or address of a file.
         folder: folder to search first for a preset's file.
+        listener: is shown how far a download has come.
 
     Returns:
         Located.
@@ -50,17 +52,25 @@ def locate(name_or_path, folder=None):
     preset = presets.PRESETS.get(os.fspath(name_or_path))
     path = storage.path(name_or_path)
     if preset is not None:
-        path = obtain(preset, folder)
+        path = obtain(preset, folder, listener)
     elif storage.is_remote(path):
         path = local_copy(path)
     elif not path.exists():
         raise WeightsNotFound(
-            f"{name_or_path} is neither a file nor a preset; the presets are "
-            f"{', '.join(presets.PRESETS)}"
+            f"{name_or_path} is neither a file nor a preset; "
+            f"{presets.alike(name_or_path)}"
         )
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, not a weight file")
-    return Located(path, preset)
+    return Located(path, preset or _by_digits(path))
+
+
+def _by_digits(path):
+    """The preset whose file's name, with the digits of its content, a path has."""
+    preset = presets.of_file(path.name)
+    if preset is None or path.name != preset.file:
+        return None
+    return preset if preset.digits or preset.md5 else None
 
 
 def search_path(folder=None):
@@ -72,13 +82,15 @@ def search_path(folder=None):
     Returns:
         list of paths or addresses: that folder, TSN_KERAS_WEIGHTS, weights/ in the
         working folder, that of the checkout or the installed package, the
-        user's cache.
+        user's cache, and that of Keras.
     """
     package = pathlib.Path(tsn_keras.__file__).parent
     named = [folder, os.environ.get(VARIABLE), "weights"]
     if (package.parent / "setup.cfg").is_file():
         named.append(package.parent / "weights")
     named += [package / "weights", files.cache_folder() / "weights"]
+    home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
+    named.append(pathlib.Path(home, "models"))
     return [storage.path(name) for name in named if name]
 
 
@@ -96,7 +108,29 @@ def find(preset, folder=None):
     return None
 
 
-def obtain(preset, folder=None):
+def on_disk():
+    """The presets whose files are on this machine.
+
+    Folders of object stores and web servers are left out: to ask them takes time.
+
+    Returns:
+        {name of a preset: path}, the file that `find` gives.
+    """
+    places = [place for place in search_path() if not storage.is_remote(place)]
+    there = {place: set(os.listdir(place)) for place in places if place.is_dir()}
+    found = {}
+    for preset in presets.PRESETS.values():
+        paths = (
+            place / name
+            for place in there
+            for name in preset.files
+            if name in there[place]
+        )
+        found[preset.name] = next(paths, None)
+    return {name: path for name, path in found.items() if path}
+
+
+def obtain(preset, folder=None, listener=progress.SILENT):
     """Finds a preset's file, or downloads it into the user's cache.
 
     Raises:
@@ -106,19 +140,50 @@ def obtain(preset, folder=None):
     path = find(preset, folder)
     if path is not None:
         return path
-    reason = "is offered in an archive that has to be fetched by hand"
-    if preset.url is not None:
-        try:
-            return _download(preset)
-        except files.DiskFullError:
-            raise
-        except Exception as error:  # get_file raises whatever its library does
-            reason = f"could not be downloaded from {preset.url} ({error})"
-    places = ", ".join(str(place) for place in search_path(folder))
-    raise WeightsNotFound(
-        f"weights {preset.name}: {preset.file} {reason}. Get it from "
-        f"{preset.url or preset.origin} and put it into one of: {places}"
-    )
+    try:
+        return download(preset, None, listener)
+    except fetching.FetchError as error:
+        places = ", ".join(str(place) for place in search_path(folder))
+        raise WeightsNotFound(
+            f"weights {preset.name}: {error}. Get {preset.file} from "
+            f"{preset.url or preset.origin} and put it into one of: {places}"
+        ) from None
+
+
+def download(preset, folder=None, listener=progress.SILENT):
+    """Downloads a preset's file, or resumes its download.
+
+    Args:
+        preset: presets.Preset.
+        folder: where to; None: the user's cache.
+        listener: is shown how far it has come.
+
+    Returns:
+        pathlib.Path.
+
+    Raises:
+        fetching.FetchError: it cannot be downloaded.
+        files.DiskFullError: there is no space for it.
+        OSError: it cannot be written.
+    """
+    if preset.url is None:
+        raise fetching.FetchError(
+            f"{preset.file} is offered in an archive that has to be fetched by hand"
+        )
+    path = _downloaded(preset) if folder is None else folder / preset.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fetching.fetch(preset.url, path, preset.sha256_start, listener)
+    return path
+
+
+def unfinished(preset):
+    """What lies in the user's cache of a download that stopped; a path, or None."""
+    path = fetching.part_of(_downloaded(preset))
+    return path if path.is_file() else None
+
+
+def _downloaded(preset):
+    return files.cache_folder() / "weights" / preset.file
 
 
 def local_copy(address):
@@ -143,22 +208,8 @@ def local_copy(address):
     return path
 
 
-def _download(preset):
-    import keras
-
-    cache = files.cache_folder() / "weights"
-    cache.mkdir(parents=True, exist_ok=True)
-    # Under another name until it is complete: get_file believes that any file of
-    # the right name is a finished download.
-    aside = f"{preset.file}.download"
-    with files.writing(cache / preset.file):
-        keras.utils.get_file(aside, preset.url, cache_dir=cache, cache_subdir="")
-    os.replace(cache / aside, cache / preset.file)
-    return cache / preset.file
-
-
 def check_preset_digest(located, digest):
-    """Checks a preset's file against the digest that was published, or first seen.
+    """Checks a preset's file against what is published of its digest, or first seen.
 
     Args:
         located: Located.
@@ -169,22 +220,26 @@ def check_preset_digest(located, digest):
     """
     preset = located.preset
     # A converted file's digest depends on the library that wrote it.
-    if preset is None or located.path.name not in preset.files[1:]:
+    if preset is None or located.path.name not in preset.originals:
         return
-    if preset.sha256 is not None:
-        if digest != preset.sha256:
-            raise InputError(
-                f"{located.path} is not {preset.name}: its sha256 is {digest}, that of "
-                f"the published file {preset.sha256}. Remove it, or name it by its path"
-            )
-    else:
+    agrees, kind, begin = preset.agrees(digest), "sha256", preset.sha256_start
+    if preset.md5 is not None:
+        digest, kind, begin = files.md5(located.path), "MD5", preset.md5
+        agrees = digest == begin
+    if agrees is None:
         check_digest(preset.file, digest)
+    elif not agrees:
+        raise InputError(
+            f"{located.path} is not {preset.name}: its {kind} is {digest}, that of "
+            f"the published file begins with {begin}. It is damaged or another file: "
+            f"remove it, or give it a name of its own"
+        )
 
 
 def check_digest(name, digest):
     """Records a published file's digest when first seen; warns if it changed.
 
-    No digest was ever published, so the first one seen is the reference.
+    Where none was published, the first one seen is the reference.
 
     Args:
         name: the file's name.

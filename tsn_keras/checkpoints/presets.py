@@ -1,60 +1,21 @@
 """The published weights, as records: where they are, and what they score.
 
-The reference's numbers are those of the authors' project page
+Those of the authors' Caffe code and the demo are here, those of other programs in
+zoo.csv. The reference's numbers are those of the authors' project page
 (https://yjxiong.me/others/tsn/); file names and addresses those of
 temporal-segment-networks scripts/get_{init,reference}_models.sh.
 """
 
-import dataclasses
+import difflib
 
+from tsn_keras.checkpoints import keras_zoo, zoo
+from tsn_keras.checkpoints.records import TOP1, Fusion, Preset
 from tsn_keras.common.catalogue import Catalogue
+from tsn_keras.common.errors import InputError
 
 PROJECT_PAGE = "https://yjxiong.me/others/tsn/"
 KINETICS_PAGE = "https://yjxiong.me/others/kinetics_action/"
 _STORE = "https://yjxiong.blob.core.windows.net"
-
-
-@dataclasses.dataclass(frozen=True)
-class Preset:
-    """One published weight file.
-
-    Attributes:
-        name: what `tsn_keras.load` takes.
-        file: name of the file.
-        url: where it is downloaded, or None if it must be fetched by hand.
-        origin: the page that describes it.
-        dataset: what it was trained on.
-        split: split it was trained on, or None.
-        modality: name of the modality, see protocols.modalities.
-        classes: number of classes, or None for a network without classifier.
-        accuracy: published accuracy in percent under the protocol's test, or None.
-        metric: full name of that accuracy.
-        backbone: name of the backbone, see models.backbones.
-        protocol: name of the protocol, see protocols.catalogue.
-        sha256: digest of the file, or None where none was published.
-        licence: of the weights, or None where none is stated.
-    """
-
-    name: str
-    file: str
-    url: str | None
-    origin: str
-    dataset: str
-    split: int | None
-    modality: str
-    classes: int | None
-    accuracy: float | None
-    metric: str = "mean class accuracy"
-    backbone: str = "bn_inception"
-    protocol: str = "caffe"
-    sha256: str | None = None
-    licence: str | None = None
-
-    @property
-    def files(self):
-        """Names under which the file may lie: converted, original, as downloaded."""
-        return f"{self.name}.weights.h5", self.file, f"{self.file}.v5"
-
 
 # Mean class accuracy in percent of splits 1, 2, 3 and the printed average,
 # which is not always that of the three (HMDB51 flow: 63.2 beside 64.2 in the
@@ -70,7 +31,7 @@ _REFERENCE_ACCURACY = {
 # The streams of the published fusions.
 FUSED = {"rgb", "flow"}
 
-CLASSES = {"ucf101": 101, "hmdb51": 51, "imagenet": 1000, "kinetics": 400}
+CLASSES = {"ucf101": 101, "hmdb51": 51, "imagenet": 1000, "kinetics400": 400}
 
 
 def _reference(dataset, modality, split):
@@ -104,19 +65,20 @@ def _initialisation(modality):
     )
 
 
-def _kinetics(modality, accuracy):
+def _kinetics(modality, accuracy, top5):
     return Preset(
         name=f"kinetics_{modality}",
         file=f"bn_inception_kinetics_{modality}_pretrained.caffemodel",
         # The page offers archives only; addresses of single files were not published.
         url=None,
         origin=KINETICS_PAGE,
-        dataset="kinetics",
+        dataset="kinetics400",
         split=None,
         modality=modality,
-        classes=CLASSES["kinetics"],
+        classes=CLASSES["kinetics400"],
         accuracy=accuracy,
-        metric="top-1 accuracy",
+        metric=TOP1,
+        top5=top5,
     )
 
 
@@ -147,8 +109,8 @@ PRESETS = Catalogue(
         ),
         _initialisation("rgb"),
         _initialisation("flow"),
-        _kinetics("rgb", 69.1),
-        _kinetics("flow", 62.1),
+        _kinetics("rgb", 69.1, 88.7),
+        _kinetics("flow", 62.1, 83.9),
         # Of 48 videos 12 and 11; the texture or the motion alone leaves four
         # classes to guess among.
         _demo(
@@ -161,17 +123,32 @@ PRESETS = Catalogue(
             100 * 11 / 48,
             "5f31fab731e13a50a217b554b04633418ea77c4fcac52a103fc7f341adf0b157",
         ),
+        *zoo.read(),
+        *keras_zoo.read(),
     ),
 )
 
-_FUSION_ACCURACY = {("demo", 1): 100.0}
+FUSIONS = (
+    *(
+        Fusion(
+            (f"{dataset}_rgb_split{split}", f"{dataset}_flow_split{split}"),
+            (1.0, 1.5),
+            _REFERENCE_ACCURACY[dataset, "fusion"][split - 1],
+        )
+        for dataset in ("ucf101", "hmdb51")
+        for split in (1, 2, 3)
+    ),
+    Fusion(("kinetics_rgb", "kinetics_flow"), (1.0, 1.0), 73.9, TOP1, 91.1),
+    Fusion(("demo_rgb", "demo_flow"), (1.0, 1.5), 100.0),
+    *zoo.FUSIONS,
+)
 
 
 def published(dataset, stream, split):
-    """Published mean class accuracy in percent.
+    """Published accuracy in percent of what `trained_on` gives.
 
     Args:
-        dataset: "ucf101", "hmdb51" or "demo".
+        dataset: "ucf101", "hmdb51" or "demo", with mean class accuracy; or another.
         stream: "rgb", "flow", or "fusion" of the two (1 : 1.5).
         split: 1, 2, 3, or None for the printed average of the three.
 
@@ -181,25 +158,32 @@ def published(dataset, stream, split):
     if (dataset, stream) in _REFERENCE_ACCURACY:
         return _REFERENCE_ACCURACY[dataset, stream][3 if split is None else split - 1]
     if stream == "fusion":
-        return _FUSION_ACCURACY.get((dataset, split))
+        streams = (trained_on(dataset, modality, split) for modality in FUSED)
+        names = {preset.name for preset in streams if preset}
+        fused = (f.accuracy for f in FUSIONS if set(f.presets) == names)
+        return next(fused, None)
     preset = trained_on(dataset, stream, split)
     return preset.accuracy if preset else None
 
 
+def fusions_of(name):
+    """The published fusions that a preset is part of, as a tuple of Fusion."""
+    return tuple(fusion for fusion in FUSIONS if name in fusion.presets)
+
+
 def trained_on(dataset, modality, split):
-    """The preset that was trained on a data set, or None.
+    """The first preset that was trained on a data set, or None.
+
+    Those of the authors come before those of others.
 
     Args:
         dataset: name of the data set.
         modality: name of the modality.
         split: number of the split.
     """
+    wanted = (dataset, modality, split)
     for preset in PRESETS.values():
-        if (preset.dataset, preset.modality, preset.split) == (
-            dataset,
-            modality,
-            split,
-        ):
+        if (preset.dataset, preset.modality, preset.split) == wanted:
             return preset
     return None
 
@@ -210,3 +194,51 @@ def of_file(name):
         if name in preset.files:
             return preset
     return None
+
+
+def matching(**wanted):
+    """The presets that have some values.
+
+    Args:
+        **wanted: value of an attribute of Preset, or None for any.
+
+    Returns:
+        tuple of Preset.
+
+    Raises:
+        InputError: no preset has such a value; the text lists those there are.
+
+    Example:
+        >>> [p.name for p in matching(dataset="sthv1", backbone=None)]
+        ['tsn_r50_1x1x8_50e_sthv1_rgb', 'tsn_r50_1x1x16_50e_sthv1_rgb']
+    """
+    found = tuple(PRESETS.values())
+    for attribute, value in wanted.items():
+        if value is None:
+            continue
+        known = {getattr(preset, attribute) for preset in PRESETS.values()} - {None}
+        if value not in known:
+            raise InputError(
+                f"no preset is of `{attribute}` {value!r}; there are "
+                f"{', '.join(map(str, sorted(known)))}"
+            )
+        found = tuple(p for p in found if getattr(p, attribute) == value)
+    return found
+
+
+def find(name):
+    """The preset of a name.
+
+    Raises:
+        InputError: there is none; the text names those that are spelled alike.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    raise InputError(f"there is no preset {name!r}; {alike(name)}")
+
+
+def alike(name):
+    """Words for the presets that are spelled much like a name."""
+    near = difflib.get_close_matches(str(name), PRESETS, n=4, cutoff=0.5)
+    nearest = f"the nearest are {', '.join(near)}; " if near else ""
+    return f"{nearest}tsn_keras.presets lists all {len(PRESETS)}"
