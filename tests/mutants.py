@@ -29,8 +29,14 @@ LIMIT = 600  # seconds of a mutant's tests; one that runs for ever is found
 
 # Module: its tests, the fastest first.
 MODULES = {
-    "protocols/sampling.py": ("protocols/test_sampling.py",),
-    "protocols/crops.py": ("protocols/test_crops.py", "pipeline/test_transforms.py"),
+    "protocols/sampling.py": (
+        *("protocols/test_sampling.py", "protocols/test_golden_sampling.py"),
+    ),
+    "protocols/crops.py": (
+        *("protocols/test_crops.py", "pipeline/test_transforms.py"),
+        "pipeline/test_framing.py",
+    ),
+    "pipeline/pillow.py": ("pipeline/test_framing.py",),
     "pipeline/transforms.py": (
         *("pipeline/test_transforms.py", "pipeline/test_training_pixels.py"),
     ),
