@@ -19,6 +19,15 @@ extract, fuse, presets, train = (
 )
 
 
+# What Python does not show by default of libraries.
+_UNSEEN = (
+    DeprecationWarning,
+    PendingDeprecationWarning,
+    ImportWarning,
+    ResourceWarning,
+)
+
+
 def call(name, *argv):
     """Runs a command as `python -m tsn_keras.NAME ARGV` would.
 
@@ -37,6 +46,10 @@ def call(name, *argv):
         warnings.catch_warnings(),
     ):
         warnings.showwarning = console._show_warning
+        # As outside of pytest, which shows more of them.
+        warnings.resetwarnings()
+        for category in _UNSEEN:
+            warnings.simplefilter("ignore", category)
         try:
             result, status = console._outcome(module.main, argv)
         except SystemExit as stop:  # argparse's

@@ -48,7 +48,10 @@ def apply():
 
 def main():
     sys.path.insert(0, str(ROOT))
-    apply()
+    from tsn_keras.common import console
+
+    with console.quiet_frameworks():
+        apply()
     command = f"tsn_keras.{sys.argv[1]}"
     sys.argv = [command, *sys.argv[2:]]
     runpy.run_module(command, run_name="__main__", alter_sys=True)
