@@ -37,6 +37,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import clips  # noqa: E402
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
+import processes  # noqa: E402
 import videofiles  # noqa: E402
 
 KILLED_AGAIN = 1 / 3  # share of the resumed runs that are killed as well
@@ -187,7 +188,7 @@ class _Process:
         self._out, self._before = out, _state(out)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self.start = time.monotonic()
-        self._process = subprocess.Popen(
+        self._process = processes.Popen(
             [sys.executable, "-m", f"tsn_keras.{argv[0]}", *map(str, argv[1:])],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ import sys
 
 import clips
 import numpy as np
+import processes
 import pytest
 import videofiles
 
@@ -220,11 +221,10 @@ def test_dataset_refuses(folders, name, options, text):
 
 def fit_apart(backend, folder):
     """{kind: what fit_check.py tells} of a back end."""
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "tests/support/fit_check.py", str(folder)],
         capture_output=True,
         text=True,
-        check=False,
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
     )

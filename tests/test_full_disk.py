@@ -10,6 +10,7 @@ import clips
 import disks
 import keras
 import numpy as np
+import processes
 import pytest
 import shallow
 import videofiles
@@ -62,10 +63,9 @@ def run(name, *argv, **options):
     if not options:
         return call(name, *argv)
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.run(
+    return processes.run(
         [*shallow.START, name, *map(str, argv)],
         text=True,
-        check=False,
         timeout=300,
         **options,
     )
@@ -206,7 +206,7 @@ def test_a_run_whose_disk_fills_up(tmp_path, small_disk):
         disk.leave(100)
         assert "no space for checkpoints in" in error_of(run(*argv))
         disk.leave(6000)
-        process = subprocess.Popen(
+        process = processes.Popen(
             [*shallow.START, *map(str, argv)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import pathlib
-import subprocess
 import threading
 
 import clips
@@ -54,11 +53,10 @@ def evaluate(place, target, *more, **variables):
     argv = ["--dataset", "list", "--annotations", f"{place}/list.txt"]
     argv += ["--data", f"{place}/data", "--scores", str(target)]
     argv += ["--weights", f"{place}/rgb.weights.h5", f"{place}/flow.weights.h5"]
-    done = subprocess.run(
+    done = processes.run(
         [*shallow.START, "eval", *argv, *more],
         capture_output=True,
         text=True,
-        check=False,
         timeout=300,
         cwd=ROOT,
         env={**os.environ, **variables},

@@ -72,13 +72,12 @@ def command(data, out, *more):
 
 
 def start(data, out, *more, **options):
-    return subprocess.Popen(
+    return processes.Popen(
         [*shallow.START, "train", *command(data, out, *more)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        preexec_fn=processes.interruptible,
         **options,
     )
 
@@ -578,11 +577,10 @@ def test_batches_that_do_not_divide(data, tmp_path):
 
 def test_wrong_usage_tells_what_to_do(data, tmp_path):
     def fails(*argv):
-        done = subprocess.run(
+        done = processes.run(
             [*shallow.START, "train", *argv],
             capture_output=True,
             text=True,
-            check=False,
             cwd=ROOT,
         )
         assert done.returncode == console.EXIT_USAGE

@@ -1,8 +1,28 @@
-"""Processes that can be interrupted, and functions in processes of their own."""
+"""Processes that can be interrupted, and that need not import the frameworks.
+
+To import TensorFlow takes some seconds of processor time, more than most commands that
+are tested. So one process imports it once, and `Popen` and `run` fork off it what they
+would start afresh: a process with its own number, streams, environment and signals,
+and a child of this one. What happens while the frameworks are imported is not seen
+then; tests of that start a process with `subprocess`.
+"""
 
 import concurrent.futures
+import ctypes
+import functools
+import json
 import multiprocessing
+import os
+import pathlib
 import signal
+import socket
+import subprocess
+import sys
+
+# A process that differs in these imports the frameworks for itself.
+_MATTER_ON_IMPORT = ("KERAS_", "TF_", "CUDA_", "OMP_", "PYTHON")
+_DEFAULTS = {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": ""}
+_SET_CHILD_SUBREAPER = 36  # of Linux' <linux/prctl.h>
 
 
 def interruptible():
@@ -21,3 +41,97 @@ def apart(function, *args):
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *args).result()
+
+
+@functools.cache
+def _server():
+    """Socket to the process that has imported the frameworks (forking.py)."""
+    ours, theirs = socket.socketpair()
+    script = pathlib.Path(__file__).with_name("forking.py")
+    with theirs:
+        subprocess.Popen(
+            [sys.executable, str(script), str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+    return ours
+
+
+def _adopting(wanted):
+    """Whether processes that lose their parent become children of this one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def _can_fork(environment):
+    def matters(variables):
+        return {k: v for k, v in variables.items() if k.startswith(_MATTER_ON_IMPORT)}
+
+    own = {**_DEFAULTS, **os.environ, "PYTHONPATH": environment.get("PYTHONPATH", "")}
+    wanted = {**_DEFAULTS, **environment}
+    return sys.platform == "linux" and matters(own) == matters(wanted)
+
+
+class Popen(subprocess.Popen):
+    """As subprocess.Popen, of `[sys.executable, FILE | -c CODE | -m MODULE, ...]`.
+
+    What the class waits for, reads and kills is a child of this process, as always;
+    only how it begins is another. It can be interrupted; see `interruptible`.
+    """
+
+    def __init__(self, args, *, env=None, start_new_session=False, **options):
+        assert args[0] == sys.executable
+        self._environment = dict(os.environ if env is None else env)
+        self._session = start_new_session
+        super().__init__(
+            args,
+            env=env,
+            start_new_session=start_new_session,
+            preexec_fn=interruptible,
+            **options,
+        )
+
+    def _execute_child(self, args, *rest):
+        """Python's own would fork and execute; the numbers are of its arguments."""
+        if not _can_fork(self._environment):
+            super()._execute_child(args, *rest)
+            return
+        cwd = rest[4]
+        ends = rest[9:15]  # read and write ends: of input, of output, of errors
+        streams = [ends[0], ends[3], ends[5]]
+        given = [number if number >= 0 else k for k, number in enumerate(streams)]
+        request = {
+            "argv": list(map(os.fspath, args[1:])),
+            "cwd": os.path.abspath(cwd or "."),
+            "environment": self._environment,
+            "session": self._session,
+        }
+        message = json.dumps(request).encode()
+        server = _server()
+        _adopting(True)
+        try:
+            header = len(message).to_bytes(8, "big")
+            socket.send_fds(server, [header], given)
+            server.sendall(message)
+            answer = server.recv(8, socket.MSG_WAITALL)
+        finally:
+            _adopting(False)
+        assert answer, "the process that imports the frameworks has ended"
+        self.pid = int.from_bytes(answer, "big")
+        self._child_created = True
+        self._close_pipe_fds(*ends)
+
+
+def run(args, *, timeout=None, capture_output=False, **options):
+    """As subprocess.run, by `Popen`; a failure is told by the result only."""
+    assert options.pop("check", False) is False
+    if capture_output:
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Popen(args, **options) as process:
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(args, process.returncode, output, errors)

@@ -3,11 +3,11 @@
 import json
 import pathlib
 import shutil
-import subprocess
 import sys
 
 import h5py
 import numpy as np
+import processes
 import pytest
 import tensorflow as tf
 
@@ -246,14 +246,13 @@ def replicas(count, batch_norm, tmp_path, dropout=0.0):
     here = pathlib.Path(__file__)
     places = here.parent, here.parents[1] / "support", here.parents[2]
     out = tmp_path / f"{count}.npz"
-    done = subprocess.run(
+    done = processes.run(
         [
             *(sys.executable, "-c", REPLICAS, ":".join(map(str, places))),
             *(str(count), batch_norm, str(dropout), str(out)),
         ],
         capture_output=True,
         text=True,
-        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(out) as file:
