@@ -1,41 +1,51 @@
-"""The command `eval` with files of the whole network: the demo's, the original's."""
+"""The command `eval` with presets: their files, and what was published of them."""
 
 import dataclasses
-import pathlib
 import shutil
 
+import clips
 import hdf5files
-import numpy as np
 import pytest
-from commands import call
 
-import tsn_keras
 from tsn_keras import eval
+from tsn_keras.checkpoints import presets
+from tsn_keras.common import files
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import demo
 from tsn_keras.datasets.catalogue import DATASETS
-from tsn_keras.protocols import sampling
 from tsn_keras.scores import score_file
 
-ROOT = pathlib.Path(__file__).parents[1]
+
+@pytest.fixture(scope="module")
+def files_of_presets(tmp_path_factory, shallow_network):
+    """Folder of the demo's weights: networks of one block under the demo's names."""
+    folder = tmp_path_factory.mktemp("presets")
+    for name, channels in (("rgb", 3), ("flow", 10)):
+        clips.make_weights(folder / f"demo_{name}.weights.h5", channels, classes=16)
+    return folder
 
 
 @pytest.fixture
-def two_demo_videos(tmp_path, monkeypatch):
+def two_demo_videos(files_of_presets, tmp_path, monkeypatch):
     """The demo with two test videos, and a folder for its weights."""
     split = demo.split()
     few = dataclasses.replace(split, test=split.test[:2])
     record = dataclasses.replace(DATASETS["demo"], read=lambda *_: few)
     monkeypatch.setitem(DATASETS, "demo", record)
+    for path in files_of_presets.iterdir():
+        preset = presets.PRESETS[path.name.split(".")[0]]
+        preset = dataclasses.replace(preset, sha256=files.sha256(path))
+        monkeypatch.setitem(presets.PRESETS, preset.name, preset)
     folder = tmp_path / "weights"
     folder.mkdir()
     scores = ["--scores", str(tmp_path / "s.h5")]
     return folder, ["--dataset", "demo", "--weights", str(folder), *scores]
 
 
-def test_a_preset_file_of_another_modality(two_demo_videos):
+def test_a_preset_file_of_another_modality(two_demo_videos, files_of_presets):
     folder, argv = two_demo_videos
-    shutil.copy(ROOT / "weights/demo_flow.weights.h5", folder / "demo_rgb.weights.h5")
+    other = files_of_presets / "demo_flow.weights.h5"
+    shutil.copy(other, folder / "demo_rgb.weights.h5")
     words = (
         r"should hold demo_rgb \(rgb, 16 classes\), but is a network for 10 channels"
     )
@@ -46,23 +56,25 @@ def test_a_preset_file_of_another_modality(two_demo_videos):
 def test_a_preset_file_of_other_weights(two_demo_videos):
     """Of the right network: only the digest tells."""
     folder, argv = two_demo_videos
-    model = tsn_keras.load("demo_rgb")
-    model.save_weights(folder / "demo_rgb.weights.h5")
+    clips.make_weights(folder / "demo_rgb.weights.h5", 3, seed=1, classes=16)
     with pytest.raises(InputError, match="is not demo_rgb: its sha256 is"):
         eval.main([*argv, "--modality", "rgb"])
 
 
-def test_presets_are_named_in_the_scores(two_demo_videos, tmp_path):
+def test_presets_are_named_in_the_scores(two_demo_videos, files_of_presets, tmp_path):
     folder, argv = two_demo_videos
-    shutil.copy(ROOT / "weights/demo_rgb.weights.h5", folder)
+    shutil.copy(files_of_presets / "demo_rgb.weights.h5", folder)
     result, _ = eval.main([*argv, "--modality", "rgb"])
     assert result["results"][0]["videos"] == 2
     with score_file.ScoreFile(tmp_path / "s.h5") as file:
         assert file.about["weights"] == "demo_rgb"
 
 
-def test_published_stands_beside_what_was_published(two_demo_videos, tmp_path):
+def test_published_stands_beside_what_was_published(
+    two_demo_videos, files_of_presets, tmp_path, monkeypatch
+):
     """Its weights, by digest where a path names them, and all of the videos."""
+    monkeypatch.setenv("TSN_KERAS_WEIGHTS", str(files_of_presets))
     _, argv = two_demo_videos
     data = tmp_path / "data"
     argv = [*argv[:2], "--modality", "rgb", "--data", str(data), "--weights"]
@@ -73,7 +85,7 @@ def test_published_stands_beside_what_was_published(two_demo_videos, tmp_path):
         return row["published"], row["videos"]
 
     copy = tmp_path / "renamed.weights.h5"
-    shutil.copy(ROOT / "weights/demo_rgb.weights.h5", copy)
+    shutil.copy(files_of_presets / "demo_rgb.weights.h5", copy)
     assert published("digest.h5", copy) == (25, 2)
     with hdf5files.editing(copy) as file:
         file["layers/dense/vars/1"][0] += 1
@@ -83,38 +95,11 @@ def test_published_stands_beside_what_was_published(two_demo_videos, tmp_path):
     assert published("failed.h5", "demo_rgb") == (None, 1)
 
 
-def test_published_fusion_is_that_of_published_weights(two_demo_videos):
+def test_published_fusion_is_that_of_published_weights(
+    two_demo_videos, files_of_presets
+):
     folder, argv = two_demo_videos
-    for name in ("rgb", "flow"):
-        shutil.copy(ROOT / f"weights/demo_{name}.weights.h5", folder)
+    shutil.copytree(files_of_presets, folder, dirs_exist_ok=True)
     found = {r["stream"]: r for r in eval.main(argv)[0]["results"]}
     assert found["rgb"]["published"] == 25.0
     assert found["fusion"]["published"] is not None
-
-
-def test_golden_scores(golden, caffemodels, tmp_path):
-    """The original's own scores of the same JPEG files and weights."""
-    (tmp_path / "list.txt").write_text("frames/v1 31 42\nframes/v2 14 100\n")
-    done = call(
-        "eval",
-        *("--dataset", "list", "--annotations", tmp_path / "list.txt"),
-        *("--data", golden / "data", "--scores", tmp_path / "s.h5", "--weights"),
-        *(caffemodels / f"ucf101_{m}_init.caffemodel" for m in ("rgb", "flow")),
-    )
-    assert done.returncode == 0, done.stderr
-    expected = np.load(golden / "eval/eval_25x10.npz")
-    for modality in ("rgb", "flow"):
-        for name in ("v1", "v2"):
-            with score_file.ScoreFile(tmp_path / f"s_{modality}.h5") as file:
-                found = file.read(f"frames/{name}")
-            values = expected[f"{name}_{modality}_scores"]
-            error = np.abs(found - values).max()
-            assert error <= 2e-4 * np.abs(values).max()
-
-
-def test_golden_ticks(golden):
-    expected = np.load(golden / "eval/eval_25x10.npz")
-    for name, count in (("v1", 31), ("v2", 14)):
-        for modality, depth in (("rgb", 1), ("flow", 5)):
-            found = sampling.eval_ticks(count, depth)
-            assert found == expected[f"{name}_{modality}_ticks"].tolist()

@@ -7,17 +7,17 @@ and a child of this one. What happens while the frameworks are imported is not s
 then; tests of that start a process with `subprocess`.
 """
 
-import concurrent.futures
 import ctypes
 import functools
 import json
-import multiprocessing
 import os
 import pathlib
+import pickle
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 # A process that differs in these imports the frameworks for itself.
 _MATTER_ON_IMPORT = ("KERAS_", "TF_", "CUDA_", "OMP_", "PYTHON")
@@ -34,13 +34,41 @@ def interruptible():
 
 
 def apart(function, *args):
-    """Calls a function in a new process; returns or raises what it does.
+    """Calls a function of a module in a new process; returns or raises what it does.
 
     For libraries that abort the process at its end.
     """
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(function, *args).result()
+    paths = os.pathsep.join(filter(None, sys.path))
+    with tempfile.NamedTemporaryFile(suffix=".pickle") as file:
+        pickle.dump((function.__module__, function.__qualname__, args), file)
+        file.flush()
+        done = run(
+            [sys.executable, "-c", _APART, file.name],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        file.seek(0)
+        outcome = pickle.load(file)  # noqa: S301 - written by ourselves
+    assert len(outcome) == 2, done.stderr
+    result, error = outcome
+    if error is not None:
+        raise error
+    return result
+
+
+_APART = """
+import importlib, pickle, sys
+with open(sys.argv[1], "rb") as file:
+    module, name, args = pickle.load(file)
+result = error = None
+try:
+    result = getattr(importlib.import_module(module), name)(*args)
+except Exception as raised:
+    error = raised
+with open(sys.argv[1], "wb") as file:
+    pickle.dump((result, error), file)
+"""
 
 
 @functools.cache
