@@ -177,9 +177,6 @@ def test_inverse_deviation_becomes_variance(read):
         (layer("x", shape(*[1] * 33) + field(5, packed([1]))), "more than 32 axes"),
         (layer("x", shape(*[2**62] * 20) * 2), "more than 32 axes"),
         (layer("x", field(5, b"\0" * 5)), "ends within a number"),
-        (layer("x", blob([float("nan")], (1,))), "blob 0 of layer 'x' has values"),
-        (layer("x", b"", blob([float("inf")], (1,))), "blob 1 of layer 'x' has values"),
-        (layer("x", field(8, packed([1e300], "d"))), "not finite"),
         (
             layer("x", field(5, packed([1])) + field(8, packed([1], "d"))),
             "both float and double",
@@ -211,11 +208,11 @@ def test_errors_name_the_byte_and_stay_short(read):
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, 1e-30, 1e-45])
-def test_inverse_deviation_must_be_above_zero(read, value):
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e-30, 1e-45, np.inf, np.nan])
+def test_inverse_deviation_must_be_finite_and_above_zero(read, value):
     good = layer("good", blob([1], (1,)))
     bad = layer("bn", *(blob([value], (1, 1)) for _ in range(4)), kind="BN")
-    reason = rf"blob 3 of layer 'bn' .*not above 0.*at byte {len(good)} of"
+    reason = rf"blob 3 of layer 'bn' .*not finite, not above 0.*at byte {len(good)} of"
     with pytest.raises(caffemodel.CaffemodelError, match=reason):
         read(good + bad, inverse_std=True)
 
@@ -234,8 +231,6 @@ def attempt(read, data, **options):
     except caffemodel.CaffemodelError:
         return None
     assert layers
-    for blobs in layers.values():
-        assert all(np.isfinite(b).all() for b in blobs)
     return layers
 
 
@@ -406,7 +401,8 @@ def expected(net):
     for message in [*net.layers, *net.layer]:
         arrays = []
         for b in message.blobs:
-            values = np.array(b.double_data or b.data, np.float64).astype(np.float32)
+            with np.errstate(over="ignore"):
+                values = np.array(b.double_data or b.data, "f8").astype("f4")
             legacy = ("num", "channels", "height", "width")
             if any(b.HasField(name) for name in legacy):
                 values = values.reshape([getattr(b, name) for name in legacy])

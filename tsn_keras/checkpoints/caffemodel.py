@@ -51,8 +51,8 @@ def read(path, *, inverse_std=False):
 
     Raises:
         CaffemodelError: damaged, of another format, without weights, with two
-            layers of one name, with weights that are not finite, or, with
-            inverse_std, deviations that are not above 0.
+            layers of one name, or, with inverse_std, deviations that are not
+            finite and above 0.
         OSError: the file is missing or cannot be read.
     """
     data = memoryview(pathlib.Path(path).read_bytes())
@@ -206,13 +206,10 @@ def _blob(data, span, label, opening):
             opening, f"{label} has shape {tuple(shape)} but {len(values)} values"
         )
     try:
-        with np.errstate(over="ignore"):  # what overflows is not finite, see below
-            array = np.array(values.reshape(shape), np.float32)
+        with np.errstate(over="ignore"):  # what overflows is not finite, see finite
+            return np.array(values.reshape(shape), np.float32)
     except ValueError:  # 0 values, yet the other lengths beyond NumPy
         raise _Damaged(opening, f"{label} has shape {tuple(shape)}") from None
-    if not np.isfinite(array).all():
-        raise _Damaged(opening, f"{label} has values that are not finite numbers")
-    return array
 
 
 def _dimensions(data, span, label):
@@ -343,7 +340,7 @@ def _is_batch_norm(kind, blobs):
 
 def _variance(name, inverse, position):
     wide = inverse.astype(np.float64)
-    if (wide > 0).all():
+    if np.isfinite(wide).all() and (wide > 0).all():
         with np.errstate(over="ignore"):
             variance = (wide**-2 - _EPSILON).astype(np.float32)
         if np.isfinite(variance).all():
@@ -351,5 +348,5 @@ def _variance(name, inverse, position):
     raise _Damaged(
         position,
         f"blob 3 of layer {_shown(name)} has values that are no inverse deviation: "
-        "not above 0, or too near it",
+        "not finite, not above 0, or too near it",
     )

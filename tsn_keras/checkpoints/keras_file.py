@@ -11,7 +11,9 @@ import tempfile
 import warnings
 
 import h5py
+import keras
 
+from tsn_keras.checkpoints import finite
 from tsn_keras.common import files, hdf5
 from tsn_keras.common.errors import InputError
 
@@ -71,7 +73,7 @@ def load(model, path):
         path: the file.
 
     Raises:
-        WeightFileError: the file cannot be used.
+        WeightFileError: the file cannot be used, or has values that are not finite.
         files.DiskFullError: the copy cannot be written.
         Exception: those of Keras, where the arrays do not fit the model.
     """
@@ -98,6 +100,13 @@ def load(model, path):
             # fails.
             warnings.simplefilter("ignore")
             model.load_weights(part)
+    finite.demand(
+        (
+            (variable.path, keras.ops.convert_to_numpy(variable), variable.dtype)
+            for variable in model.weights
+        ),
+        lambda reason: _unusable(path, reason),
+    )
 
 
 def _demand_room(folder, size, what):

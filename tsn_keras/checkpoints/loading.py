@@ -13,7 +13,7 @@ from tsn_keras.checkpoints import (
     reading,
 )
 from tsn_keras.checkpoints.foreign import Tensors
-from tsn_keras.checkpoints.transfer import port, read_facts
+from tsn_keras.checkpoints.transfer import PortError, port, read_facts
 from tsn_keras.common import files, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.models import cross_modality, identity, training_rules
@@ -119,10 +119,16 @@ class Weights:
 
         Args:
             side: of the input, pixels; None: that of the protocol's training.
+
+        Raises:
+            InputError: they do not fit, or are not finite.
         """
         model = self.architecture.build(side)
         if self.tensors is not None:
-            port(self.tensors, model, self.architecture.backbone)
+            try:
+                port(self.tensors, model, self.architecture.backbone)
+            except PortError as error:
+                raise PortError(f"{self.path}: {error}") from None
             return model
         try:
             keras_file.load(model, self.path)

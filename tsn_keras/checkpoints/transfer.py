@@ -3,6 +3,7 @@
 import numpy as np
 from keras import layers
 
+from tsn_keras.checkpoints import finite
 from tsn_keras.checkpoints.foreign import Tensors
 from tsn_keras.common.errors import InputError
 from tsn_keras.models.records import Backbone, Facts
@@ -53,11 +54,12 @@ def port(tensors: Tensors, model, backbone: Backbone):
 
     Raises:
         PortError: an array without a place, a variable without an array, two arrays
-            for one, or a shape that differs; both remainders are listed.
+            for one, or a shape that differs; both remainders are listed. Or an array
+            with values that are not finite.
     """
     layout, what = tensors.layout, tensors.layout.array
     unset = {variable.path for variable in model.weights}
-    unused, assignments = [], []
+    unused, assignments, taken = [], [], []
     targets = {layer.name: layer for layer in model.layers}
     for name, (place, role) in _places(tensors, backbone).items():
         array, target = tensors.arrays[name], targets.get(place)
@@ -74,12 +76,14 @@ def port(tensors: Tensors, model, backbone: Backbone):
                 f"`{variable.path}` needs {tuple(variable.shape)} in Keras' order"
             )
         assignments.append((variable, value))
+        taken.append((name, array, variable.dtype))
         unset.discard(variable.path)
     if unused or unset:
         raise PortError(
             f"{what}s without a place in the model: {_some(unused)}; "
             f"variables without a {what}: {_some(sorted(unset))}"
         )
+    finite.demand(taken, PortError)
     for variable, value in assignments:
         variable.assign(value)
 
