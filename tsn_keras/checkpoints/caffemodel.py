@@ -101,7 +101,6 @@ def _other_format(head):
         return "it is empty"
     for start, what in (
         (b"\x89HDF", "it is an HDF5 file (Keras weights end in .weights.h5)"),
-        (b"version https://git-lfs", "it is a Git LFS pointer: fetch the file itself"),
         (
             b"PK",
             "it is a zip archive: unpack it, or open it with keras.models.load_model "
@@ -112,8 +111,6 @@ def _other_format(head):
     ):
         if head.startswith(start):
             return what
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "it is a web page, perhaps of a failed download"
     # Comments, then the first field: "name: ..." or "layer { ...".
     if re.match(rb"\s*(#[^\n]*\n\s*)*[a-z_]\w*\s*[:{]", head):
         return (

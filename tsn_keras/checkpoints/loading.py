@@ -9,6 +9,7 @@ from tsn_keras.checkpoints import (
     folders,
     keras_file,
     keras_hdf5,
+    not_weights,
     presets,
     reading,
 )
@@ -207,6 +208,7 @@ def read(located: folders.Located, *, inverse_std=False) -> Weights:
         OSError: it cannot be read.
     """
     path, preset = located.path, located.preset
+    not_weights.refuse(path)
     digest = files.sha256(path)
     if path.name.endswith(KERAS) and not keras_hdf5.is_one(path):
         weights = _of_keras_file(path, preset)

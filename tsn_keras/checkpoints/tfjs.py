@@ -10,6 +10,7 @@ import stat
 
 import numpy as np
 
+from tsn_keras.checkpoints import not_weights
 from tsn_keras.checkpoints.foreign import KERAS, Tensors
 from tsn_keras.common import json_text
 from tsn_keras.common.errors import InputError
@@ -183,6 +184,8 @@ def _read_groups(groups, folder):
         needed, there = sum(w.bytes for w in weights), sum(sizes.values())
         # Nothing is taken from memory before this.
         if needed != there:
+            for part in sizes:
+                _refuse_page(part)
             raise ValueError(f"its weights need {needed} bytes, its files have {there}")
         stream = _Stream(sizes)
         for weight in weights:
@@ -219,6 +222,13 @@ def _size(part):
     if not stat.S_ISREG(about.st_mode):
         raise ValueError(f"its file {part.name!r} is not an ordinary file")
     return about.st_size
+
+
+def _refuse_page(part):
+    with _opened(part) as file:
+        found = not_weights.what(file.read(2**10))
+    if found is not None:
+        raise ValueError(f"its file {part.name!r} is {found}")
 
 
 class _Stream:
