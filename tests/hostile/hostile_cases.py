@@ -3,6 +3,7 @@
 import harness
 import kinds
 import pytest
+from small_network import SMALL
 
 from tsn_keras.common import inspection
 from tsn_keras.models.backbones import BACKBONES
@@ -17,7 +18,7 @@ COUNTS = (
 
 def assert_harmless(name, count, monkeypatch, folder, record_property):
     """Makes and reads files of a kind."""
-    monkeypatch.setitem(BACKBONES, kinds.SMALL.name, kinds.SMALL)
+    monkeypatch.setitem(BACKBONES, SMALL.name, SMALL)
     # Files that make the library loop take all of it, and thousands are read.
     monkeypatch.setattr(inspection, "SECONDS", 0.3)
     # A helper that runs already has the other limit.

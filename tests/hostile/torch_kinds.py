@@ -6,6 +6,7 @@ import zipfile
 
 import mutators
 import numpy as np
+import small_network
 import torch_writer
 from torch_writer import Call, Global, Storage, tensor
 
@@ -17,21 +18,6 @@ _CLASSES = (
 )
 
 
-def state_of(model):
-    """The state dict of the small network, as PyTorch would have it."""
-    state = {}
-    for layer in model.layers:
-        arrays = layer.get_weights()
-        if len(arrays) == 4:
-            names = ("weight", "bias", "running_mean", "running_var")
-        else:
-            names = ("weight", "bias")
-            arrays = [a.transpose(3, 2, 0, 1) if a.ndim == 4 else a.T for a in arrays]
-        for name, array in zip(names, arrays, strict=False):
-            state[f"module.{layer.name}.{name}"] = tensor(np.ascontiguousarray(array))
-    return state
-
-
 def make(model, program):
     """(bytes of a good file, function of a random.Random to those of a bad one).
 
@@ -39,7 +25,7 @@ def make(model, program):
         model: of the small network.
         program: function of a random.Random and a pickle to another pickle.
     """
-    state = state_of(model)
+    state = {n: tensor(a) for n, a in small_network.as_torch(model).items()}
     moments = {
         k: {"step": 3, "exp_avg": value} for k, value in enumerate(state.values())
     }
