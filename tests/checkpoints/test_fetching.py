@@ -1,6 +1,8 @@
 """Downloads: whole, resumed, checked; and every way in which they fail."""
 
 import hashlib
+import http.client
+import io
 import json
 import socket
 
@@ -154,6 +156,51 @@ def test_a_part_of_which_nothing_is_known_is_dropped(store, path, about):
     fetching.fetch(store.url, path, DIGEST[:8])
     assert path.read_bytes() == DATA
     assert store.parts == [None]
+
+
+@pytest.mark.parametrize("validator", ["\u202e", "a\nb", "\x1b[2J", "", "x" * 60_000])
+def test_a_validator_that_no_header_holds_is_not_sent(store, path, validator):
+    fetching.part_of(path).write_bytes(DATA[:100])
+    about = {"url": store.url, "bytes": len(DATA), "validator": validator}
+    path.with_name("w.pth.download.json").write_text(json.dumps(about))
+    fetching.fetch(store.url, path, DIGEST[:8])
+    assert store.parts == [None]
+
+
+def test_a_validator_that_cannot_be_sent_back_is_none(store, path):
+    store.tag = '"' + "x" * 1000 + '"'
+    with pytest.raises(KeyboardInterrupt, match="^stopped; nothing is kept$"):
+        fetching.fetch(store.url, path, None, stop_at(100_000))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"302 x\r\nLocation: http://[::1", "Invalid IPv6 URL$"),
+        (b"302 x\r\nLocation: file:///etc/passwd", "the server says 302 .*not allowed"),
+        (b"404 " + b"no" * 30_000, "the server says 404 .*(no){50}"),
+        (b"206 x\r\nContent-Range: " + b"y" * 60_000, "answered with y{50}"),
+    ],
+)
+def test_what_a_server_says_is_one_short_error(path, monkeypatch, answer, words):
+    class Socket:
+        def sendall(self, data):
+            pass
+
+        def makefile(self, *_):
+            return io.BytesIO(b"HTTP/1.1 " + answer + b"\r\n\r\n")
+
+        def close(self):
+            pass
+
+    def connect(connection):
+        connection.sock = Socket()
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect)
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(fetching.FetchError, match=words) as caught:
+        fetching.fetch("http://server.example/w.pth", path)
+    assert len(str(caught.value)) < 500
 
 
 def test_a_part_without_a_validator_is_not_resumed(store, path):

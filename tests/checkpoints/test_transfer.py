@@ -1,11 +1,17 @@
 """Blobs into variables: each once, or nothing is changed."""
 
+import time
+
 import keras
 import numpy as np
 import pytest
+import small_network
 
+import tsn_keras
 from tsn_keras.checkpoints import foreign, transfer
 from tsn_keras.checkpoints.transfer import PortError
+from tsn_keras.common.errors import InputError
+from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.models.layers import CaffeConv2D
 from tsn_keras.models.records import Backbone
 
@@ -92,3 +98,42 @@ def test_remainders_are_listed_and_nothing_is_changed(model, blobs, change, word
         port(blobs, model)
     for found, value in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(found, value)
+
+
+def test_long_names_and_short_messages(tmp_path, monkeypatch):
+    monkeypatch.setitem(BACKBONES, small_network.SMALL.name, small_network.SMALL)
+    arrays = small_network.as_torch(small_network.model())
+    path = tmp_path / "net.safetensors"
+
+    def refused(words):
+        path.write_bytes(small_network.safetensors(arrays))
+        with pytest.raises(InputError, match=words) as caught:
+            tsn_keras.load(path)
+        assert str(path) in str(caught.value)
+        assert len(str(caught.value)) < 2000
+
+    arrays |= {f"{'x' * 190}{k}.weight": np.zeros(3, "f4") for k in range(12)}
+    refused(r"without a place in the model: x{100}\.\.\. \(3,\), xx")
+    arrays[f"{'x' * 10**5}.weight"] = np.zeros(3, "f4")
+    refused("the name of one of its tensors has 100007 characters")
+    arrays = {f"{'y' * 190}{k}.weight": np.zeros(3, "f4") for k in range(12)}
+    refused(r"its first tensors are y{100}\.\.\., yy")
+
+
+def test_thousands_of_arrays_are_refused_soon():
+    """Names are compared with those of every network, which are many."""
+    kernel = np.zeros((1, 1, 1, 1), "f4")
+    arrays = {f"{'module.' * 27}{k}.weight": kernel for k in range(10_000)}
+    tensors, begin = foreign.Tensors("any", foreign.TORCH, arrays), time.process_time()
+    for backbone in BACKBONES.values():
+        assert transfer.read_facts(tensors, backbone) == (0.0, None)
+    assert time.process_time() - begin < 0.1
+
+
+@pytest.mark.parametrize("name", ["bn_inception", "resnet18"])
+def test_no_network_has_so_many_arrays(name):
+    """Of all these have the most for each convolution."""
+    backbone = BACKBONES[name]
+    model = backbone.build((224, 224, 3), classes=5, width=0.1)
+    known = len(backbone.channels) + backbone.matrices + transfer._LAYERS
+    assert 1.5 * len(model.weights) < transfer._ARRAYS * known

@@ -1,13 +1,21 @@
 """The kinds of files that commands read: good ones, bad ones, and their readers."""
 
 import array_kinds
+import download_kinds
 import foreign_kinds
 import hdf5_kinds
 import picture_kinds
 import text_kinds
 from harness import Kind
 
-MODULES = (hdf5_kinds, array_kinds, foreign_kinds, text_kinds, picture_kinds)
+MODULES = (
+    hdf5_kinds,
+    array_kinds,
+    foreign_kinds,
+    download_kinds,
+    text_kinds,
+    picture_kinds,
+)
 
 
 def every():

@@ -103,7 +103,7 @@ def safetensors(arrays, meta=None):
 def tfjs(arrays, shards=2):
     """{name of a file: its bytes} of a layers model of TensorFlow.js."""
     data = b"".join(array.tobytes() for array in arrays.values())
-    step = -(-len(data) // shards)
+    step = -(-len(data) // (4 * shards)) * 4
     parts = {
         f"group1-shard{k + 1}of{shards}.bin": data[k * step : (k + 1) * step]
         for k in range(shards)

@@ -15,6 +15,9 @@ from tsn_keras.common.errors import InputError
 TIMEOUT = 30  # seconds without a byte
 _CHUNK = 2**16
 _MAX_ABOUT = 2**16  # bytes
+_SHOWN = 200  # characters of what a server says
+# An entity tag or date that can be sent back in a header.
+_VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
 
 
 def part_of(path):
@@ -128,9 +131,10 @@ def _open(part):
                     continue
                 raise FetchError(
                     f"cannot download {part.url}: the server says {error.code} "
-                    f"{error.reason}"
+                    f"{_reason(error)}"
                 ) from None
-        except (OSError, http.client.HTTPException) as error:
+        # A ValueError: the server sends on to an address that is none.
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise FetchError(f"cannot download {part.url}: {_reason(error)}") from None
 
 
@@ -149,7 +153,8 @@ def _chunks(response):
 def _reason(error):
     """What a connection's error says."""
     error = getattr(error, "reason", error)
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return words[:_SHOWN]
 
 
 class _Part:
@@ -170,7 +175,7 @@ class _Part:
         self._about = path.with_name(f"{self.path.name}.json")
         about = self._read()
         total, validator = about.get("bytes"), about.get("validator")
-        known = isinstance(total, int) and isinstance(validator, str)
+        known = isinstance(total, int) and _is_validator(validator)
         if known and about.get("url") == url and self.size() <= total:
             self.total, self._validator = total, validator
         else:
@@ -218,8 +223,9 @@ class _Part:
         missing = f"bytes {self.size()}-{(self.total or 0) - 1}/{self.total}"
         if told != missing:
             self.remove()
+            told = told[:_SHOWN] or "an unnamed range"
             raise FetchError(
-                f"{self.url}: the server answered with {told or 'an unnamed range'}; "
+                f"{self.url}: the server answered with {told}; "
                 f"try again, it will begin anew"
             )
         return True
@@ -232,7 +238,8 @@ class _Part:
         tag = response.headers.get("ETag", "")
         # A weak tag does not tell byte from byte.
         strong = tag if tag.startswith('"') else None
-        self._validator = strong or response.headers.get("Last-Modified")
+        validator = strong or response.headers.get("Last-Modified")
+        self._validator = validator if _is_validator(validator) else None
         about = {"url": self.url, "bytes": self.total, "validator": self._validator}
         with files.replacing(self._about) as aside:
             aside.write_text(json.dumps(about))
@@ -251,6 +258,10 @@ class _Part:
         for path in (self.path, self._about):
             path.unlink(missing_ok=True)
         self.total = self._validator = None
+
+
+def _is_validator(value):
+    return isinstance(value, str) and bool(_VALIDATOR.fullmatch(value))
 
 
 def _megabytes(count):

@@ -122,7 +122,7 @@ def _demand_room(folder, size, what):
 def _unusable(path, error):
     if isinstance(error, InputError):
         return error
-    return WeightFileError(f"{path} is not a usable weight file: {error}")
+    return WeightFileError(f"{path} is not a usable weight file: {str(error)[:300]}")
 
 
 def shapes(path):

@@ -4,8 +4,6 @@ Those of keras.applications are such files. Facts: keras 3
 src/legacy/saving/legacy_h5_format.py.
 """
 
-import pathlib
-
 from tsn_keras.checkpoints.foreign import KERAS, Tensors
 from tsn_keras.common import hdf5
 from tsn_keras.common.errors import InputError
@@ -20,24 +18,11 @@ class KerasHDF5Error(InputError):
     """A file is not a usable older weight file of Keras; the text says why."""
 
 
-def is_one(path) -> bool:
-    """Whether a file is HDF5 and lists its layers, as only older ones do.
-
-    Raises:
-        OSError: it is missing or cannot be read.
-    """
-    with open(path, "rb") as file:
-        if file.read(len(_SIGNATURE)) != _SIGNATURE:
-            return False
-    try:
-        with hdf5.Reader(path) as file:
-            return _root(file) is not None
-    except hdf5.ERRORS:
-        return False
-
-
-def read(path) -> Tensors:
+def read(path) -> Tensors | None:
     """Reads the arrays of a file.
+
+    There is no question before it whether a file is one: to inspect HDF5 may take
+    seconds, and is done once.
 
     Args:
         path: the file.
@@ -45,16 +30,21 @@ def read(path) -> Tensors:
     Returns:
         foreign.Tensors, `ordered`: the arrays are in the order in which Keras fills
         them into the variables of a network, which is all that it goes by. Names are
-        "layer/variable".
+        "layer/variable". None: it does not list layers, as only older files do.
 
     Raises:
-        KerasHDF5Error: it is damaged, or not such a file.
+        KerasHDF5Error: it is HDF5, but damaged, or its lists are.
         OSError: it is missing or cannot be read.
     """
-    pathlib.Path(path).stat()  # A missing file is an OSError that says so.
+    with open(path, "rb") as file:
+        if file.read(len(_SIGNATURE)) != _SIGNATURE:
+            return None
     try:
         with hdf5.Reader(path) as file:
-            return Tensors("Keras HDF5", KERAS, _arrays(file), ordered=True)
+            root = _root(file)
+            if root is None:
+                return None
+            return Tensors("Keras HDF5", KERAS, _arrays(file, root), ordered=True)
     except hdf5.ERRORS as error:
         raise KerasHDF5Error(
             f"{path} is not a usable weight file of Keras: {str(error)[:300]}"
@@ -83,14 +73,14 @@ def _listed(file, name, group):
     return [text for part in parts for text in part] if parts else None
 
 
-def _arrays(file):
-    root = _root(file)
-    if root is None:
-        raise ValueError("it does not list layers")
+def _arrays(file, root):
     found = {}
     for layer in _listed(file, _LAYERS, root):
         group = f"{root}/{layer}"
-        for weight in _listed(file, _WEIGHTS, group) or ():
+        listed = _listed(file, _WEIGHTS, group)
+        if listed is None:
+            file.names(group)  # Fails unless it is there: an empty list is no text.
+        for weight in listed or ():
             # The first files name variables without their layer.
             name = weight if "/" in weight else f"{layer}/{weight}"
             if name in found:

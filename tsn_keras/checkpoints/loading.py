@@ -8,13 +8,12 @@ from tsn_keras.checkpoints import (
     families,
     folders,
     keras_file,
-    keras_hdf5,
     not_weights,
     presets,
     reading,
 )
 from tsn_keras.checkpoints.foreign import Tensors
-from tsn_keras.checkpoints.transfer import PortError, port, read_facts
+from tsn_keras.checkpoints.transfer import PortError, port, read_facts, short
 from tsn_keras.common import files, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.models import cross_modality, identity, training_rules
@@ -24,7 +23,6 @@ from tsn_keras.protocols.catalogue import PROTOCOLS, UNNAMED
 from tsn_keras.protocols.modalities import MODALITIES, Modality, by_channels
 from tsn_keras.protocols.records import Protocol, Stream
 
-KERAS = ".h5"
 # Share of a backbone's convolutions that a file must have by name, to be taken for one
 # of it that has lost some.
 _LEAST_LIKENESS = 0.5
@@ -210,10 +208,11 @@ def read(located: folders.Located, *, inverse_std=False) -> Weights:
     path, preset = located.path, located.preset
     not_weights.refuse(path)
     digest = files.sha256(path)
-    if path.name.endswith(KERAS) and not keras_hdf5.is_one(path):
+    tensors = reading.read(path, inverse_std=inverse_std)
+    if tensors is None:
         weights = _of_keras_file(path, preset)
     else:
-        weights = _of_foreign_file(path, preset, inverse_std)
+        weights = _of_foreign_file(path, preset, tensors)
         digest = reading.digest(digest, weights.tensors)
     if preset is not None:
         _check_preset(preset, weights)
@@ -221,9 +220,8 @@ def read(located: folders.Located, *, inverse_std=False) -> Weights:
     return dataclasses.replace(weights, sha256=digest, preset=preset)
 
 
-def _of_foreign_file(path, preset, inverse_std):
+def _of_foreign_file(path, preset, tensors):
     """A file that says nothing of itself: a preset, or its arrays, decide."""
-    tensors = reading.read(path, inverse_std=inverse_std)
     likeness, fault, found = _LEAST_LIKENESS, None, None
     for backbone in _candidates(preset):
         try:
@@ -237,7 +235,7 @@ def _of_foreign_file(path, preset, inverse_std):
         raise InputError(
             fault
             or f"{path} is {_none_of_them()}; its first {tensors.layout.array}s are "
-            f"{', '.join(list(tensors.arrays)[:5])}"
+            f"{', '.join(map(short, list(tensors.arrays)[:5]))}"
         )
     if preset is not None:
         return _weights(path, *found, PROTOCOLS.find(preset.protocol), tensors=tensors)

@@ -8,6 +8,11 @@ from tsn_keras.checkpoints.foreign import Tensors
 from tsn_keras.common.errors import InputError
 from tsn_keras.models.records import Backbone, Facts
 
+_SHOWN = 100  # characters of a name
+# A file of more arrays for each convolution and matrix of a network is not of it. It
+# is not looked at further: there are many networks.
+_ARRAYS, _LAYERS = 12, 10
+
 
 class PortError(InputError):
     """The arrays and the model do not fit one another."""
@@ -22,6 +27,9 @@ def read_facts(tensors: Tensors, backbone: Backbone) -> tuple[float, Facts | Non
     Raises:
         ValueError: they are the backbone's, but no width of it.
     """
+    known = len(backbone.channels) + backbone.matrices + _LAYERS
+    if len(tensors.arrays) > _ARRAYS * known:
+        return 0.0, None
     layout, kernels, matrices = tensors.layout, {}, {}
     for name, (layer, role) in _places(tensors, backbone).items():
         array = tensors.arrays[name]
@@ -65,14 +73,14 @@ def port(tensors: Tensors, model, backbone: Backbone):
         array, target = tensors.arrays[name], targets.get(place)
         variable = layout.variables(target).get(role) if target is not None else None
         if variable is None:
-            unused.append(f"{name} {array.shape}")
+            unused.append(f"{short(name)} {array.shape}")
             continue
         if variable.path not in unset:
-            raise PortError(f"{name} is a second {what} for `{variable.path}`")
+            raise PortError(f"{short(name)} is a second {what} for `{variable.path}`")
         value = _to_keras(array, target, variable, layout)
         if value is None or value.shape != tuple(variable.shape):
             raise PortError(
-                f"{name} has shape {array.shape} in {layout.program}'s order; "
+                f"{short(name)} has shape {array.shape} in {layout.program}'s order; "
                 f"`{variable.path}` needs {tuple(variable.shape)} in Keras' order"
             )
         assignments.append((variable, value))
@@ -121,3 +129,8 @@ def _some(names):
         return "none"
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more
+
+
+def short(name):
+    """A name of a file for messages: other people's may have any length."""
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."

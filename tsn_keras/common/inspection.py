@@ -32,6 +32,7 @@ MAX_OBJECTS = 200_000
 BYTES_AN_OBJECT = 128  # in a file, at least: its name, place, type and shape
 MAX_DEPTH = 20
 MAX_ATTRIBUTE = 64 * 1024  # bytes
+_SWOLLEN = "it needs too much memory: it is damaged"
 _BATCH = 2**24  # bytes of texts that are read at once
 
 _SERVE = (
@@ -148,11 +149,14 @@ def serve(seconds):
         try:
             answer = _Contents(json.loads(line)).read()
         except MemoryError:
-            answer = {"fault": "it needs too much memory: it is damaged"}
+            answer = {"fault": _SWOLLEN}
         except RecursionError:
             answer = {"fault": "it is nested too deeply"}
         except Exception as error:  # h5py has no type of its own
-            answer = {"fault": str(error)[:300] or type(error).__name__}
+            reason = str(error)[:300] or type(error).__name__
+            if "memory allocation failed" in reason:
+                reason = _SWOLLEN
+            answer = {"fault": reason}
         _limit(0)
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
