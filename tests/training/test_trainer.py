@@ -1,9 +1,13 @@
 """Training steps: sub-batches, replicas, and going on from a checkpoint."""
 
+import contextlib
+import dataclasses
+import functools
 import json
 import pathlib
 import shutil
 import sys
+import tempfile
 
 import h5py
 import numpy as np
@@ -13,29 +17,46 @@ import tensorflow as tf
 
 from tsn_keras import config
 from tsn_keras.common.errors import InputError
-from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
+from tsn_keras.models import bn_inception
 from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.records import Stream
 from tsn_keras.training import checkpoint, initialisation, loss_scale
 from tsn_keras.training.trainer import Network, Trainer, sub_batches
 
-pytestmark = pytest.mark.usefixtures("shallow_network")
 CLASSES = 4
+SIDE = 64  # of images
+PROTOCOL = dataclasses.replace(CAFFE, crop_size=SIDE)
 _STATISTICS = ("mean", "variance", "statistics")
+
+
+@contextlib.contextmanager
+def only_the_stem():
+    """BN-Inception without its ten blocks, for small images.
+
+    What a step does with gradients and variables does not depend on how many there
+    are; most of its time is the tracing of the layers.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(bn_inception, "BLOCKS", {})
+        patched.setattr(bn_inception, "FINAL_SIZE", SIDE // 8)
+        patched.setattr(bn_inception, "SIDES", (SIDE,))
+        yield
 
 
 def make(batch_norm="first", parts=1, modality="rgb", dropout=0.5, **train):
     """A trainer of a small network, and random batches for it."""
     import keras
 
-    stream = Stream(MODALITIES[modality], CAFFE)
+    stream = Stream(MODALITIES[modality], PROTOCOL)
     keras.utils.set_random_seed(1)
     settings = {"base_lr": 0.01, "drops": (2, 4), "clip": 5.0, **train}
     distribution = tf.distribute.get_strategy()
-    with initialisation.policy(train.get("precision", "float32")):
-        backbone = BNInception(stream.input_shape, CLASSES, dropout, width=0.05)
-    network = Network(backbone, BN_INCEPTION, stream, 3, batch_norm)
+    policy = initialisation.policy(train.get("precision", "float32"))
+    with policy, only_the_stem():
+        shape = stream.input_shape
+        backbone = bn_inception.BNInception(shape, CLASSES, dropout, width=0.05)
+    network = Network(backbone, bn_inception.BN_INCEPTION, stream, 3, batch_norm)
     return Trainer(network, config.TrainSettings(**settings), parts, distribution)
 
 
@@ -44,8 +65,8 @@ def batch(seed, videos=4, modality="rgb"):
     planes = MODALITIES[modality].planes
     # Smooth, as images are.
     small = random.integers(0, 256, (videos * 3, 8, 8, planes))
-    images = tf.image.resize(small, (224, 224)).numpy().astype(np.uint8)
-    images = images.reshape(videos, 3, 224, 224, planes)
+    images = tf.image.resize(small, (SIDE, SIDE)).numpy().astype(np.uint8)
+    images = images.reshape(videos, 3, SIDE, SIDE, planes)
     return images, random.integers(0, CLASSES, videos).astype(np.int32)
 
 
@@ -186,77 +207,106 @@ def test_batches_that_cannot_be_divided(batch, words):
 
 
 REPLICAS = """
-import json, pathlib, sys
+import json, sys
 import numpy as np
 import tensorflow as tf
-sys.path[:0] = sys.argv[1].split(":")
-count, batch_norm, dropout = int(sys.argv[2]), sys.argv[3], float(sys.argv[4])
+settings = json.loads(sys.argv[1])
+sys.path[:0] = settings["places"]
 cpu = tf.config.list_physical_devices("CPU")[0]
+most = max(case[0] for case in settings["cases"])
 tf.config.set_logical_device_configuration(
-    cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+    cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(most)]
 )
-import shallow
 import test_trainer
-from tsn_keras.training import checkpoint
-shallow.apply()
-strategy = tf.distribute.get_strategy()
-if count > 1:
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(count)])
-with strategy.scope():
-    trainer = test_trainer.make(batch_norm, dropout=dropout)
-norm = trainer.backbone.get_layer("conv1_7x7_s2_bn")
-found = {}
-losses = []
-for seed in range(3):
-    images, labels = test_trainer.batch(seed)
-    if count > 1:
-        def share(context):
-            k = context.replica_id_in_sync_group
-            n = len(labels) // count
-            return images[k * n : k * n + n], labels[k * n : k * n + n]
-        parts = strategy.experimental_distribute_values_from_function(share)
-    else:
-        parts = images, labels
-    losses.append(trainer.step([parts]))
-    if seed == 0:
-        trainer.agree()
-        found["mean"] = np.array(norm.moving_mean)
-        found["variance"] = np.array(norm.moving_variance)
-        local = strategy.experimental_local_results(norm.moving_mean.value)
-        found["statistics"] = len({tuple(np.array(one)) for one in local})
-for index, value in enumerate(trainer.backbone.trainable_variables):
-    found[f"trained {index}"] = np.asarray(value)
-if dropout:
-    def states():
-        return [
-            [int(n) for n in np.asarray(one)]
-            for one in strategy.experimental_local_results(trainer._seeds[0])
-        ]
-    before = states()
-    path = pathlib.Path(sys.argv[5]).with_suffix(".h5")
-    checkpoint.save(trainer, path, {})
-    checkpoint.restore(trainer, path, {})
-    print(json.dumps([before, states()]))
-np.savez(sys.argv[5], losses=losses, **found)
+for number, (count, batch_norm, dropout) in enumerate(settings["cases"]):
+    found = test_trainer.updates(count, batch_norm, dropout)
+    np.savez(f"{settings['out']}/{number}.npz", **found)
 """
 
 
-def replicas(count, batch_norm, tmp_path, dropout=0.0):
-    """Three updates on `count` devices; returns (arrays, what was printed)."""
+@functools.cache
+def _strategy(count):
+    """That of the first devices; a second one of the same would get its sums."""
+    if count == 1:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy([f"CPU:{k}" for k in range(count)])
+
+
+def updates(count, batch_norm, dropout):
+    """Three updates on the first `count` devices of this process: {name: array}."""
+    strategy = _strategy(count)
+    with strategy.scope():
+        trainer = make(batch_norm, dropout=dropout)
+    norm = trainer.backbone.get_layer("conv1_7x7_s2_bn")
+    found, losses = {}, []
+    for seed in range(3):
+        parts = _shared(strategy, *batch(seed))
+        losses.append(trainer.step([parts]))
+        if seed == 0:
+            trainer.agree()
+            found["mean"] = np.array(norm.moving_mean)
+            found["variance"] = np.array(norm.moving_variance)
+            local = strategy.experimental_local_results(norm.moving_mean.value)
+            found["statistics"] = len({tuple(np.array(one)) for one in local})
+    for index, value in enumerate(trainer.backbone.trainable_variables):
+        found[f"trained {index}"] = np.asarray(value)
+    if dropout:
+        found["states"] = _states(strategy, trainer)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "c.h5"
+            checkpoint.save(trainer, path, {})
+            checkpoint.restore(trainer, path, {})
+        found["restored states"] = _states(strategy, trainer)
+    return {"losses": np.array(losses), **found}
+
+
+def _shared(strategy, images, labels):
+    """A batch, of which each device has a share."""
+    count = strategy.num_replicas_in_sync
+    if count == 1:
+        return images, labels
+
+    def share(context):
+        k = context.replica_id_in_sync_group
+        n = len(labels) // count
+        return images[k * n : k * n + n], labels[k * n : k * n + n]
+
+    return strategy.experimental_distribute_values_from_function(share)
+
+
+def _states(strategy, trainer):
+    """The random state of each device's dropout."""
+    local = strategy.experimental_local_results(trainer._seeds[0])
+    return np.array([np.asarray(one) for one in local], np.int64)
+
+
+def replicas(out, *cases):
+    """Runs `updates` of each case in one process, which has enough devices.
+
+    Returns:
+        [{name: array}], one for each case.
+    """
     here = pathlib.Path(__file__)
-    places = here.parent, here.parents[1] / "support", here.parents[2]
-    out = tmp_path / f"{count}.npz"
+    places = here.parent, here.parents[2]
+    settings = {"places": [*map(str, places)], "cases": cases, "out": str(out)}
     done = processes.run(
-        [
-            *(sys.executable, "-c", REPLICAS, ":".join(map(str, places))),
-            *(str(count), batch_norm, str(dropout), str(out)),
-        ],
+        [sys.executable, "-c", REPLICAS, json.dumps(settings)],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    with np.load(out) as file:
-        return {name: file[name] for name in file.files}, done.stdout
+    found = []
+    for number in range(len(cases)):
+        with np.load(out / f"{number}.npz") as file:
+            found.append({name: file[name] for name in file.files})
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained_on_devices(tmp_path_factory):
+    """`updates` of: one device; two; two whose dropout and first norm are trained."""
+    out = tmp_path_factory.mktemp("replicas")
+    return replicas(out, (1, "none", 0.0), (2, "none", 0.0), (2, "first", 0.5))
 
 
 def assert_near(one, other):
@@ -268,19 +318,20 @@ def assert_near(one, other):
             np.testing.assert_allclose(other[name], values, rtol=0, atol=1e-6 * scale)
 
 
-def test_replicas_are_one_device_with_the_first_norm_frozen(tmp_path):
-    assert_near(replicas(1, "none", tmp_path)[0], replicas(2, "none", tmp_path)[0])
+def test_replicas_are_one_device_with_the_first_norm_frozen(trained_on_devices):
+    one, two, _ = trained_on_devices
+    assert_near(one, two)
 
 
 @pytest.mark.slow
 def test_four_replicas_are_two(tmp_path):
-    assert_near(replicas(2, "none", tmp_path)[0], replicas(4, "none", tmp_path)[0])
+    assert_near(*replicas(tmp_path, (2, "none", 0.0), (4, "none", 0.0)))
 
 
 @pytest.mark.slow
 def test_replicas_normalise_each_by_its_own_batch(tmp_path):
     """As the original's processes do: two replicas are two parts of a device."""
-    two, _ = replicas(2, "first", tmp_path)
+    two, whole = replicas(tmp_path, (2, "first", 0.0), (1, "first", 0.0))
     trainer = make(parts=2, dropout=0.0)
     losses = []
     for seed in range(3):
@@ -295,7 +346,6 @@ def test_replicas_normalise_each_by_its_own_batch(tmp_path):
         {"losses": np.array(losses), **found, **dict.fromkeys(_STATISTICS)}, two
     )
     # One device that sees the batch as a whole is something else.
-    whole, _ = replicas(1, "first", tmp_path)
     assert np.abs(whole["variance"] / two["variance"] - 1).max() > 1e-3
     # The statistics are the first replica's.
     still = make(base_lr=1e-30, weight_decay=0.0)
@@ -307,13 +357,13 @@ def test_replicas_normalise_each_by_its_own_batch(tmp_path):
     assert two["statistics"] == 1  # All replicas have them.
 
 
-def test_replicas_drop_different_features(tmp_path):
+def test_replicas_drop_different_features(trained_on_devices):
     """Also after a restart, and the first drops what one device drops."""
-    _, printed = replicas(2, "first", tmp_path, dropout=0.5)
-    before, after = json.loads(printed.splitlines()[-1])
-    assert before == after
-    assert before[0][0] != before[1][0]
-    assert before[0][1] == before[1][1] == 3
+    _, _, found = trained_on_devices
+    states = found["states"]
+    np.testing.assert_array_equal(found["restored states"], states)
+    assert states[0, 0] != states[1, 0]
+    assert list(states[:, 1]) == [3, 3]
 
 
 def test_sub_batches_do_not_change_clipping():
