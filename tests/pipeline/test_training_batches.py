@@ -27,13 +27,23 @@ def chi_square(counts, shares=None):
     return scipy.stats.chisquare(counts, expected).pvalue
 
 
+def mapped(function, rows):
+    """A function's int32 values for all rows, in one graph: much faster than eager."""
+    one = function(rows[0])
+    graph = tf.function(
+        lambda rows: tf.map_fn(function, rows, fn_output_signature=one.dtype),
+        autograph=False,
+    )
+    return graph(rows).numpy()
+
+
 @pytest.mark.parametrize(
     ("files", "depth", "segments"), [(100, 1, 3), (100, 5, 3), (20, 5, 3), (64, 6, 7)]
 )
 def test_ticks_are_uniform_inside_their_segments(files, depth, segments):
     number = 4000
-    drawn = np.stack([draws.draw(7, n, segments) for n in range(number)])
-    ticks = np.stack([draws.train_ticks(files, depth, segments, row) for row in drawn])
+    drawn = mapped(lambda n: draws.draw(7, n, segments), tf.range(number))
+    ticks = mapped(lambda row: draws.train_ticks(files, depth, segments, row), drawn)
     length = files // segments
     for k in range(segments):
         offsets = ticks[:, k] - 1 - k * length
@@ -60,11 +70,9 @@ def test_windows_are_all_those_of_the_rules(modality, shape):
     stream = Stream(MODALITIES[modality], CAFFE)
     ratios = stream.modality.crop_ratios
     sizes = crops.crop_sizes(*shape, ratios, 224)
-    found = collections.Counter()
-    for a in range(len(sizes)):
-        for b in range(13):
-            window = draws.window(tf.constant(shape), stream, tf.constant([a, b]))
-            found[tuple(window.numpy())] += 1
+    drawn = tf.constant([(a, b) for a in range(len(sizes)) for b in range(13)])
+    windows = mapped(lambda row: draws.window(tf.constant(shape), stream, row), drawn)
+    found = collections.Counter(map(tuple, windows.tolist()))
     expected = collections.Counter(
         (*place, *size) for size in sizes for place in crops.crop_offsets(*shape, *size)
     )
@@ -73,7 +81,7 @@ def test_windows_are_all_those_of_the_rules(modality, shape):
 
 def test_draws_choose_sizes_places_and_mirroring_evenly():
     """The three are independent of one another, and of the ticks."""
-    drawn = np.stack([draws.draw(3, n, 4) for n in range(8000)])
+    drawn = mapped(lambda number: draws.draw(3, number, 4), tf.range(8000))
     mirror, size, place, tick = (drawn % (2, 10, 13, 33)).T
     for values, count in ((mirror, 2), (size, 10), (place, 13), (tick, 33)):
         assert chi_square(np.bincount(values, minlength=count)) > LEAST

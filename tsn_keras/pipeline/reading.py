@@ -11,7 +11,7 @@ MIN_SIDE = 32
 
 
 def file_names(folder, prefixes, number):
-    """Paths of the files of one step of a snippet; strings or tensors."""
+    """Paths of the files of one step of a snippet, or of several; scalars or [N]."""
     digits = tf.strings.as_string(number, width=5, fill="0")
     return [tf.strings.join([folder, "/", p, digits, ".jpg"]) for p in prefixes]
 
@@ -54,18 +54,18 @@ def plain_snippet(folder, numbers, stream):
     """
     stacked = tf.concat(_decoded(folder, numbers, stream.modality), axis=-1)
     size = tf.shape(stacked)[:2]
-    large = tf.debugging.assert_greater_equal(size, MIN_SIDE, message="too small")
-    # In eager mode the check has run already, and is None.
-    with tf.control_dependencies([] if large is None else [large]):
+    is_large = tf.reduce_min(size) >= MIN_SIDE
+    with tf.control_dependencies(transforms.require(is_large, "too small")):
         return tf.ensure_shape(stacked, (None, None, stream.modality.planes))
 
 
 def _decoded(folder, numbers, modality):
     """The images of a snippet, uint8 [h, w, planes of the file] each."""
+    numbers = tf.ensure_shape(numbers, (modality.length,))
+    names = tf.stack(file_names(folder, modality.prefixes, numbers), axis=1)
     return [
         transforms.decode(path, modality.file_planes)
-        for step in range(modality.length)
-        for path in file_names(folder, modality.prefixes, numbers[step])
+        for path in tf.unstack(tf.reshape(names, (-1,)))
     ]
 
 

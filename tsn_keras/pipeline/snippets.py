@@ -72,6 +72,7 @@ def for_test(folders, snippets, stream, batch):
     """
     paths = tf.constant([str(folder.path) for folder in folders])
 
+    @transforms.as_it_is
     def read(video, tick, numbers):
         path = tf.gather(paths, video)
         frames, size = reading.resized_snippet(path, numbers, stream)
@@ -81,6 +82,7 @@ def for_test(folders, snippets, stream, batch):
             frames = transforms.cut(frames[None], stream.protocol.test, stream)[0]
         return video, tick, size, frames
 
+    @transforms.as_it_is
     def fill_up(video, tick, size, frames):
         # One shape for all batches: one trace, and no empty replica.
         missing = batch - tf.shape(video)[0]

@@ -135,6 +135,7 @@ class Batches:
         paths, files, labels = self._columns()
         stream, segments = self.stream, self.segments
 
+        @transforms.as_it_is
         def read(index, number):
             drawn = draws.draw(self.seed, number, segments + 3)
             ticks = draws.train_ticks(
@@ -178,6 +179,7 @@ class Batches:
         shape = (self.segments, side, side, stream.modality.planes)
         read = self._middle_reader()
 
+        @transforms.as_it_is
         def row(index, _):
             return tf.cond(
                 index < total,
@@ -212,6 +214,7 @@ class Batches:
         length = stream.modality.length
         ticks = tf.constant([view.ticks(f.files, length) for f in self.folders])
 
+        @transforms.as_it_is
         def read(index):
             snippets = reading.segments(
                 paths[index], files[index], ticks[index], stream

@@ -13,8 +13,36 @@ MAX_PIXELS = 8192 * 4320
 # Up to so many values, a whole image as 32-bit integers takes little memory.
 _LARGE = 2**22
 
+# No function of a pipeline has Python's `if` on a tensor. To look for one, as tf.data
+# does, takes a third of the time in which a pipeline is made.
+as_it_is = tf.autograph.experimental.do_not_convert
+
 # cv2.resize on uint8 works with weights of 11 bits.
 _WEIGHT_SCALE = 2048.0
+
+
+def require(holds, message):
+    """Checks a condition, as tf.debugging does.
+
+    A video of flow has sixty such checks in training, and those of tf.debugging took
+    a third of the time in which a pipeline is made: they trace two branches each.
+
+    Args:
+        holds: scalar bool tensor.
+        message: of the error.
+
+    Returns:
+        list of operations that must run first; empty in eager mode, where the check
+        has run.
+
+    Raises:
+        tf.errors.InvalidArgumentError: it does not hold; in a graph, when that runs.
+    """
+    if not tf.executing_eagerly():
+        return [tf.raw_ops.Assert(condition=holds, data=[message])]
+    if not holds:
+        raise tf.errors.InvalidArgumentError(None, None, message)
+    return []
 
 
 def decode(path, channels):
@@ -34,19 +62,14 @@ def decode(path, channels):
             a colour file where a grey one is due.
     """
     data = tf.io.read_file(path)
-    shape = tf.io.extract_jpeg_shape(data)
-    pixels = tf.cast(shape[0], tf.int64) * tf.cast(shape[1], tf.int64)
-    too_large = tf.debugging.assert_less_equal(
-        pixels, tf.constant(MAX_PIXELS, tf.int64), message="too many pixels"
+    height, width, planes = tf.unstack(
+        tf.io.extract_jpeg_shape(data, output_type=tf.int64)
     )
-    checks = [too_large]
+    checks = require(height * width <= MAX_PIXELS, "too many pixels")
     if channels == 1:
         # Flow files have one plane: a colour picture is not flow, also not as grey.
-        checks.append(
-            tf.debugging.assert_equal(shape[2], 1, message="a colour file, not grey")
-        )
-    # In eager mode a check has run already, and is None.
-    with tf.control_dependencies([c for c in checks if c is not None]):
+        checks += require(tf.equal(planes, 1), "a colour file, not grey")
+    with tf.control_dependencies(checks):
         # libjpeg's default, which OpenCV uses; TensorFlow's own default is a
         # faster transform that is up to 15 levels off.
         image = tf.io.decode_jpeg(
@@ -200,10 +223,11 @@ def cut(frames, view, stream):
     height, width = frames.shape[1:3]
     if height is None or width is None:
         shape = tf.shape(frames)[1:3]
-        fits = tf.debugging.assert_greater_equal(
-            shape, size, message=f"frames are smaller than a crop of {size} x {size}"
+        fits = require(
+            tf.reduce_min(shape) >= size,
+            f"frames are smaller than a crop of {size} x {size}",
         )
-        with tf.control_dependencies([fits] if fits is not None else []):
+        with tf.control_dependencies(fits):
             height, width = tf.unstack(tf.identity(shape))
     windows = crops.windows(height, width, size)
     # Mirrored once as a whole, then cut where the mirrored windows are.
