@@ -1,5 +1,6 @@
 """Snippets straight from a video: those of the extracted files, in little memory."""
 
+import dataclasses
 import tracemalloc
 
 import cv2
@@ -16,7 +17,9 @@ from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.records import Stream
 from tsn_keras.video import decode
 
-STREAMS = {name: Stream(modality, CAFFE) for name, modality in MODALITIES.items()}
+# Flow of a pair in a twentieth of a second; at the protocol's own size it takes one.
+SMALL = dataclasses.replace(CAFFE, frame_size=(64, 96))
+STREAMS = {name: Stream(modality, SMALL) for name, modality in MODALITIES.items()}
 PREFIXES = {"rgb": ("img_",), "rgbdiff": ("img_",), "flow": ("flow_x_", "flow_y_")}
 
 
@@ -28,7 +31,7 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def extracted(source, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
-    extractor.extract(source, folder, Settings())
+    extractor.extract(source, folder, Settings(size=(96, 64)))
     return folder
 
 
@@ -55,7 +58,7 @@ def test_snippets_are_those_of_the_files(source, extracted, modality, threads):
     assert list(found) == ticks
     for tick in ticks:
         numbers = sampling.snippet_files(tick, 9, stream.modality.length)
-        assert found[tick].shape == (256, 340, stream.modality.planes)
+        assert found[tick].shape == (64, 96, stream.modality.planes)
         expected = from_files(extracted, numbers, modality)
         np.testing.assert_array_equal(found[tick], expected)
 
@@ -71,8 +74,9 @@ def test_snippet_of_frames_is_that_of_the_files(source, extracted, modality):
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path):
-    path = videofiles.make(tmp_path / "long.avi", 1500, size=(64, 48))
-    stream = STREAMS["rgbdiff"]
+    frames = [videofiles.picture(time, (64, 48)) for time in range(30)]
+    path = videofiles.make(tmp_path / "long.avi", 50 * frames)
+    stream = Stream(MODALITIES["rgbdiff"], CAFFE)
     video = Decoding().opened(path)
     ticks = sampling.eval_ticks(video.files, stream.modality.length)
     tracemalloc.start()
@@ -88,10 +92,11 @@ def test_memory_does_not_grow_with_the_video(tmp_path):
     assert peak < 4 * snippet.nbytes
 
 
-def test_key_frames(source, extracted):
+def test_key_frames(source, tmp_path):
+    extractor.extract(source, tmp_path, Settings(flow=None))
     found = Decoding().opened(source).key_frames([1, 5], (170, 128))
     for number, image in zip((1, 5), found, strict=True):
-        whole = cv2.imread(str(extracted / f"img_{number:05d}.jpg"))[..., ::-1]
+        whole = cv2.imread(str(tmp_path / f"img_{number:05d}.jpg"))[..., ::-1]
         small = cv2.resize(whole, (170, 128), interpolation=cv2.INTER_AREA)
         # One was made smaller twice, and stored as JPEG: means differ little.
         assert np.abs(image.astype(int) - small).mean() < 6
