@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import clips
 import keras
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from tsn_keras.models.tsn import TSN
 from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.modalities import FLOW, MODALITIES, RGB
 from tsn_keras.protocols.records import Normalisation, Stream
+
+# Which network takes the pixels does not matter.
+pytestmark = pytest.mark.usefixtures("shallow_network")
 
 
 def pixels_of(modality, *shape):
@@ -97,7 +101,9 @@ def test_layer_refuses_what_it_cannot_know():
 
 @pytest.mark.parametrize("modality", ["rgb", "flow"])
 def test_model_takes_pixels(modality, tmp_path):
-    backbone = tsn_keras.load(f"demo_{modality}")
+    file = tmp_path / f"{modality}.weights.h5"
+    clips.make_weights(file, MODALITIES[modality].channels)
+    backbone = tsn_keras.load(file)
     pixels = pixels_of(modality, 2, 3, 224, 224)
     model = TSN(backbone, segments=3, preprocess=True)
     inputs = network_input(tf.constant(pixels), Stream(MODALITIES[modality], CAFFE))
