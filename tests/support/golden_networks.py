@@ -280,7 +280,7 @@ def errors(model, golden, probes):
     layers = [model.get_layer(layer) for layer in probes.values()]
     with precision(dtype):
         network = keras.Model(model.inputs, [layer.output for layer in layers])
-        outputs = network.predict(golden.images.astype(dtype), verbose=0)
+        outputs = computed(network, golden.images.astype(dtype))
     outputs = [outputs] if len(layers) == 1 else outputs  # As Keras unpacks them.
     found = {}
     for stage, output in zip(probes, outputs, strict=True):
@@ -291,6 +291,17 @@ def errors(model, golden, probes):
         difference = output.ravel()[sample.index] - sample.values
         found[stage] = float(np.abs(difference).max() / sample.magnitude)
     return found
+
+
+def computed(model, images):
+    """What a model makes of images, once: an array, or a list of one an output."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return model.predict(images, verbose=0)
+    # To trace a network takes longer than to compute it.
+    outputs = model(images, training=False)
+    return keras.tree.map_structure(np.asarray, outputs)
 
 
 def on_backend(backend, folder, name, record, probes):
