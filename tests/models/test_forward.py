@@ -5,6 +5,7 @@ two programs add in a different order, and 70 layers of float32 rounding give
 about 1e-5; the bounds leave a factor of ten to other processors and backends.
 """
 
+import functools
 import importlib.util
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 
 import forward_check
+import golden_networks
 import numpy as np
 import pytest
 
@@ -26,11 +28,25 @@ MEANS = {
 }
 
 
-@pytest.fixture(scope="module", params=["rgb", "flow"])
+@functools.cache
+def arrays_of(modality):
+    return np.load(forward_check.GOLDEN / f"forward_{modality}.npz")
+
+
+@functools.cache
+def model_of(modality, classes=101):
+    return forward_check.golden_model(modality, arrays_of(modality), classes)
+
+
+@functools.cache
+def folded_of(modality):
+    return fold(model_of(modality))
+
+
+@pytest.fixture(params=["rgb", "flow"])
 def case(request):
     modality = request.param
-    arrays = np.load(forward_check.GOLDEN / f"forward_{modality}.npz")
-    return modality, arrays, forward_check.golden_model(modality, arrays)
+    return modality, arrays_of(modality), model_of(modality)
 
 
 def test_every_blob_equals_caffe(case):
@@ -43,8 +59,8 @@ def test_every_blob_equals_caffe(case):
 
 
 def test_every_blob_equals_caffe_when_folded(case):
-    _, arrays, model = case
-    folded = fold(model)
+    modality, arrays, _ = case
+    folded = folded_of(modality)
     assert not [layer for layer in folded.layers if layer.name.endswith("_bn")]
     errors = forward_check.blob_errors(folded, arrays)
     assert len(errors) == 93
@@ -64,10 +80,10 @@ def test_a_wrong_weight_is_seen(case):
 
 def test_hmdb51_classifier_equals_caffe(case):
     modality, arrays, _ = case
-    model = forward_check.golden_model(modality, arrays, classes=51)
+    model = model_of(modality, classes=51)
     image = arrays["image"].astype(np.float32).transpose(1, 2, 0)
     image -= np.array(MEANS[modality], np.float32)
-    scores = model.predict(image[None], verbose=0)[0]
+    scores = golden_networks.computed(model, image[None])[0]
     expected = arrays["fc-action:hmdb51"]
     assert scores.shape == (51,)
     assert np.abs(scores - expected).max() <= PLAIN * np.abs(expected).max()
@@ -96,14 +112,13 @@ def test_other_backends_equal_caffe(backend):
 @pytest.mark.parametrize("modality", ["rgb", "flow"])
 def test_full_golden_arrays(golden, modality):
     """All values of the key blobs, both images, 101 and 51 classes."""
-    arrays = np.load(forward_check.GOLDEN / f"forward_{modality}.npz")
     full = np.load(golden / f"forward/ucf101_{modality}_key_f32.npz")
     samples = np.load(golden / f"forward/ucf101_{modality}_samples.npz")
     head = np.load(golden / f"forward/hmdb51_{modality}_key_f32.npz")
     images = full["data_u8"].astype(np.float32).transpose(0, 2, 3, 1)
     images -= np.array(MEANS[modality], np.float32)
-    model = forward_check.golden_model(modality, arrays)
-    for network, bound in ((model, PLAIN), (fold(model), FOLDED)):
+    model = model_of(modality)
+    for network, bound in ((model, PLAIN), (folded_of(modality), FOLDED)):
         outputs = _outputs(network, images)
         compared = 0
         for key in (key for key in full.files if key.startswith("f32:")):
@@ -122,8 +137,8 @@ def test_full_golden_arrays(golden, modality):
             found = output.ravel()[samples[f"idx:{blob}"]]
             _, _, low, high, _ = samples[f"stat:{blob}"]
             assert np.abs(found - value).max() <= bound * max(abs(low), abs(high)), blob
-    small = forward_check.golden_model(modality, arrays, classes=51)
-    scores = small.predict(images, verbose=0)
+    small = model_of(modality, classes=51)
+    scores = golden_networks.computed(small, images)
     expected = head["f32:fc-action"]
     assert np.abs(scores - expected).max() <= PLAIN * np.abs(expected).max()
 
@@ -132,14 +147,14 @@ def _outputs(network, images):
     """{blob: values in Caffe's order} of everything the golden samples have."""
     import keras
 
-    arrays = np.load(forward_check.GOLDEN / "forward_rgb.npz")
+    arrays = arrays_of("rgb")
     blobs = [key.removeprefix("index:") for key in arrays.files if "index:" in key]
     names = {layer.name for layer in network.layers}
     blobs = [b for b in blobs if forward_check.output_name(b) in names and b != "data"]
     if not any(name.endswith("_bn") for name in names):
         blobs = [b for b in blobs if f"{b}_bn" not in blobs]
     layers = [network.get_layer(forward_check.output_name(b)).output for b in blobs]
-    outputs = keras.Model(network.inputs, layers).predict(images, verbose=0)
+    outputs = golden_networks.computed(keras.Model(network.inputs, layers), images)
     return {
         blob: out.transpose(0, 3, 1, 2) if out.ndim == 4 else out
         for blob, out in zip(blobs, outputs, strict=True)

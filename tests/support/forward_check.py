@@ -6,11 +6,13 @@ Prints one JSON object with the largest errors; runs under every backend of
 Keras (KERAS_BACKEND). The arrays are those of tests/golden/forward_*.npz.
 """
 
+import functools
 import json
 import pathlib
 import sys
 import zlib
 
+import golden_networks
 import keras
 import numpy as np
 
@@ -36,14 +38,22 @@ def regenerate(tag, layer, blob, shape):
     return (grid.astype(np.float32) * np.float32(std / 73.32)).astype(np.float32)
 
 
+@functools.cache
+def kernel_shapes(modality):
+    """{layer: shape of its kernel}, in Keras' layout."""
+    model = BNInception((224, 224, {"rgb": 3, "flow": 10}[modality]))
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    return {layer.name: tuple(layer.kernel.shape) for layer in layers}
+
+
 def golden_blobs(modality, arrays, classes=101):
     """All blobs of the golden model, as a caffemodel would give them."""
     names = [key.removeprefix("norm:") for key in arrays.files if "norm:" in key]
     norms = dict.fromkeys(name.rpartition("/")[0] for name in names)
     blobs = {n: [arrays[f"norm:{n}/{i}"] for i in range(4)] for n in norms}
-    model = BNInception((224, 224, {"rgb": 3, "flow": 10}[modality]))
+    shapes = kernel_shapes(modality)
     for name in [*(norm.removesuffix("_bn") for norm in norms), "fc-action"]:
-        shape = model.get_layer(name.replace("/", "_")).kernel.shape
+        shape = shapes[name.replace("/", "_")]
         shape = (*shape[:1:-1], *shape[:2]) if len(shape) == 4 else shape[::-1]
         blobs[name] = [
             regenerate(f"tsn-{modality}", name, 0, tuple(shape)),
@@ -90,7 +100,7 @@ def blob_errors(model, arrays, magnitude_of=None):
     if not any(name.endswith("_bn") for name in layers):
         blobs = [b for b in blobs if f"{b}_bn" not in blobs]
     probe = keras.Model(model.inputs, [layers[output_name(b)].output for b in blobs])
-    outputs = probe.predict(image[None], verbose=0)
+    outputs = golden_networks.computed(probe, image[None])
     errors = {}
     for blob, output in zip(blobs, outputs, strict=True):
         if output.ndim == 4:
