@@ -26,7 +26,7 @@ def outputs(notebook):
     ]
 
 
-@pytest.mark.whole
+@pytest.mark.slow
 def test_first_steps(tmp_path):
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
