@@ -1,6 +1,7 @@
-"""Images a second of BN-Inception, beside PyTorch, ONNX Runtime and OpenVINO.
+"""Images a second of a network, beside PyTorch, ONNX Runtime and OpenVINO.
 
 python benchmarks/inference.py
+python benchmarks/inference.py --network resnet50
 
 Needs `pip install "tsn-keras[benchmark]"`. All have the same weights and take
 turns, so that the ratios hold while the machine's speed drifts; their scores
@@ -15,6 +16,7 @@ import time
 
 import machine
 import numpy as np
+import torch_networks
 import turns
 
 NAMES = ("tsn_keras", "pytorch", "onnxruntime", "openvino")
@@ -24,6 +26,12 @@ TOLERANCE = 1e-3  # of the largest score: float32 sums in other orders
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--network",
+        choices=("bn_inception", *torch_networks.NETWORKS),
+        default="bn_inception",
+        help="default: bn_inception",
     )
     parser.add_argument("--batch", type=int, default=50, help="images (default: 50)")
     parser.add_argument("--rounds", type=int, default=10, help="default: 10")
@@ -35,11 +43,13 @@ def parse_args():
     return parser.parse_args()
 
 
-def build(name, batch, threads, precision):
+def build(name, network, batch, threads, precision):
     """Builds a contender; returns (function that measures it, its scores)."""
-    run = _runner(name, threads, precision)
+    run = _runner(name, network, threads, precision)
     random = np.random.default_rng(1)
     images = random.integers(-128, 128, (batch, 224, 224, 3)).astype(np.float32)
+    if network != "bn_inception":
+        images /= 64  # These get what is divided by a deviation.
     scores = run(images)
     run(images)  # The first runs also choose kernels and take memory.
 
@@ -51,9 +61,11 @@ def build(name, batch, threads, precision):
     return measure, scores
 
 
-def _runner(name, threads, precision):
+def _runner(name, network, threads, precision):
     """Returns float32 [N, 224, 224, 3] to scores."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    if network != "bn_inception" and name != "tsn_keras":
+        return torch_networks.peer(network, name, threads, precision)
     from tsn_keras.common import console
 
     with console.quiet_frameworks():
@@ -62,28 +74,31 @@ def _runner(name, threads, precision):
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     from tsn_keras.evaluation import inference
-    from tsn_keras.models.bn_inception import BNInception
-    from tsn_keras.models.folding import fold
+    from tsn_keras.models.bn_inception import BN_INCEPTION
 
-    model = BNInception()
-    peers.random_weights(model)
+    if network == "bn_inception":
+        model, record = BN_INCEPTION.build((224, 224, 3), classes=101), BN_INCEPTION
+        peers.random_weights(model)
+    else:
+        model, record = torch_networks.ours(network)
     if name == "tsn_keras":
-        network = inference.network(model, precision=precision)
+        ours = inference.network(model, record.fold, precision)
         signature = [tf.TensorSpec((None, 224, 224, 3), tf.float32)]
-        step = tf.function(network, input_signature=signature)
+        step = tf.function(ours, input_signature=signature)
         return lambda images: step(images).numpy()
     if name == "pytorch":
         return peers.pytorch(model, threads, precision)
+    onnx = peers.onnx_model(record.fold(model))
     if name == "onnxruntime":
-        return peers.onnxruntime(fold(model), threads)
-    return peers.openvino(fold(model), threads, precision)
+        return peers.onnxruntime(onnx, threads)
+    return peers.openvino(onnx, threads, precision)
 
 
 def main():
     args = parse_args()
     contenders = {}
     for name in NAMES:
-        options = args.batch, args.threads, args.precision
+        options = args.network, args.batch, args.threads, args.precision
         contenders[name] = turns.Contender(build, name, *options)
         ours, theirs = contenders["tsn_keras"].report, contenders[name].report
         error = np.abs(theirs - ours).max() / np.abs(ours).max()
@@ -97,6 +112,7 @@ def main():
         rows.append(
             {
                 **machine.facts(),
+                "network": args.network,
                 "contender": name,
                 "precision": args.precision,
                 "batch": args.batch,

@@ -140,24 +140,24 @@ def onnx_model(folded):
     return model.SerializeToString()
 
 
-def onnxruntime(folded, threads):
-    """ONNX Runtime on the processor."""
+def onnxruntime(model, threads):
+    """ONNX Runtime on the processor, of an ONNX model's bytes."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(
-        onnx_model(folded), options, providers=["CPUExecutionProvider"]
+        model, options, providers=["CPUExecutionProvider"]
     )
     return lambda images: session.run(None, {"images": _nchw(images)})[0]
 
 
-def openvino(folded, threads, precision="float32"):
-    """OpenVINO on the processor."""
+def openvino(model, threads, precision="float32"):
+    """OpenVINO on the processor, of an ONNX model's bytes."""
     import openvino
 
     core = openvino.Core()
-    network = core.read_model(onnx_model(folded))
+    network = core.read_model(model)
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],

@@ -15,6 +15,8 @@ import re
 import sys
 from collections.abc import Callable
 
+import torch_networks
+
 HERE = pathlib.Path(__file__).parent
 RESULTS = HERE / "results"
 PAGES = (HERE.parent / "README.md", HERE / "README.md")
@@ -85,6 +87,7 @@ _CONTENDERS = {
     "input rgb": "input pipeline alone, RGB",
     "input flow": "input pipeline alone, flow",
 }
+_NETWORKS = {"bn_inception": "BN-Inception", **torch_networks.NETWORKS}
 _PIECES = {
     "decode": "decode to B, G, R; beside OpenCV",
     "flow": "file to JPEG files on one core; beside OpenCV's flow alone",
@@ -96,7 +99,8 @@ TABLES = {
     "inference": Table(
         "inference.csv",
         (
-            ("BN-Inception, 224 x 224 x 3", "contender", _named(_CONTENDERS)),
+            ("at 224 x 224 x 3", "network", _named(_NETWORKS)),
+            ("program", "contender", _named(_CONTENDERS)),
             ("batch", "batch", str),
             ("images/s", "images_per_s", _number(1)),
             ("ours over it", "ours_over_theirs", _ratio),
