@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from tsn_keras.checkpoints.foreign import CAFFE, KERAS, TORCH, Layout, Tensors
+from tsn_keras.checkpoints.records import class_list
 from tsn_keras.models.records import Backbone
 from tsn_keras.protocols.catalogue import PROTOCOLS, UNNAMED
 from tsn_keras.protocols.records import Protocol
@@ -19,7 +20,7 @@ _TESTED = (
 )
 _IMAGES = (
     "the file is of a network of images: it is fed as its program does, and tested "
-    "with 25 snippets x 10 crops"
+    "with 25 snippets x 10 crops; 1,000 classes are called by the names of ImageNet's"
 )
 
 
@@ -33,6 +34,8 @@ class Family:
         pattern: what the name of one of a file's tensors matches.
         protocols: {backbone: protocol}, by name; None: of all others.
         doubt: what the files leave open, or None.
+        lists: {number of classes: list of checkpoints/classes/ that they are
+            taken for}.
     """
 
     program: str
@@ -40,6 +43,11 @@ class Family:
     pattern: str
     protocols: Mapping[str | None, str]
     doubt: str | None = None
+    lists: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+    def class_names(self, count):
+        """What so many classes are called, or None; for people to read only."""
+        return class_list(self.lists.get(count)) or None
 
 
 # The first that fits counts.
@@ -69,8 +77,16 @@ FAMILIES = (
             None: "mmaction2_s25_10crop224",
         },
         _IMAGES,
+        {1000: "imagenet"},
     ),
-    Family("Keras Applications", KERAS, "", {None: "keras_caffe"}, _IMAGES),
+    Family(
+        "Keras Applications",
+        KERAS,
+        "",
+        {None: "keras_caffe"},
+        _IMAGES,
+        {1000: "imagenet"},
+    ),
     Family("Caffe", CAFFE, "", {None: UNNAMED.name}),
 )
 

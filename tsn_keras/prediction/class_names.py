@@ -1,6 +1,6 @@
 """Names of the classes of weights."""
 
-from tsn_keras.checkpoints import presets
+from tsn_keras.checkpoints import families, presets
 from tsn_keras.checkpoints.records import class_list
 from tsn_keras.common import storage, text
 from tsn_keras.common.errors import InputError
@@ -39,6 +39,9 @@ def of(weights, named=None):
 def known(weights):
     """The names that a weight file gives, or those of the published weights.
 
+    A network of 1,000 classes that another program trained on images is taken for one
+    of ImageNet's.
+
     Args:
         weights: checkpoints.loading.Weights.
 
@@ -48,8 +51,12 @@ def known(weights):
     if weights.class_names is not None:
         return weights.class_names
     preset = weights.preset or presets.of_file(weights.path.name)
+    count = weights.architecture.classes
+    if preset is None and weights.tensors is not None:
+        family, _ = families.of(weights.tensors, weights.architecture.backbone)
+        return family.class_names(count)
     names = preset and (preset.class_names or _of_dataset(preset.dataset))
-    return names if names and len(names) == weights.architecture.classes else None
+    return names if names and len(names) == count else None
 
 
 def _of_dataset(name):
