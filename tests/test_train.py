@@ -486,6 +486,16 @@ def test_mixed_precision(data, undisturbed, tmp_path, precision):
         assert ("loss_scale" in file.attrs) == (precision == "float16")
 
 
+def test_initial_weights_of_another_protocol(data, tmp_path):
+    """Other means than those that are fed would train, and score below."""
+    path = tmp_path / "begin.weights.h5"
+    clips.make_weights(path, 3, protocol="tsn_pytorch")
+    more = ["--set", f"model.initial={path}", "--set", "model.width=1.0"]
+    words = r"begin\.weights\.h5 expects images as the protocol tsn_pytorch feeds them"
+    with pytest.raises(InputError, match=words):
+        train.main(command(data, tmp_path / "run", *more))
+
+
 def test_initial_weights_with_a_new_classifier(data, tmp_path, capsys):
     """Flow begins with RGB's weights of other classes."""
     clips.make_weights(tmp_path / "begin.weights.h5", 3, classes=7)

@@ -372,7 +372,7 @@ def test_training_begins_with_random_or_other_modalities_weights(older_file):
         {"model": {"backbone": SMALL, "width": WIDTH, "dropout": 0.7}}
     ).model
     stream = Stream(MODALITIES["flow"], PROTOCOLS["keras_tf"])
-    assert initialisation.find(settings, stream.modality) is None
+    assert initialisation.find(settings, stream) is None
     wanted = initialisation.architecture(settings, stream, 5, None)
     model, fresh = initialisation.build(wanted, None, 0.7, "float32")
     assert model.input_shape == (None, 224, 224, 10)

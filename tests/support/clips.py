@@ -22,7 +22,7 @@ def make_video(folder, count, seed, size=(340, 256)):
             cv2.imwrite(str(folder / f"{prefix}{number:05d}.jpg"), image)
 
 
-def make_weights(path, channels, seed=0, classes=CLASSES):
+def make_weights(path, channels, seed=0, classes=CLASSES, **about):
     """Writes a small network whose scores differ from image to image."""
     keras.utils.set_random_seed(seed)
     model = bn_inception.BNInception((224, 224, channels), classes, width=WIDTH)
@@ -35,7 +35,7 @@ def make_weights(path, channels, seed=0, classes=CLASSES):
             layer.set_weights([slope, shift, mean, variance])
     kernel, bias = model.get_layer("fc-action").get_weights()
     model.get_layer("fc-action").set_weights([kernel * 1000, bias])
-    keras_file.save(model, path, {"width": WIDTH})
+    keras_file.save(model, path, {"width": WIDTH, **about})
     return model
 
 

@@ -11,24 +11,24 @@ from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.protocols.modalities import MODALITIES
 
 
-def find(settings, modality):
+def find(settings, stream):
     """Finds the weights to begin with, and checks that they can serve.
 
     Args:
         settings: config.ModelSettings.
-        modality: protocols.modalities.Modality of the training.
+        stream: protocols.records.Stream of the training.
 
     Returns:
         checkpoints.loading.Weights, or None for random weights.
 
     Raises:
-        InputError: there are none of this name, or they are of a backbone or
-            modality that cannot become this one.
+        InputError: there are none of this name, or they are of a backbone, modality
+            or protocol that cannot become this one.
         OSError: the file cannot be read.
     """
     if not settings.initial:
         return None
-    weights = loading.find(settings.initial)
+    weights, modality = loading.find(settings.initial), stream.modality
     given = weights.stream.modality
     if given.name != modality.name and not given.begins_others:
         others = [m.name for m in MODALITIES.values() if m.begins_others]
@@ -36,6 +36,12 @@ def find(settings, modality):
         raise InputError(
             f"{weights.path} is a network for {given.name}; {modality.name} can begin "
             f"with weights for {able}"
+        )
+    if given.name == modality.name and not _fed_alike(weights.stream, stream):
+        raise InputError(
+            f"{weights.path} expects images as the protocol {weights.protocol.name} "
+            f"feeds them, with other colours or means than {stream.protocol.name} has: "
+            f"set data.protocol to {weights.protocol.name}"
         )
     found = weights.architecture
     if found.backbone.name != settings.backbone:
@@ -49,6 +55,12 @@ def find(settings, modality):
             f"{found.width}: leave it out"
         )
     return weights
+
+
+def _fed_alike(one, other):
+    """Whether two streams of a modality give a network the same values of a pixel."""
+    order = one.modality.is_flow or one.protocol.red_first == other.protocol.red_first
+    return order and one.normalisation == other.normalisation
 
 
 def architecture(settings, stream, classes, weights):

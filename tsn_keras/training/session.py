@@ -50,7 +50,7 @@ class Session:
         self._batches = Batches(
             found.train.folders, stream, model.segments, part, train.seed
         )
-        weights = initialisation.find(model, stream.modality)
+        weights = initialisation.find(model, stream)
         self.initial_digest = weights.sha256 if weights else None
         keras.utils.set_random_seed(train.seed)
         self._architecture = initialisation.architecture(
