@@ -5,9 +5,10 @@ import pytest
 import small_network
 import torch_writer
 
-from tsn_keras.checkpoints import finite, loading
+from tsn_keras.checkpoints import loading
 from tsn_keras.checkpoints.keras_file import WeightFileError
 from tsn_keras.checkpoints.transfer import PortError
+from tsn_keras.common import finite
 from tsn_keras.common.errors import InputError
 from tsn_keras.models.backbones import BACKBONES
 

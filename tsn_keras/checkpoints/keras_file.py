@@ -13,8 +13,7 @@ import warnings
 import h5py
 import keras
 
-from tsn_keras.checkpoints import finite
-from tsn_keras.common import files, hdf5
+from tsn_keras.common import files, finite, hdf5
 from tsn_keras.common.errors import InputError
 
 ATTRIBUTE = "tsn_keras"

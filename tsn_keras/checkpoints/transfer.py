@@ -3,8 +3,8 @@
 import numpy as np
 from keras import layers
 
-from tsn_keras.checkpoints import finite
 from tsn_keras.checkpoints.foreign import Tensors
+from tsn_keras.common import finite
 from tsn_keras.common.errors import InputError
 from tsn_keras.models.records import Backbone, Facts
 

@@ -1,4 +1,4 @@
-"""Whether weights are finite: of every format, where they enter a model.
+"""Whether arrays are finite; weights of every format where they enter a model.
 
 One NaN makes all scores NaN. Arrays that no model takes are not looked at.
 """
