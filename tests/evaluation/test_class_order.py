@@ -47,6 +47,7 @@ def test_everything_else_stays_as_it_is(known):
     assert order_of("hmdb51", **known) is None
 
 
+@pytest.mark.usefixtures("shallow_network")
 def test_scores_are_in_the_order_of_the_data_set(tmp_path, monkeypatch):
     few = dataclasses.replace(demo.split(), test=demo.split().test[:1])
     record = dataclasses.replace(DATASETS["demo"], read=lambda *_: few)

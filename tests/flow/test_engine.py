@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import threading
 
 import cv2
@@ -27,6 +28,18 @@ def pairs(count):
     ]
 
 
+@functools.cache
+def flow_of(size):
+    """The flow of those of eleven pairs that have a size, without an engine."""
+    of_size = [p for p in pairs(11) if p[0].shape == size]
+    images = [np.stack(batch) for batch in zip(*of_size, strict=True)]
+    keywords = PARAMETERS["original"].keywords()
+    compute = devices.compiled(
+        lambda a, b: tvl1.tvl1(a, b, pairs_at_once=1, **keywords)
+    )
+    return keras.ops.convert_to_numpy(compute(*images))
+
+
 @pytest.fixture
 def engine(request):
     made = engines.Engine("original", "cpu", **getattr(request, "param", {}))
@@ -39,15 +52,7 @@ def engine(request):
 )
 def test_each_gets_its_own_flow(engine):
     """Of two sizes, more than a batch, fewer than a batch."""
-    expected = {}
-    for size in SIZES:
-        of_size = [p for p in pairs(11) if p[0].shape == size]
-        images = [np.stack(batch) for batch in zip(*of_size, strict=True)]
-        expected[size] = PARAMETERS["original"].keywords()
-        compute = devices.compiled(
-            lambda a, b, k=expected[size]: tvl1.tvl1(a, b, pairs_at_once=1, **k)
-        )
-        expected[size] = iter(keras.ops.convert_to_numpy(compute(*images)))
+    expected = {size: iter(flow_of(size)) for size in SIZES}
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda pair: engine(*pair), pairs(11)))
     for (previous, _), one in zip(pairs(11), found, strict=True):

@@ -6,6 +6,8 @@ import pytest
 from tsn_keras.models import cross_modality
 from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
 
+pytestmark = pytest.mark.usefixtures("shallow_network")
+
 
 def build(channels, classes, width=0.05):
     return BNInception((224, 224, channels), classes, width=width)
@@ -16,7 +18,7 @@ def initialise(target, source):
 
 
 @pytest.fixture(scope="module")
-def rgb():
+def rgb(shallow_network):
     return build(3, 5)
 
 

@@ -10,7 +10,7 @@ from tsn_keras.protocols.modalities import MODALITIES
 NORMS = 69
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model():
     return BNInception((224, 224, 10), classes=3, width=0.05)
 

@@ -8,9 +8,11 @@ from tsn_keras.models.bn_inception import BNInception
 from tsn_keras.models.folding import fold
 from tsn_keras.models.tsn import TSN
 
+pytestmark = pytest.mark.usefixtures("shallow_network")
+
 
 @pytest.fixture(scope="module")
-def backbone():
+def backbone(shallow_network):
     keras.utils.set_random_seed(0)
     return BNInception(classes=4, width=0.1)
 
