@@ -28,6 +28,9 @@ def module(name):
         import torchvision
 
         found = getattr(torchvision.models, name)()
+    if name == "densenet161":
+        # MMAction2, and so ours, has no ReLU after the last norm.
+        found.forward = lambda x: found.classifier(found.features(x).mean((2, 3)))
     for part in found.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
             # Else a norm with its first statistics does nothing.

@@ -36,6 +36,7 @@ class Family:
         doubt: what the files leave open, or None.
         lists: {number of classes: list of checkpoints/classes/ that they are
             taken for}.
+        unlike: {backbone: how the program's own network differs from ours}, by name.
     """
 
     program: str
@@ -44,9 +45,17 @@ class Family:
     protocols: Mapping[str | None, str]
     doubt: str | None = None
     lists: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    unlike: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def class_names(self, count):
+    def doubts(self, backbone):
+        """Texts of what a file of this program leaves open."""
+        found = (self.doubt, self.unlike.get(backbone.name))
+        return tuple(text for text in found if text is not None)
+
+    def class_names(self, backbone, count):
         """What so many classes are called, or None; for people to read only."""
+        if backbone.name in self.unlike:
+            return None
         return class_list(self.lists.get(count)) or None
 
 
@@ -78,6 +87,11 @@ FAMILIES = (
         },
         _IMAGES,
         {1000: "imagenet"},
+        {
+            "densenet161": "the classifier of torchvision's DenseNet-161 stands behind "
+            "a ReLU that MMAction2, and so we, leave out: its own classes are not "
+            "what it was trained to tell, its features are as MMAction2 takes them"
+        },
     ),
     Family(
         "Keras Applications",

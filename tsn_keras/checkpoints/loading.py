@@ -241,8 +241,7 @@ def _of_foreign_file(path, preset, tensors):
         return _weights(path, *found, PROTOCOLS.find(preset.protocol), tensors=tensors)
     family, protocol = families.of(tensors, found[0])
     weights = _weights(path, *found, protocol, tensors=tensors)
-    doubts = () if family.doubt is None else (family.doubt,)
-    return dataclasses.replace(weights, doubts=doubts)
+    return dataclasses.replace(weights, doubts=family.doubts(found[0]))
 
 
 def _candidates(preset):

@@ -53,8 +53,9 @@ def known(weights):
     preset = weights.preset or presets.of_file(weights.path.name)
     count = weights.architecture.classes
     if preset is None and weights.tensors is not None:
-        family, _ = families.of(weights.tensors, weights.architecture.backbone)
-        return family.class_names(count)
+        backbone = weights.architecture.backbone
+        family, _ = families.of(weights.tensors, backbone)
+        return family.class_names(backbone, count)
     names = preset and (preset.class_names or _of_dataset(preset.dataset))
     return names if names and len(names) == count else None
 
