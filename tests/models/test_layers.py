@@ -241,3 +241,25 @@ def test_errors_name_the_value():
         consensus.SegmentConsensus("top_k")
     with pytest.raises(ValueError, match="known height and width"):
         layers.CaffePooling2D("max", 3)(keras.Input((None, None, 3)))
+
+
+def test_a_convolution_in_groups_needs_no_graph():
+    """Its own gradients may not read a variable; each group is one by itself."""
+    layer = layers.CaffeConv2D(6, 3, pad=1, groups=3)
+    images = np.random.default_rng(0).normal(size=(2, 5, 5, 6)).astype("f4")
+    with tf.GradientTape() as tape:
+        found = layer(images)
+        loss = tf.reduce_sum(found**2)
+    (gradient,) = tape.gradient(loss, [layer.kernel.value])
+    parts = []
+    for k in range(3):
+        kernel = tf.constant(layer.kernel.numpy()[..., 2 * k : 2 * k + 2])
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            part = tf.nn.conv2d(images[..., 2 * k : 2 * k + 2], kernel, 1, "SAME")
+            loss = tf.reduce_sum(part**2)
+        parts.append((part, tape.gradient(loss, kernel)))
+    expected, by_kernel = (np.concatenate(p, -1) for p in zip(*parts, strict=True))
+    # Sums of 18 and 50 products in another order.
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(gradient, by_kernel, rtol=1e-4, atol=1e-4)

@@ -243,7 +243,9 @@ def same_as_keras(record, application):
     for model in (ours, record.fold(ours)):
         found = golden_networks.computed(model, images)
         assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
-    assert np.ptp(expected, axis=0).max() > 0.1 * np.abs(expected).max()
+    # Of deeper networks with random weights the images' part is smaller, but far
+    # above the bound.
+    assert np.ptp(expected, axis=0).max() > 1e-2 * np.abs(expected).max()
 
 
 def test_caffe_form_equals_keras_applications():

@@ -28,7 +28,11 @@ def convolution(inputs, kernel, strides, padding):
     import tensorflow as tf
 
     padding = padding.upper()
-    inputs, kernel = ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel)
+    # Called without tracing, what Keras gives is still a variable, which a function
+    # with gradients of its own may not read.
+    inputs, kernel = (
+        tf.convert_to_tensor(ops.convert_to_tensor(x)) for x in (inputs, kernel)
+    )
     if tf.config.list_logical_devices("GPU"):  # cuDNN has the gradients.
         return tf.nn.conv2d(inputs, kernel, strides, padding)
     groups = inputs.shape[-1] // kernel.shape[2]
