@@ -77,8 +77,7 @@ def test_real_pairs_are_opencvs(clips, name):
     greys = []
     for source in sources.find(clips)[7::50]:
         frames = decode.frames(source.path)
-        # The size of the test below, so that one program is compiled for both.
-        small = [cv2.resize(next(frames), SIZE) for _ in range(2)]
+        small = [cv2.resize(next(frames), (160, 120)) for _ in range(2)]
         greys.append([cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in small])
     previous, following = np.swapaxes(greys, 0, 1)
     chosen = parameters(name, scales=3)
@@ -91,7 +90,7 @@ def test_real_pairs_are_opencvs(clips, name):
     )
     own = distance(opencvs(*noisy, chosen), expected).mean((1, 2))
     assert found.dtype == np.float32
-    assert found.shape == (4, 96, 128, 2)
+    assert found.shape == (4, 120, 160, 2)
     apart = distance(found, expected)
     assert (np.abs(expected).max((1, 2, 3)) > 0.5).all()
     assert (apart.mean((1, 2)) < own + 0.01).all(), own

@@ -21,6 +21,7 @@ from tsn_keras.common.errors import InputError
 
 SECONDS = 5.0  # for one file
 MEMORY = 2**30  # bytes, beside what the process has when it begins
+_AGAIN = 2  # times that a file is read once more that took longer
 _STUCK = 120  # seconds, after which Python itself is ended, with a traceback
 _MESSAGE = 4000  # characters that anyone would still read
 MARKER = "executed-by-a-hostile-file"
@@ -184,6 +185,10 @@ class Trial:
         finally:
             faulthandler.cancel_dump_traceback_later()
         seconds = time.perf_counter() - begin
+        # A busy machine takes seconds from anyone; what hangs does so every time.
+        for _ in range(_AGAIN):
+            if seconds > SECONDS:
+                seconds = min(seconds, self._seconds(path))
         self.report.outcomes[outcome] += 1
         self.report.slowest = max(self.report.slowest, seconds)
         if seconds > SECONDS:
@@ -200,6 +205,13 @@ class Trial:
         self.report.faults += [f"{text}\n    file {path}" for text in faults]
         if not faults:
             path.unlink()
+
+    def _seconds(self, path):
+        """How long it takes to read a file once more."""
+        begin = time.perf_counter()
+        with contextlib.suppress(Exception):
+            self._kind.read(path)
+        return time.perf_counter() - begin
 
 
 def run(kind, count, seed, folder):

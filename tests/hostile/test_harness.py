@@ -97,3 +97,11 @@ def test_mutations_differ_and_are_bounded(mutate):
     found = [mutate(random.Random(k), good) for k in range(500)]
     assert len(set(found)) > 400
     assert max(map(len, found)) < 5_000_000
+
+
+def test_a_machine_that_was_busy_once_is_no_hang(tmp_path, monkeypatch):
+    monkeypatch.setattr(harness, "SECONDS", 0.1)
+    waits = [0.3, 0.0]
+    found = judged(tmp_path, lambda path: time.sleep(waits.pop(0)))
+    assert (found.faults, waits) == ([], [])
+    assert found.slowest < 0.1
