@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from tsn_keras.common import text
-from tsn_keras.common.errors import InputError
+from tsn_keras.common.errors import InputError, short
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.protocols.catalogue import PROTOCOLS
 from tsn_keras.protocols.modalities import MODALITIES
@@ -385,7 +385,7 @@ def _received(value):
     except (RecursionError, ValueError):
         # Keys with many dots are nested as deeply; hexadecimal numbers have no limit.
         return f"a {type(value).__name__} that is too large to show"
-    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
+    return short(shown, _MAX_SHOWN)
 
 
 def _record(kind, values, where):

@@ -11,7 +11,7 @@ import re
 
 import numpy as np
 
-from tsn_keras.common.errors import InputError
+from tsn_keras.common.errors import InputError, short
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 _MAX_AXES = 32  # Caffe's kMaxBlobAxes
@@ -122,7 +122,7 @@ def _other_format(head):
 
 def _shown(name):
     """A layer's name for messages: short, and without control characters."""
-    return repr(name if len(name) <= 80 else f"{name[:80]}...")
+    return repr(short(name, 80))
 
 
 def _layer(data, span, fields, message):

@@ -13,9 +13,9 @@ from tsn_keras.checkpoints import (
     reading,
 )
 from tsn_keras.checkpoints.foreign import Tensors
-from tsn_keras.checkpoints.transfer import PortError, port, read_facts, short
+from tsn_keras.checkpoints.transfer import PortError, port, read_facts
 from tsn_keras.common import files, progress
-from tsn_keras.common.errors import InputError
+from tsn_keras.common.errors import InputError, short
 from tsn_keras.models import cross_modality, identity, training_rules
 from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.models.records import MAX_WIDTH, Backbone
@@ -135,8 +135,7 @@ class Weights:
             raise
         except (ValueError, KeyError, TypeError, OSError) as error:
             # Keras lists every layer; the first lines say what is wrong.
-            reason = " ".join(str(error).split())
-            reason = f"{reason[:300]}..." if len(reason) > 300 else reason
+            reason = short(" ".join(str(error).split()), 300)
             raise keras_file.WeightFileError(
                 f"{self.path} does not fit {self.architecture}: {reason}"
             ) from None

@@ -5,10 +5,9 @@ from keras import layers
 
 from tsn_keras.checkpoints.foreign import Tensors
 from tsn_keras.common import finite
-from tsn_keras.common.errors import InputError
+from tsn_keras.common.errors import InputError, short
 from tsn_keras.models.records import Backbone, Facts
 
-_SHOWN = 100  # characters of a name
 # A file of more arrays for each convolution and matrix of a network is not of it. It
 # is not looked at further: there are many networks.
 _ARRAYS, _LAYERS = 12, 10
@@ -129,8 +128,3 @@ def _some(names):
         return "none"
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more
-
-
-def short(name):
-    """A name of a file for messages: other people's may have any length."""
-    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."

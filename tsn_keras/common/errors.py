@@ -93,3 +93,13 @@ def _told(line):
     while less != line:
         line, less = less, _INSIDE.sub("", less).strip(" ;,")
     return line
+
+
+def short(words, most=100):
+    """A text as far as a message has room: other people's may have any length.
+
+    Example:
+        >>> short("abcdef", 6), short("abcdef", 3)
+        ('abcdef', 'abc...')
+    """
+    return words if len(words) <= most else f"{words[:most]}..."
