@@ -144,6 +144,16 @@ def _peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+@contextlib.contextmanager
+def _ending():
+    """Ends Python where a reading has no end."""
+    faulthandler.dump_traceback_later(_STUCK, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 class Trial:
     """Files of one kind, judged one by one.
 
@@ -167,9 +177,8 @@ class Trial:
         path.write_bytes(data)
         faults, before = [], (_resident(), _peak())
         begin = time.perf_counter()
-        faulthandler.dump_traceback_later(_STUCK, exit=True)
         try:
-            with _WATCH.watching():
+            with _ending(), _WATCH.watching():
                 self._kind.read(path)
             outcome = "result"
         except ERRORS as error:
@@ -182,8 +191,6 @@ class Trial:
             outcome = "error"
             lines = "".join(traceback.format_exception(error)[-3:])
             faults.append(f"traceback: {lines[-1000:]}")
-        finally:
-            faulthandler.cancel_dump_traceback_later()
         seconds = time.perf_counter() - begin
         # A busy machine takes seconds from anyone; what hangs does so every time.
         for _ in range(_AGAIN):
@@ -209,7 +216,7 @@ class Trial:
     def _seconds(self, path):
         """How long it takes to read a file once more."""
         begin = time.perf_counter()
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), _ending():
             self._kind.read(path)
         return time.perf_counter() - begin
 

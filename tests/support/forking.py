@@ -6,6 +6,7 @@ thread and no device of TensorFlow is there when it forks.
 
 import atexit
 import gc
+import importlib
 import io
 import json
 import os
@@ -27,21 +28,17 @@ def load():
     """Imports the frameworks and the package, but for the commands themselves."""
     sys.path.insert(0, str(ROOT))
     import tsn_keras
+    from tsn_keras.__main__ import COMMANDS
     from tsn_keras.common import console
 
-    rooms = [name for _, name, package in pkgutil.iter_modules(tsn_keras.__path__)]
     with console.quiet_frameworks():
         import tensorflow  # noqa: F401
 
-        for name in rooms:
-            __import__(f"tsn_keras.{name}")
         for found in pkgutil.walk_packages(tsn_keras.__path__, "tsn_keras."):
-            if not found.name.endswith("__main__"):
-                __import__(found.name)
+            importlib.import_module(found.name)
     # Python warns where a module that it runs has been imported before.
-    for name in rooms:
-        if not hasattr(sys.modules[f"tsn_keras.{name}"], "__path__"):
-            del sys.modules[f"tsn_keras.{name}"]
+    for name in (*COMMANDS, "__main__"):
+        del sys.modules[f"tsn_keras.{name}"]
     sys.path.remove(str(ROOT))
 
 
