@@ -21,7 +21,6 @@ from tsn_keras.flow.settings import PARAMETERS
 from tsn_keras.video import decode, sources
 
 SETS = list(PARAMETERS)
-SIZE = (128, 96)
 
 
 @functools.cache
@@ -103,7 +102,7 @@ def test_real_pairs_are_opencvs(clips, name):
 
 @pytest.mark.parametrize("name", SETS)
 def test_error_is_no_larger_than_opencvs(name):
-    pairs = [make(SIZE, seed=3) for make in motion.MOTIONS.values()]
+    pairs = [make((128, 96), seed=3) for make in motion.MOTIONS.values()]
     images = (
         np.stack([getattr(p, which) for p in pairs])
         for which in ("previous", "following")

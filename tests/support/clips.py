@@ -54,6 +54,11 @@ def make_case(root, counts=(27, 30, 12, 40)):
     (root / "list.txt").write_text("\n".join(lines))
     make_weights(root / "rgb.weights.h5", 3)
     make_weights(root / "flow.weights.h5", 10, seed=1)
+    return arguments(root)
+
+
+def arguments(root):
+    """Those of `tsn_keras.eval` that evaluate what make_case has made in a folder."""
     return [
         *("--dataset", "list", "--annotations", str(root / "list.txt")),
         *("--data", str(root / "data"), "--scores", str(root / "s.h5")),

@@ -8,7 +8,10 @@ what frameworks print), tests start one.
 import contextlib
 import importlib
 import io
+import os
+import pathlib
 import subprocess
+import sys
 import warnings
 
 from tsn_keras.common import console
@@ -61,3 +64,19 @@ def call(name, *argv):
         stream.flush()
         texts.append(stream.buffer.getvalue().decode())
     return subprocess.CompletedProcess(argv, status, *texts)
+
+
+def help_without_frameworks(name):
+    """What `--help` of a command prints where no framework can be imported."""
+    code = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; "
+    code += f"from tsn_keras import {name}; {name}.main(['--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=pathlib.Path(__file__).parents[2],
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
