@@ -89,9 +89,7 @@ def _runner(name, network, threads, precision):
     if name == "pytorch":
         return peers.pytorch(model, threads, precision)
     onnx = peers.onnx_model(record.fold(model))
-    if name == "onnxruntime":
-        return peers.onnxruntime(onnx, threads)
-    return peers.openvino(onnx, threads, precision)
+    return peers.of_onnx(name, onnx, threads, precision)
 
 
 def main():

@@ -167,5 +167,12 @@ def openvino(model, threads, precision="float32"):
     return lambda images: next(iter(compiled(_nchw(images)).values()))
 
 
+def of_onnx(name, model, threads, precision):
+    """The runtime of a name in inference.py, of an ONNX model's bytes."""
+    if name == "onnxruntime":
+        return onnxruntime(model, threads)
+    return openvino(model, threads, precision)
+
+
 def _nchw(images):
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))

@@ -91,6 +91,4 @@ def peer(name, runtime, threads, precision):
 
     if runtime == "pytorch":
         return pytorch(name, threads, precision)
-    if runtime == "onnxruntime":
-        return peers.onnxruntime(onnx_model(name), threads)
-    return peers.openvino(onnx_model(name), threads, precision)
+    return peers.of_onnx(runtime, onnx_model(name), threads, precision)
