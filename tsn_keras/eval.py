@@ -50,7 +50,7 @@ def parse_args(argv=None):
         type=int,
         nargs="+",
         choices=SPLITS,
-        help="official splits of hmdb51 and ucf101 (default: 1)",
+        help="official splits, of a data set that has them (default: 1)",
     )
     add(
         "--modality",

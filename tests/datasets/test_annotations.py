@@ -5,6 +5,7 @@ import pytest
 from tsn_keras.common.errors import InputError
 from tsn_keras.common.text import TextFileError
 from tsn_keras.datasets import hmdb51 as hmdb51_set
+from tsn_keras.datasets import jhmdb as jhmdb_set
 from tsn_keras.datasets import selection
 from tsn_keras.datasets import ucf101 as ucf101_set
 from tsn_keras.datasets.catalogue import DATASETS
@@ -70,6 +71,39 @@ def test_ucf101(ucf101):
     assert video.aliases == ("v_HandstandPushups_g100_c01",)
     assert split.test[0].aliases == ()
     assert (video.folder, video.label) == ("HandstandPushups", 100)
+
+
+def test_jhmdb_takes_its_clips_of_hmdb51s_files(hmdb51):
+    """The other videos of HMDB51's files are none of its own."""
+    clips = sorted(jhmdb_set.clips()["golf"])
+    assert len(clips) == 42
+    for name in jhmdb_set.CLASSES:
+        own = sorted(jhmdb_set.clips()[name])
+        rows = [f"{clip}.avi 1" for clip in own[:3]]
+        rows += [f"other_{k}.avi 1" for k in range(67)]
+        rows += [f"{clip}.avi 2" for clip in own[3:5]]
+        rows += [f"other_{k}.avi 2" for k in range(67, 95)]
+        rows += [f"{clip}.avi 0" for clip in own[5:]]
+        (hmdb51 / f"{name}_test_split1.txt").write_text("\n".join(rows))
+    split = read("jhmdb", hmdb51, 1)
+    assert split.classes == jhmdb_set.CLASSES
+    assert (len(split.train), len(split.test)) == (21 * 3, 21 * 2)
+    assert split.train[4 * 3] == Video(clips[0], 4, "golf")
+    assert split.test[4 * 2 + 1] == Video(clips[4], 4, "golf")
+
+
+def test_jhmdbs_own_files(tmp_path):
+    for name in jhmdb_set.CLASSES:
+        own = sorted(jhmdb_set.clips()[name])
+        rows = [f"{clip}.avi {1 + (k % 3 == 0)}" for k, clip in enumerate(own)]
+        (tmp_path / "splits").mkdir(exist_ok=True)
+        (tmp_path / "splits" / f"{name}_test_split2.txt").write_text("\n".join(rows))
+    (tmp_path / "splits" / "brush_hair_test_split1.txt").write_text("")
+    split = read("jhmdb", tmp_path, 2)
+    assert len(split.train) + len(split.test) == 928
+    assert {video.folder for video in split.test} == set(jhmdb_set.CLASSES)
+    with pytest.raises(TextFileError, match="brush_hair.* has 0 training and 0 test"):
+        read("jhmdb", tmp_path, 1)
 
 
 @pytest.mark.parametrize("place", ["annotations", "testTrainMulti_7030_splits"])
@@ -231,3 +265,22 @@ def test_official_files(clips, split):
     for found in (hmdb51, ucf101):
         ids = {video.id for video in found.train} & {video.id for video in found.test}
         assert not ids
+
+
+@pytest.mark.parametrize(
+    ("split", "counts"), [(1, (650, 256)), (2, (502, 238)), (3, (498, 240))]
+)
+def test_jhmdb_of_the_official_files(clips, split, counts):
+    found = read("jhmdb", clips / "annotations/hmdb51", split)
+    assert (len(found.train), len(found.test)) == counts
+    # 22 clips have no entry under their name.
+    official = "\n".join(
+        (clips / f"annotations/hmdb51/{name}_test_split{split}.txt").read_text()
+        for name in jhmdb_set.CLASSES
+    )
+    listed = {line.partition(".avi")[0] for line in official.splitlines()}
+    every = {clip for clips in jhmdb_set.clips().values() for clip in clips}
+    absent = every - listed
+    assert (len(every), len(absent)) == (928, 22)
+    respelled = {name.replace("#", "@").replace("&", "@") for name in listed}
+    assert len(absent & respelled) == 16

@@ -10,7 +10,7 @@ from tsn_keras.common.text import TextFileError
 from tsn_keras.datasets.records import Dataset
 
 
-def folder_with(folder, dataset, probe, archive):
+def folder_with(folder, dataset, probe, archives):
     """Finds the folder that holds a data set's official files.
 
     Args:
@@ -18,18 +18,20 @@ def folder_with(folder, dataset, probe, archive):
             that the official archive unpacks to, or `annotations`.
         dataset: its name, for the message.
         probe: name of one of the files.
-        archive: name of the archive's folder.
+        archives: names of the folders of such archives.
 
     Raises:
         TextFileError: there is none.
     """
-    for place in (folder, folder / "annotations", folder / archive):
+    below = ("annotations", *archives)
+    for place in (folder, *(folder / name for name in below)):
         if (place / probe).is_file():
             return place
+    looked = " and in ".join(f"{name}/" for name in below)
     raise TextFileError(
         f"no {dataset} annotations in {folder} (looked for {probe} there, in "
-        f"annotations/ and in {archive}/): unpack the official archive of train/test "
-        f"splits there, or name its folder with `annotations`"
+        f"{looked}): unpack the official archive of train/test splits there, or name "
+        f"its folder with `annotations`"
     )
 
 
@@ -51,14 +53,14 @@ def unique(path, videos):
     return tuple(videos)
 
 
-def official(name, classes, probe, archive, read_split):
+def official(name, classes, probe, archives, read_split):
     """The record of a data set with three official splits.
 
     Args:
         name: of the data set.
         classes: names of the classes, in the order of the labels.
         probe: name of one of its annotation files.
-        archive: name of the folder that the archive of them unpacks to.
+        archives: names of the folders that archives of them unpack to.
         read_split: function (folder of the files, split) to a Split.
 
     Returns:
@@ -67,7 +69,7 @@ def official(name, classes, probe, archive, read_split):
 
     def read(choice, root):
         named = choice.annotations or root
-        return read_split(folder_with(named, name, probe, archive), choice.split)
+        return read_split(folder_with(named, name, probe, archives), choice.split)
 
     return Dataset(
         name=name,

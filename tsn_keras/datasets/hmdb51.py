@@ -19,6 +19,36 @@ VIDEOS_PER_CLASS = (70, 30)  # train, test
 _CODES = {"0": None, "1": 0, "2": 1}  # unused, train, test
 
 
+def file_name(name, split):
+    """The official file of a class and a split."""
+    return f"{name}_test_split{split}.txt"
+
+
+def read_class(path, label, name):
+    """Reads the file of a class.
+
+    Args:
+        path: of the file, in HMDB51's form: `VIDEO.avi CODE` a line.
+        label: of the class.
+        name: of the class.
+
+    Returns:
+        (training videos, test videos), lists of Video in the order of the file.
+
+    Raises:
+        TextFileError: it is missing or malformed.
+    """
+    parts = ([], [])
+    for number, line in text.lines(path):
+        video, *code = text.words(line, 1)
+        if not (video.endswith(".avi") and code and code[0] in _CODES):
+            raise text.malformed(path, number, line, "<video>.avi <0, 1 or 2>")
+        part = _CODES[code[0]]
+        if part is not None:
+            parts[part].append(Video(video[: -len(".avi")], label, name))
+    return parts
+
+
 def read_split(folder, split):
     """Reads a split from the folder of the official files.
 
@@ -33,21 +63,15 @@ def read_split(folder, split):
     """
     parts = ([], [])
     for label, name in enumerate(CLASSES):
-        path = folder / f"{name}_test_split{split}.txt"
-        counts = [0, 0]
-        for number, line in text.lines(path):
-            video, *code = text.words(line, 1)
-            if not (video.endswith(".avi") and code and code[0] in _CODES):
-                raise text.malformed(path, number, line, "<video>.avi <0, 1 or 2>")
-            part = _CODES[code[0]]
-            if part is not None:
-                parts[part].append(Video(video[: -len(".avi")], label, name))
-                counts[part] += 1
-        for count, expected in zip(counts, VIDEOS_PER_CLASS, strict=True):
-            annotations.expect(path, count, expected, "videos of a part")
+        path = folder / file_name(name, split)
+        for part, videos, expected in zip(
+            parts, read_class(path, label, name), VIDEOS_PER_CLASS, strict=True
+        ):
+            annotations.expect(path, len(videos), expected, "videos of a part")
+            part += videos
     return Split(*(annotations.unique(folder, videos) for videos in parts), CLASSES)
 
 
 HMDB51 = annotations.official(
-    "hmdb51", CLASSES, f"{CLASSES[0]}_test_split1.txt", ARCHIVE, read_split
+    "hmdb51", CLASSES, file_name(CLASSES[0], 1), (ARCHIVE,), read_split
 )

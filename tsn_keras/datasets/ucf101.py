@@ -76,4 +76,4 @@ def _spellings(video):
     return () if respelled == video else (respelled,)
 
 
-UCF101 = annotations.official("ucf101", CLASSES, "classInd.txt", ARCHIVE, read_split)
+UCF101 = annotations.official("ucf101", CLASSES, "classInd.txt", (ARCHIVE,), read_split)
