@@ -49,6 +49,7 @@ MODULES = {
     "models/widths.py": ("models/test_bn_inception.py", "checkpoints/test_loading.py"),
     "checkpoints/transfer.py": (
         *("checkpoints/test_transfer.py", "checkpoints/test_loading.py"),
+        "checkpoints/test_keras_hdf5.py",
     ),
     "flow/quantiser.py": ("flow/test_quantiser.py",),
     "scores/joining.py": ("scores/test_joining.py", "test_fuse.py"),
@@ -71,6 +72,14 @@ SAME = (
         "config.py",
         "_MAX_SHOWN = 80  # characters of a wrong value",
         "a message's length",
+    ),
+    ("config.py", "_MAX_OVERRIDE = 16 * 1024", "far above what anyone writes"),
+    ("config.py", "name[:_MAX_SHOWN], fields, n=1, cutoff=0", "the first is taken"),
+    ("models/preprocessing.py", "if rule.scale != 1:", "1 divides to the same"),
+    (
+        "checkpoints/transfer.py",
+        "if len(tensors.arrays) > _ARRAYS * known:",
+        "far above what any network has",
     ),
 )
 

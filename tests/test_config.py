@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import pathlib
+import types
 
 import pytest
 
@@ -25,6 +26,19 @@ def test_what_is_left_out_has_its_default(tmp_path):
     assert found.train.base_lr == 0.001
     assert found.model == config.ModelSettings()
     assert config.read_training(write(tmp_path, "")) == config.Training()
+    # The solver's and train_val files' of the original, where it has them.
+    assert found.model.segments == 3
+    assert (found.train.seed, found.train.momentum, found.train.gamma) == (0, 0.9, 0.1)
+    assert (found.train.batch, found.train.weight_decay) == (128, 0.0005)
+
+
+def test_a_dict_of_any_kind_of_values():
+    train = types.MappingProxyType({"drops": (1, 2), "base_lr": 1})
+    data = {"root": pathlib.Path("/data/frames")}
+    found = config.training_of(types.MappingProxyType({"train": train, "data": data}))
+    assert found.train.drops == (1, 2)
+    assert found.train.base_lr == 1.0
+    assert found.data.root == "/data/frames"
 
 
 def test_overrides(tmp_path):
@@ -98,6 +112,7 @@ def test_not_text(tmp_path):
         ("model.batch_norm=partial", "must be one of first, none, all"),
         ("model.dropout=1.0", "model.dropout must be from 0 to 1, without 1"),
         ("model.segments=0", "model.segments must be from 1 to 100"),
+        ("train.drops=[0, 5]", "train.drops must be increasing, each from 1 to"),
         ("model.width=0.0", "model.width must be above 0"),
         ("train.save_every=0", "train.save_every must be from 1 to 100000000"),
     ],

@@ -100,6 +100,26 @@ def test_remainders_are_listed_and_nothing_is_changed(model, blobs, change, word
         np.testing.assert_array_equal(found, value)
 
 
+def test_ten_names_are_all_named(model, blobs):
+    blobs["x"] = [np.zeros(2)] * 10
+    with pytest.raises(PortError, match=r"x\[9\] \(2,\)") as caught:
+        port(blobs, model)
+    assert "more" not in str(caught.value)
+    blobs["x"] = [np.zeros(2)] * 11
+    with pytest.raises(PortError, match="and 1 more"):
+        port(blobs, model)
+
+
+def test_axes_of_a_depthwise_kernel():
+    inputs = keras.Input((8, 8, 5))
+    layer = keras.layers.DepthwiseConv2D(3, name="conv")
+    model = keras.Model(inputs, layer(inputs))
+    kernel = np.arange(45, dtype="f4").reshape(5, 1, 3, 3)
+    found = transfer._to_keras(kernel, layer, layer.kernel, foreign.TORCH)
+    np.testing.assert_array_equal(found[..., 0], kernel[:, 0].transpose(1, 2, 0))
+    assert found.shape == model.get_layer("conv").kernel.shape
+
+
 def test_long_names_and_short_messages(tmp_path, monkeypatch):
     monkeypatch.setitem(BACKBONES, small_network.SMALL.name, small_network.SMALL)
     arrays = small_network.as_torch(small_network.model())

@@ -88,6 +88,43 @@ def test_convolution_equals_caffe(case, kernel, stride, pad):
 
 
 @pytest.mark.parametrize(
+    ("kernel", "pad", "expected"), [(3, 0, 6), (3, 1, 8), (5, 1, 6), (3, 2, 10)]
+)
+def test_convolution_pads_as_it_is_told(kernel, pad, expected):
+    layer = layers.CaffeConv2D(2, kernel, pad=pad)
+    assert layer(np.zeros((1, 8, 8, 3), "f4")).shape == (1, expected, expected, 2)
+
+
+def test_convolution_in_groups_is_several():
+    random = np.random.default_rng(0)
+    layer = layers.CaffeConv2D(6, 3, 2, pad=1, groups=2)
+    inputs = tf.constant(random.normal(size=(2, 7, 7, 4)).astype("f4"))
+    layer.build(inputs.shape)
+    parts = [layers.CaffeConv2D(3, 3, 2, pad=1) for _ in range(2)]
+    for k, part in enumerate(parts):
+        part.build((None, 7, 7, 2))
+        part.kernel.assign(layer.kernel[..., 3 * k : 3 * k + 3])
+    with tf.GradientTape(persistent=True) as tape:
+        found = layer(inputs)
+        halves = tf.split(inputs, 2, axis=3)
+        expected = tf.concat(
+            [part(half) for part, half in zip(parts, halves, strict=True)], axis=3
+        )
+        sums = [tf.reduce_sum(y**2) for y in (found, expected)]
+    assert_close(found, expected)
+    kernels = [part.kernel.value for part in parts]
+    assert_close(
+        tape.gradient(sums[0], layer.kernel.value),
+        tf.concat(tape.gradient(sums[1], kernels), axis=3),
+    )
+
+
+def test_defaults_of_a_pooling():
+    layer = layers.CaffePooling2D("max", 3)
+    assert (layer.stride, layer.pad, layer.ceil) == (1, 0, True)
+
+
+@pytest.mark.parametrize(
     ("case", "training", "options"),
     [
         ("bn_test", False, {}),
@@ -131,7 +168,9 @@ def test_consensus_equals_caffe():
 @pytest.mark.parametrize(
     ("length", "size", "stride", "pad", "expected"),
     [(112, 3, 2, 0, 56), (56, 3, 2, 0, 28), (28, 3, 2, 0, 14), (14, 3, 2, 0, 7)]
-    + [(7, 3, 2, 0, 3), (7, 3, 1, 1, 7), (7, 7, 1, 0, 1), (8, 3, 2, 1, 5)],
+    + [(7, 3, 2, 0, 3), (7, 3, 1, 1, 7), (7, 7, 1, 0, 1), (8, 3, 2, 1, 5)]
+    # A last window that would begin beyond the image and its left padding.
+    + [(7, 2, 2, 1, 4), (6, 2, 2, 1, 4), (7, 2, 2, 0, 4)],
 )
 def test_pooled_length(length, size, stride, pad, expected):
     assert layers.pooled_length(length, size, stride, pad) == expected

@@ -49,6 +49,13 @@ def test_a_protocol_may_turn_colours_round_and_divide():
     # Flow has no colours.
     found = network_input(pixels[:, :2], Stream(FLOW, rgb))
     np.testing.assert_array_equal(found, [[-254, -252]])
+    # Of values that are divided by a scale the mean is one of the divided ones.
+    rule = {"image": Normalisation((0.5, 1.0, 1.5), (1.0, 2.0, 4.0), scale=2.0)}
+    scaled = dataclasses.replace(CAFFE, normalisation=rule)
+    found = network_input(pixels[:, :3], Stream(RGB, scaled))
+    np.testing.assert_array_equal(found, [[0, 0, 0]])
+    found = network_input(pixels[:, 3:], Stream(RGB, scaled))
+    np.testing.assert_array_equal(found, [[1.5, 0.75, 0.375]])
 
 
 def test_differences_of_steps():

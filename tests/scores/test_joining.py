@@ -5,6 +5,7 @@ import pytest
 from scorefiles import IDS
 
 from tsn_keras.scores import joining, metrics, score_file
+from tsn_keras.scores.score_file import VideoScores
 
 
 def join(files, **options):
@@ -61,8 +62,18 @@ def test_join_refuses_other_labels_and_classes(write):
         score_file.ScoreFileError, match=r"labels of 1 videos: \.\. is 0 and 2"
     ):
         join(opened[:2])
-    with pytest.raises(score_file.ScoreFileError, match="other classes"):
+    words = "other classes: 2 is 'z' and 'w'"
+    with pytest.raises(score_file.ScoreFileError, match=words):
         join(opened[::2])
+    four = [
+        VideoScores(video, label, 30, np.zeros((1, 1, 4), "f4"))
+        for video, label in zip(opened[0].video_ids, opened[0].labels, strict=True)
+    ]
+    path = opened[0].path.with_name("d.h5")
+    score_file.write(path, iter(four), classes="xyzw", about={}, failed={})
+    opened.append(score_file.ScoreFile(path))
+    with pytest.raises(score_file.ScoreFileError, match="other classes: 3 and 4"):
+        join(opened[::3])
     for file in opened:
         file.close()
 

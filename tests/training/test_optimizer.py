@@ -127,6 +127,10 @@ def test_values_out_of_range(options):
         CaffeSGD(**options)
 
 
+def test_a_norm_may_be_clipped_at_less_than_one():
+    assert CaffeSGD(clip=0.25).clip == 0.25
+
+
 def test_schedule_out_of_order():
     with pytest.raises(ValueError, match="increasing"):
         Steps(0.1, (5, 3))
