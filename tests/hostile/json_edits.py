@@ -54,7 +54,8 @@ def _edit(random, holder, key, places):
         del holder[key]
     elif how <= 2:
         edges = (*NAMES, *NUMBERS, *SHAPES, None, True, {}, [{}], {"a": [None]})
-        holder[key] = random.choice(edges)
+        # A copy: what is edited next may be inside of it.
+        holder[key] = copy.deepcopy(random.choice(edges))
     elif how == 3:  # What stands elsewhere.
         other, place = random.choice(places)
         holder[key] = copy.deepcopy(other[place])

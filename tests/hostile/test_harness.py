@@ -8,6 +8,7 @@ import sys
 import time
 
 import harness
+import json_edits
 import mutators
 import pytest
 from harness import MARKER, Kind
@@ -97,6 +98,14 @@ def test_mutations_differ_and_are_bounded(mutate):
     found = [mutate(random.Random(k), good) for k in range(500)]
     assert len(set(found)) > 400
     assert max(map(len, found)) < 5_000_000
+
+
+def test_edits_leave_what_they_choose_from():
+    """Else the files of a kind would depend on those before, and grow without end."""
+    before = repr((json_edits.NAMES, json_edits.NUMBERS, json_edits.SHAPES))
+    for seed in range(500):
+        json_edits.edited(random.Random(seed), {"a": {"b": [1, 2]}, "c": [[1], "x"]})
+    assert repr((json_edits.NAMES, json_edits.NUMBERS, json_edits.SHAPES)) == before
 
 
 def test_a_machine_that_was_busy_once_is_no_hang(tmp_path, monkeypatch):
