@@ -70,12 +70,14 @@ class Table:
         for row in rows:
             cells = (shown(row[key] or "") for _, key, shown in self.columns)
             yield f"| {' | '.join(cells)} |"
-        last = rows[-1]
         yield ""
-        yield (
-            f"({newest}, {last['cpu']}, {last['cores']} cores, {last['instructions']}; "
-            f"{last['versions']})"
-        )
+        yield f"({newest}, {_machine(rows[-1])})"
+
+
+def _machine(row):
+    """Where a row was measured, and with what."""
+    place = row["cpu"] and f"{row['cpu']}, {row['cores']} cores, {row['instructions']}"
+    return f"{row.get('gpu') or place}; {row['versions']}"
 
 
 _CONTENDERS = {
@@ -131,6 +133,17 @@ TABLES = {
             ("training step, 4 videos x 3 segments", "contender", _named(_CONTENDERS)),
             ("images/s", "images_per_s", _number(1)),
             ("ours over it", "ours_over_theirs", _ratio),
+        ),
+    ),
+    "accelerator": Table(
+        "accelerator.csv",
+        (
+            ("on a GPU", "what", str),
+            ("back end of Keras", "backend", str),
+            ("precision", "precision", str),
+            ("unit", "unit", str),
+            ("rate", "rate", _number(0)),
+            ("GPU busy, %", "utilisation", str),
         ),
     ),
     "extraction": Table(
