@@ -30,6 +30,8 @@ def test_what_is_left_out_has_its_default(tmp_path):
     assert found.model.segments == 3
     assert (found.train.seed, found.train.momentum, found.train.gamma) == (0, 0.9, 0.1)
     assert (found.train.batch, found.train.weight_decay) == (128, 0.0005)
+    found = config.Training()
+    assert (found.train.drops, found.train.iterations) == ((1500, 3000), 3500)
 
 
 def test_a_dict_of_any_kind_of_values():
@@ -49,6 +51,8 @@ def test_overrides(tmp_path):
     assert found.train.base_lr == 0.002
     assert found.train.batch == 4
     assert type(found.train.clip) is float
+    large = config.read_training(path, ["train.clip=5000"])
+    assert large.train.clip == 5000.0
     assert found.train.drops == (1, 2)
     assert (found.data.root, found.data.modality) == ("/data/x y", "flow")
     assert found.model.initial == ""

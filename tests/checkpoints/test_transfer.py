@@ -1,5 +1,6 @@
 """Blobs into variables: each once, or nothing is changed."""
 
+import dataclasses
 import time
 
 import keras
@@ -98,6 +99,20 @@ def test_remainders_are_listed_and_nothing_is_changed(model, blobs, change, word
         port(blobs, model)
     for found, value in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(found, value)
+
+
+def test_facts_of_a_convolution_that_looks_like_an_old_matrix():
+    """[1, 1, 3, 3] is one channel's 3x3 kernel, but for the head [1, 1, O, I]."""
+    backbone = dataclasses.replace(TOY, channels={"a/conv": 1})
+    blobs = {"a/conv": [np.zeros((1, 1, 3, 3))], "fc-action": [np.zeros((1, 1, 5, 4))]}
+    likeness, facts = transfer.read_facts(foreign.of_caffe(blobs), backbone)
+    assert likeness == 1.0
+    assert facts.classes == 5
+
+
+def test_facts_of_another_network():
+    found = transfer.read_facts(foreign.of_caffe({"b": [np.zeros((3, 2, 3, 3))]}), TOY)
+    assert found == (0.0, None)
 
 
 def test_ten_names_are_all_named(model, blobs):

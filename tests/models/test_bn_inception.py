@@ -118,6 +118,12 @@ def test_errors_name_the_value(options, words):
         BNInception(**options)
 
 
+def test_a_width_is_read_as_people_write_it():
+    # Any from 0.75 to 0.9167 makes 5 of 6; the middle is 0.833.
+    assert widths.width_of([(5, 6)]) == 0.8
+    assert widths.width_of([(16, 64), (48, 192)]) == 0.25
+
+
 def test_saves_and_loads(tmp_path, monkeypatch):
     # Blocks of each kind: another pooling, no projection, another stride.
     kinds = "inception_3a", "inception_3c", "inception_5b"

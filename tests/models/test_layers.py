@@ -95,12 +95,13 @@ def test_convolution_pads_as_it_is_told(kernel, pad, expected):
     assert layer(np.zeros((1, 8, 8, 3), "f4")).shape == (1, expected, expected, 2)
 
 
-def test_convolution_in_groups_is_several():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_convolution_in_groups_is_several(dtype):
     random = np.random.default_rng(0)
-    layer = layers.CaffeConv2D(6, 3, 2, pad=1, groups=2)
-    inputs = tf.constant(random.normal(size=(2, 7, 7, 4)).astype("f4"))
+    layer = layers.CaffeConv2D(6, 3, 2, pad=1, groups=2, dtype=dtype)
+    inputs = tf.constant(random.normal(size=(2, 7, 7, 4)).astype(dtype))
     layer.build(inputs.shape)
-    parts = [layers.CaffeConv2D(3, 3, 2, pad=1) for _ in range(2)]
+    parts = [layers.CaffeConv2D(3, 3, 2, pad=1, dtype=dtype) for _ in range(2)]
     for k, part in enumerate(parts):
         part.build((None, 7, 7, 2))
         part.kernel.assign(layer.kernel[..., 3 * k : 3 * k + 3])

@@ -126,6 +126,11 @@ def test_every_pass_has_every_video_once_in_an_order_of_its_own(videos):
     assert len({tuple(one) for one in passes}) == 3
 
 
+def test_the_order_of_a_pass_is_the_same_everywhere():
+    """Resumed runs rest on it, on other machines too: it was written down once."""
+    assert draws.order(3, 0, 8).numpy().tolist() == [2, 0, 6, 3, 5, 7, 4, 1]
+
+
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_batches_are_what_the_draws_say(videos, modality):
     """Of each video, step by step, in NumPy and OpenCV."""

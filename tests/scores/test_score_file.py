@@ -70,6 +70,7 @@ def test_a_full_disk_is_named(small_disk, free):
         ),
         ([VideoScores("a", 0, 1, array(0, 4))], r"shape \(25, 10, 4\)"),
         ([VideoScores("a", 0, 1, array(0) * np.nan)], "not finite"),
+        ([VideoScores("a", 0, 1, array(0) * [1, 1, np.inf])], "not finite"),
     ],
 )
 def test_impossible_scores_are_refused(tmp_path, rows, words):
@@ -141,3 +142,19 @@ def test_damaged_and_missing_files(write, tmp_path):
         score_file.ScoreFile(tmp_path / "absent.h5")
     with pytest.raises(IsADirectoryError):
         score_file.ScoreFile(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("video", "name"),
+    [("a.b", "a.b"), (".", "%2E"), ("..", "%2E%2E"), ("a/b%", "a%2Fb%25")],
+)
+def test_names_of_arrays(video, name):
+    assert score_file.quote(video) == name
+
+
+def test_scores_as_a_mapping(write):
+    scores = score_file.Scores(write())
+    assert list(scores) == IDS
+    np.testing.assert_array_equal(scores[".."], array(IDS.index("..")))
+    with pytest.raises(KeyError, match="other"):
+        scores["other"]
