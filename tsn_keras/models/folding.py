@@ -44,7 +44,7 @@ def fold(model):
         >>> [layer.name for layer in fold(keras.Model(inputs, x)).layers[1:]]
         ['conv']
     """
-    graph = _Graph(model)
+    graph = Graph(model)
     for layer in graph.all(layers.Dropout):
         graph.remove(layer)
     for norm in graph.all(layers.BatchNormalization):
@@ -56,7 +56,7 @@ def fold(model):
     return _rebuilt(model, graph)
 
 
-class _Graph:
+class Graph:
     """Which operation of a model reads which, while layers are taken out.
 
     Args:
@@ -146,11 +146,17 @@ def _rebuilt(model, graph):
     return folded
 
 
-def _into_layer_before(graph, norm):
-    """Folds a batch norm into the layer before it, if that is exact."""
+def layer_before(graph, norm):
+    """The layer before a batch norm that can do its work exactly, or None."""
     (source,) = graph.sources(norm)
     fits = _is_linear(source) and _is_of_channels(norm)
-    if fits and graph.only_reader(source) is norm:
+    return source if fits and graph.only_reader(source) is norm else None
+
+
+def _into_layer_before(graph, norm):
+    """Folds a batch norm into the layer before it, if that is exact."""
+    source = layer_before(graph, norm)
+    if source is not None:
         kernel, bias = graph.kernel_and_bias(source)
         graph.weights[source] = _then_norm(source, kernel, bias, norm)
         graph.remove(norm)
