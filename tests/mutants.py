@@ -80,6 +80,13 @@ SAME = (
     ),
     ("config.py", "name[:_MAX_SHOWN], fields, n=1, cutoff=0", "the first is taken"),
     ("models/preprocessing.py", "if rule.scale != 1:", "1 divides to the same"),
+    (
+        "models/preprocessing.py",
+        "if any(value != 1 for value in rule.deviation):",
+        "1 divides to the same",
+    ),
+    ("models/layers.py", "if self.groups > 1:", "it decides the speed only"),
+    ("config.py", "if sys.version_info >= (3, 11):", "both readers are the same"),
     ("checkpoints/transfer.py", "_ARRAYS, _LAYERS = 12, 10", "the same limit"),
     (
         "checkpoints/transfer.py",

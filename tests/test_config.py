@@ -32,6 +32,17 @@ def test_what_is_left_out_has_its_default(tmp_path):
     assert (found.train.batch, found.train.weight_decay) == (128, 0.0005)
     found = config.Training()
     assert (found.train.drops, found.train.iterations) == ((1500, 3000), 3500)
+    assert (found.train.base_lr, found.train.clip, found.train.iter_size) == (
+        1e-3,
+        40,
+        1,
+    )
+    assert (found.model.dropout, found.model.batch_norm) == (0.8, "first")
+    # What is not there is not left out without a word.
+    assert found.data.allow_missing is False
+    most = list(range(1, 1001))
+    found = config.training_of({"train": {"drops": most}})
+    assert list(found.train.drops) == most
 
 
 def test_a_dict_of_any_kind_of_values():

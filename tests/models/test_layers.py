@@ -88,10 +88,17 @@ def test_convolution_equals_caffe(case, kernel, stride, pad):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "pad", "expected"), [(3, 0, 6), (3, 1, 8), (5, 1, 6), (3, 2, 10)]
+    ("kernel", "options", "expected"),
+    [
+        (3, {}, 6),
+        (3, {"pad": 0}, 6),
+        (3, {"pad": 1}, 8),
+        (5, {"pad": 1}, 6),
+        (3, {"pad": 2}, 10),
+    ],
 )
-def test_convolution_pads_as_it_is_told(kernel, pad, expected):
-    layer = layers.CaffeConv2D(2, kernel, pad=pad)
+def test_convolution_pads_as_it_is_told(kernel, options, expected):
+    layer = layers.CaffeConv2D(2, kernel, **options)
     assert layer(np.zeros((1, 8, 8, 3), "f4")).shape == (1, expected, expected, 2)
 
 

@@ -129,6 +129,7 @@ def test_every_pass_has_every_video_once_in_an_order_of_its_own(videos):
 def test_the_order_of_a_pass_is_the_same_everywhere():
     """Resumed runs rest on it, on other machines too: it was written down once."""
     assert draws.order(3, 0, 8).numpy().tolist() == [2, 0, 6, 3, 5, 7, 4, 1]
+    assert draws.order(3, 1, 8).numpy().tolist() == [4, 7, 3, 6, 5, 1, 0, 2]
 
 
 @pytest.mark.parametrize("modality", MODALITIES)

@@ -127,6 +127,12 @@ def test_values_out_of_range(options):
         CaffeSGD(**options)
 
 
+@pytest.mark.parametrize("drops", [(0, 5), (-1,), (3, 3), (5, 3)])
+def test_drops_count_from_one(drops):
+    with pytest.raises(ValueError, match="increasing and positive"):
+        Steps(0.1, drops)
+
+
 def test_a_norm_may_be_clipped_at_less_than_one():
     assert CaffeSGD(clip=0.25).clip == 0.25
 
