@@ -79,6 +79,17 @@ def test_import_loads_nothing_slow():
     assert in_new_process(code) == "[] True\n"
 
 
+def test_activities_load_no_framework_before_they_begin():
+    """They do it where what TensorFlow prints then is not shown."""
+    names = ("training", "evaluation", "prediction", "extraction")
+    code = (
+        "import importlib, sys; "
+        f"[importlib.import_module(f'tsn_keras.{{n}}.run') for n in {names}]; "
+        "print(sorted({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
+    )
+    assert in_new_process(code) == "[]\n"
+
+
 def test_commands_do_not_hide_functions():
     for name in ("extract", "train", "fuse"):
         module = importlib.import_module(f"tsn_keras.{name}")

@@ -9,7 +9,6 @@ import time
 
 import tsn_keras
 from tsn_keras import config
-from tsn_keras.checkpoints import keras_file
 from tsn_keras.common import files, progress, stopping
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation.run import Evaluation
@@ -291,6 +290,9 @@ class Loop:
 
 def _iteration_of(path):
     """Iteration at which a weight file was written; None without a usable one."""
+    # Loads TensorFlow, which the run does in its own time.
+    from tsn_keras.checkpoints import keras_file
+
     try:
         return (keras_file.shapes(path)[0] or {}).get("iteration")
     except (InputError, OSError):
