@@ -30,7 +30,7 @@ from tsn_keras.models.bn_inception import BN_INCEPTION
 from tsn_keras.models.resnet import RESNET50_CAFFE
 
 SEGMENTS, CLASSES = 3, 51
-SIZE = (256, 340)  # of the frames whose flow is computed
+SIZE = (340, 256)  # width and height of the frames whose flow is computed
 QUERY = ("nvidia-smi", "--query-gpu=utilization.gpu,name", "--format=csv,noheader")
 
 
@@ -99,10 +99,10 @@ def flow(args, watch):
     """Pairs a second of TV-L1 with the original's parameters."""
     devices.leave_cores_to_lanes()
     engine = engines.of(FlowSettings("original", args.device, args.batch), 1)
-    engine.warm_up(*SIZE)
     makers = list(motion.MOTIONS.values())
     made = [makers[k % len(makers)](SIZE, k) for k in range(2 * args.batch)]
     pairs = [np.stack([pair.previous, pair.following]) for pair in made]
+    engine.warm_up(*pairs[0].shape[1:])
     with concurrent.futures.ThreadPoolExecutor(engine.pairs) as pool:
         list(pool.map(lambda pair: engine(*pair), pairs))
         mark, start = len(watch.seen), time.perf_counter()
