@@ -28,6 +28,7 @@ from tsn_keras.flow.settings import FlowSettings
 from tsn_keras.models import training_rules
 from tsn_keras.models.bn_inception import BN_INCEPTION
 from tsn_keras.models.resnet import RESNET50_CAFFE
+from tsn_keras.training import initialisation
 
 SEGMENTS, CLASSES = 3, 51
 SIZE = (340, 256)  # width and height of the frames whose flow is computed
@@ -73,12 +74,10 @@ class Watch(threading.Thread):
 def training(args, record, precision, watch):
     """Images a second, and the GPU's utilisation meanwhile."""
     keras.backend.clear_session()
-    keras.config.set_dtype_policy(
-        "float32" if precision == "float32" else f"mixed_{precision}"
-    )
-    backbone = record.build((224, 224, 3), classes=CLASSES, dropout=0.8)
-    training_rules.set_batch_norm(backbone, "first")
-    model = tsn.TSN(backbone, segments=SEGMENTS)
+    with initialisation.policy(precision):
+        backbone = record.build((224, 224, 3), classes=CLASSES, dropout=0.8)
+        training_rules.set_batch_norm(backbone, "first")
+        model = tsn.TSN(backbone, segments=SEGMENTS)
     model.compile(tsn.CaffeSGD(1e-3, clip=40), "sparse_categorical_crossentropy")
     random = np.random.default_rng(0)
     shape = (args.videos, SEGMENTS, 224, 224, 3)
@@ -91,7 +90,6 @@ def training(args, record, precision, watch):
         loss = model.train_on_batch(images, labels)
     float(loss)  # Computed only now, where steps are queued.
     passed = time.perf_counter() - start
-    keras.config.set_dtype_policy("float32")
     return args.videos * SEGMENTS * args.steps / passed, watch.since(mark)
 
 

@@ -11,6 +11,7 @@ from tsn_keras.models.bn_inception import BNInception
 from tsn_keras.models.half_precision import HalfConvolution, for_training
 from tsn_keras.models.layers import CaffeConv2D
 from tsn_keras.models.tsn import TSN
+from tsn_keras.training import initialisation
 
 
 def small(**options):
@@ -98,6 +99,8 @@ def test_scores_and_gradients_are_the_same(biases):
         (3, 1, {"pad": 0}),
         (3, 2, {"pad": 1}),
         (3, 1, {"pad": 1, "groups": 2}),
+        (3, 1, {"pad": 1, "dilation_rate": 2}),
+        (2, 1, {"pad": 1}),
     ],
 )
 def test_a_convolution_is_the_same(size, kernel, stride, options):
@@ -126,11 +129,8 @@ def test_it_is_nearer_to_single_precision():
     """Less is rounded: a kernel once, not an activation three times."""
     keras.utils.set_random_seed(0)
     model = BNInception(classes=5, width=0.1, dropout=0.0)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with initialisation.policy("bfloat16"):
         half = BNInception(classes=5, width=0.1, dropout=0.0)
-    finally:
-        keras.config.set_dtype_policy("float32")
     for variable in model.variables:
         if "gamma" in variable.path:
             variable.assign(np.random.default_rng(3).uniform(1, 2, variable.shape))

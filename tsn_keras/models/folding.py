@@ -168,7 +168,7 @@ def _into_layer_after(graph, norm):
     # The mean of affine maps is the map of the mean.
     while isinstance(target, layers.GlobalAveragePooling2D) and _is_last(target):
         target = graph.only_reader(target)
-    fits = isinstance(target, _LINEAR) and _is_last(target) and _padding(target) == 0
+    fits = isinstance(target, _LINEAR) and _is_last(target) and padding(target) == 0
     if fits and _is_of_channels(norm):
         kernel, bias = graph.kernel_and_bias(target)
         graph.weights[target] = _after_norm(target, kernel, bias, norm)
@@ -210,7 +210,7 @@ def _form(graph, branch, kept):
         strides, less = (1, 1), (1, 1)  # Those of a 1x1 convolution.
         kind = type(kept)
     elif isinstance(branch, _CONVOLUTIONS) and _is_linear(branch):
-        pad = _padding(branch)
+        pad = padding(branch)
         if pad is None or branch.dilation_rate != (1, 1):
             return None
         outputs = graph.kernel_and_bias(branch)[1].size
@@ -240,7 +240,7 @@ def _is_of_channels(norm):
     return norm.axis % rank == rank - 1
 
 
-def _padding(layer):
+def padding(layer):
     """Zeros that a layer puts on each side; None if they differ or depend on it."""
     if isinstance(layer, layers.Dense):
         return 0

@@ -84,14 +84,15 @@ class HalfConvolution(layers.Layer):
 
 def _has_products(layer, height, width):
     """Whether a kernel's gradient is faster as products of matrices."""
-    rows, columns = layer.kernel_size
-    strides = set(layer.strides)
-    if layer.groups > 1 or rows != columns or len(strides) > 1:
+    size, stride = layer.kernel_size[0], layer.strides[0]
+    square = layer.kernel_size == (size, size) and layer.strides == (stride, stride)
+    plain = layer.groups == 1 and layer.dilation_rate == (1, 1)
+    # As many zeros on each side as TensorFlow's "SAME" has at stride 1.
+    centred = size % 2 and folding.padding(layer) == size // 2
+    if not (square and plain and centred):
         return False
-    if rows == 1:
-        return not getattr(layer, "pad", 0)
-    alike = layer.padding == "same" and rows % 2 and strides == {1}
-    return bool(alike and height and width and height * width <= _FEW_PIXELS)
+    few = bool(height and width and height * width <= _FEW_PIXELS)
+    return size == 1 or (stride == 1 and few)
 
 
 def _by_products(inputs, kernel, stride):
@@ -168,17 +169,19 @@ def for_training(model):
         >>> [layer.name for layer in for_training(keras.Model(inputs, x)).layers[1:]]
         ['conv_in_half']
     """
-    graph = folding.Graph(model)
-    replaced = {layer: HalfConvolution(layer) for layer in graph.all(layers.Conv2D)}
-    norms = set()
+    graph, norms = folding.Graph(model), {}
     for norm in graph.all(layers.BatchNormalization):
         source = folding.layer_before(graph, norm)
         if not norm.trainable and isinstance(source, layers.Conv2D):
-            replaced[source] = HalfConvolution(source, norm)
-            norms.add(norm)
+            norms[source] = norm
+    replaced = {
+        layer: HalfConvolution(layer, norms.get(layer))
+        for layer in graph.all(layers.Conv2D)
+    }
+    done = set(norms.values())
 
     def call(layer, *args, **kwargs):
-        if layer in norms:
+        if layer in done:
             (inputs,) = (t for t in args if isinstance(t, keras.KerasTensor))
             return inputs
         return replaced.get(layer, layer)(*args, **kwargs)
