@@ -39,15 +39,18 @@ def module(name):
     return found.eval()
 
 
-def ours(name):
-    """(keras.Model with the weights of `module`, record of its backbone)."""
+def ours(name, **options):
+    """(keras.Model with the weights of `module`, record of its backbone).
+
+    Options are those of the backbone's constructor.
+    """
     from tsn_keras.checkpoints.foreign import TORCH, Tensors
     from tsn_keras.checkpoints.transfer import port
     from tsn_keras.models.backbones import BACKBONES
 
     record = BACKBONES.find(name)
     arrays = {key: value.numpy() for key, value in module(name).state_dict().items()}
-    model = record.build((224, 224, 3), classes=1000)
+    model = record.build((224, 224, 3), classes=1000, **options)
     port(Tensors("PyTorch", TORCH, arrays), model, record)
     return model, record
 

@@ -1,16 +1,19 @@
 """Images a second of a training step, and what feeds it.
 
-python benchmarks/training.py
+    python benchmarks/training.py
 
-The K=3 step of `tsn_keras.train` beside the same step with a plain reshape in
-place of TimeDistributed, and beside PyTorch (eager, channels last), which need
-`pip install "tsn-keras[benchmark]"`; and the input pipeline alone, from JPEG
-files to crops. All take turns. The losses of the first steps are compared
-before the clock starts.
+The K=3 step of `tsn_keras.train`, in float32 and bfloat16, beside the same step with a
+plain reshape in place of TimeDistributed, and beside PyTorch (eager, channels last,
+autocast), which need `pip install "tsn-keras[benchmark]"`; and the input pipeline
+alone, from JPEG files to crops. All take turns. The losses of the first steps are
+compared before the clock starts. Memory is the most that a process held in them, less
+what it held before, its weights among it.
 """
 
 import argparse
 import os
+import pathlib
+import resource
 import statistics
 import sys
 import tempfile
@@ -21,16 +24,26 @@ import numpy as np
 import turns
 
 SEGMENTS = 3
-CLASSES = 101
+CLASSES = {"bn_inception": 101, "resnet50": 1000}
 RATE, CLIP = 0.001, 40.0
-TOLERANCE = 1e-3  # of the losses: float32 sums in other orders, three updates
+# Of the losses of three updates: sums in other orders, and numbers of 8 bits.
+TOLERANCES = {"float32": 1e-3, "bfloat16": 0.05}
+PROGRAMS = (
+    ("tsn_keras", "float32"),
+    ("reshape", "float32"),
+    ("pytorch", "float32"),
+    ("tsn_keras", "bfloat16"),
+    ("pytorch", "bfloat16"),
+)
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--videos", type=int, default=4, help="a step (default: 4)")
+    names = list(CLASSES)
+    parser.add_argument("--networks", nargs="+", choices=names, default=names)
+    parser.add_argument("--videos", type=int, default=8, help="a step (default: 8)")
     parser.add_argument("--steps", type=int, default=3, help="a turn (default: 3)")
     parser.add_argument("--rounds", type=int, default=8, help="default: 8")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -38,69 +51,83 @@ def parse_args():
     return parser.parse_args()
 
 
-def step(name, videos, steps, threads):
-    """A training step on images in memory; reports the first losses."""
+def step(network, program, precision, args):
+    """A training step on images in memory; reports (first losses, GiB they took)."""
     from tsn_keras.common import console
 
     with console.quiet_frameworks():
         import tensorflow as tf
-    import peers
+    import training_peer
 
     from tsn_keras import config
-    from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
+    from tsn_keras.models import preprocessing
     from tsn_keras.protocols.caffe import CAFFE
     from tsn_keras.protocols.modalities import RGB
     from tsn_keras.protocols.records import Stream
+    from tsn_keras.training import initialisation
 
-    stream = Stream(RGB, CAFFE)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    model = BNInception(classes=CLASSES, dropout=0.0)
-    peers.random_weights(model)
+    stream, videos = Stream(RGB, CAFFE), args.videos
+    tf.config.threading.set_intra_op_parallelism_threads(args.threads)
+    peer = training_peer.PEERS[network]
+    ours = program != "pytorch"
+    with initialisation.policy(precision if ours else "float32"):
+        model, record = peer.ours()
     random = np.random.default_rng(1)
     small = random.integers(0, 256, (videos * SEGMENTS, 16, 16, 3))
     images = tf.image.resize(small, (224, 224)).numpy().astype(np.uint8)
     images = images.reshape(videos, SEGMENTS, 224, 224, 3)
-    labels = random.integers(0, CLASSES, videos).astype(np.int32)
-    if name == "pytorch":
-        import training_peer
-
-        run = training_peer.pytorch(model, threads, RATE, CLIP)
-        mean = np.array(stream.normalisation.mean, np.float32)
-        inputs = images.astype(np.float32) - mean
-
-        def once():
-            return run(inputs, labels)
-    else:
+    labels = random.integers(0, CLASSES[network], videos).astype(np.int32)
+    if ours:
         from tsn_keras.training.trainer import Network, Trainer
 
-        settings = config.TrainSettings(base_lr=RATE, clip=CLIP)
-        network = Network(model, BN_INCEPTION, stream, SEGMENTS)
-        trainer = Trainer(network, settings, 1, tf.distribute.get_strategy())
-        if name == "reshape":
-            trainer.network = _reshaped(tf, model)
+        settings = config.TrainSettings(base_lr=RATE, clip=CLIP, precision=precision)
+        trained = Network(model, record, stream, SEGMENTS)
+        trainer = Trainer(trained, settings, 1, tf.distribute.get_strategy())
+        if program == "reshape":
+            trainer.network = _reshaped(tf, model, CLASSES[network])
         tensors = tf.constant(images), tf.constant(labels)
 
         def once():
             return trainer.step([tensors])
+    else:
+        inputs = preprocessing.network_input(tf.constant(images), stream).numpy()
+        theirs = peer.theirs(model)
+        run = training_peer.pytorch(theirs, args.threads, precision, RATE, CLIP)
+        del model  # Not its memory is asked for.
 
+        def once():
+            return run(inputs, labels)
+
+    before = _held_gib()
     losses = [once() for _ in range(3)]
 
     def measure():
         start = time.perf_counter()
-        for _ in range(steps):
+        for _ in range(args.steps):
             once()
-        return steps * videos * SEGMENTS / (time.perf_counter() - start)
+        return args.steps * videos * SEGMENTS / (time.perf_counter() - start)
 
-    return measure, losses
+    return measure, (losses, _peak_gib() - before)
 
 
-def _reshaped(tf, model):
+def _peak_gib():
+    """The most that this process held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def _held_gib():
+    """What this process holds."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**30
+
+
+def _reshaped(tf, model, classes):
     """Segments on the batch axis by hand, and the mean of their scores."""
 
     def network(inputs, training):
         merged = tf.reshape(inputs, (-1, *inputs.shape[2:]))
         scores = model(merged, training=training)
-        return tf.reduce_mean(tf.reshape(scores, (-1, SEGMENTS, CLASSES)), axis=1)
+        return tf.reduce_mean(tf.reshape(scores, (-1, SEGMENTS, classes)), axis=1)
 
     return network
 
@@ -131,49 +158,70 @@ def pipeline(modality, folders, videos, steps):
     return measure, None
 
 
-def main():
-    args = parse_args()
+def programs(network, args):
+    """Contenders of a network, by (program, precision); (them, their reports)."""
+    contenders, reports = {}, {}
+    for program, precision in PROGRAMS:
+        key = program, precision
+        contenders[key] = turns.Contender(step, network, program, precision, args)
+        losses, _ = reports[key] = contenders[key].report
+        print(f"{network} {precision} {program}: first losses {losses}", flush=True)
+        ours, _ = reports["tsn_keras", "float32"]
+        if not np.allclose(ours, losses, rtol=TOLERANCES[precision]):
+            sys.exit(f"{program} computes something else")
+    return contenders, reports
+
+
+def inputs(root, args):
+    """Contenders that only read what a step takes in, by (name, "")."""
     from tsn_keras.datasets import demo, rendering, selection
 
-    contenders = {}
-    for name in ("tsn_keras", "reshape", "pytorch"):
-        options = args.videos, args.steps, args.threads
-        contenders[name] = turns.Contender(step, name, *options)
-        ours, theirs = contenders["tsn_keras"].report, contenders[name].report
-        print(f"{name}: first losses {theirs}", flush=True)
-        if not np.allclose(ours, theirs, rtol=TOLERANCE):
-            sys.exit(f"{name} computes something else")
-    with tempfile.TemporaryDirectory() as root:
-        split = demo.split()
-        videos = split.train[::24]
-        rendering.prepare(root, videos)
-        found = selection.VideoSet("demo", 1, root, videos, split.classes)
-        folders = selection.select(found, ("img_",)).folders
-        for modality in ("rgb", "flow"):
-            contenders[f"input {modality}"] = turns.Contender(
-                pipeline, modality, folders, args.videos, args.steps
-            )
-        speeds = turns.rounds(contenders, args.rounds)
+    split = demo.split()
+    videos = split.train[::24]
+    rendering.prepare(root, videos)
+    found = selection.VideoSet("demo", 1, root, videos, split.classes)
+    folders = selection.select(found, ("img_",)).folders
+    return {
+        (f"input {modality}", ""): turns.Contender(
+            pipeline, modality, folders, args.videos, args.steps
+        )
+        for modality in ("rgb", "flow")
+    }
+
+
+def main():
+    args = parse_args()
     results = []
-    for name, found in speeds.items():
-        ratio = turns.ratio(speeds["tsn_keras"], found)
-        results.append(
-            {
-                **machine.facts(),
-                "contender": name,
-                "videos": args.videos,
-                "segments": SEGMENTS,
-                "threads": args.threads,
-                "rounds": args.rounds,
-                "images_per_s": round(statistics.median(found), 2),
-                "min": round(min(found), 2),
-                "max": round(max(found), 2),
-                "ours_over_theirs": round(ratio, 3),
-            }
-        )
-        print(
-            f"{name:12} {results[-1]['images_per_s']:8} images/s; ours / it {ratio:.3f}"
-        )
+    with tempfile.TemporaryDirectory() as root:
+        fed = inputs(pathlib.Path(root), args)
+        for network in args.networks:
+            contenders, reports = programs(network, args)
+            speeds = turns.rounds({**contenders, **fed}, args.rounds)
+            for contender in contenders.values():
+                contender.stop()
+            for (program, precision), found in speeds.items():
+                beside = speeds["tsn_keras", precision or "float32"]
+                _, held = reports.get((program, precision), (None, None))
+                over = turns.ratio(found, speeds["tsn_keras", "float32"])
+                results.append(
+                    {
+                        **machine.facts(),
+                        "network": network,
+                        "precision": precision,
+                        "contender": program,
+                        "videos": args.videos,
+                        "segments": SEGMENTS,
+                        "threads": args.threads,
+                        "rounds": args.rounds,
+                        "images_per_s": round(statistics.median(found), 2),
+                        "min": round(min(found), 2),
+                        "max": round(max(found), 2),
+                        "ours_over_theirs": round(turns.ratio(beside, found), 3),
+                        "over_our_float32": round(over, 3),
+                        "step_gib": held and round(held, 2),
+                    }
+                )
+                print(dict(list(results[-1].items())[6:]), flush=True)
     machine.append(args.out, results)
 
 

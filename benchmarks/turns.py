@@ -36,7 +36,8 @@ class Contender:
         context = multiprocessing.get_context("spawn")
         self._pipe, child = context.Pipe()
         options = {"args": (build, args, child), "daemon": True}
-        context.Process(target=_serve, **options).start()
+        self._process = context.Process(target=_serve, **options)
+        self._process.start()
         child.close()
         try:
             self.report = self._pipe.recv()
@@ -47,6 +48,11 @@ class Contender:
         """Returns one figure; no other contender runs meanwhile."""
         self._pipe.send(True)
         return self._pipe.recv()
+
+    def stop(self):
+        """Ends the process, and frees its memory."""
+        self._pipe.close()
+        self._process.join()
 
 
 def rounds(contenders, count):

@@ -85,10 +85,15 @@ _CONTENDERS = {
     "pytorch": "PyTorch, channels last",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+}
+_TRAINED = {
+    "tsn_keras": "tsn_keras",
+    "pytorch": "PyTorch, channels last",
     "reshape": "tsn_keras, a reshape in place of TimeDistributed",
     "input rgb": "input pipeline alone, RGB",
     "input flow": "input pipeline alone, flow",
 }
+_NETWORKS = {"bn_inception": "BN-Inception", **torch_networks.NETWORKS}
 _PIECES = {
     "decode": "decode to B, G, R; beside OpenCV",
     "flow": "file to JPEG files on one core; beside OpenCV's flow alone",
@@ -130,9 +135,13 @@ TABLES = {
     "training": Table(
         "training.csv",
         (
-            ("training step, 4 videos x 3 segments", "contender", _named(_CONTENDERS)),
+            ("step of 8 videos x 3 segments", "network", _named(_NETWORKS)),
+            ("program", "contender", _named(_TRAINED)),
+            ("precision", "precision", str),
             ("images/s", "images_per_s", _number(1)),
             ("ours over it", "ours_over_theirs", _ratio),
+            ("it over our float32", "over_our_float32", _ratio),
+            ("memory of a step, GiB", "step_gib", _number(2)),
         ),
     ),
     "accelerator": Table(

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tsn_keras.common.errors import InputError
-from tsn_keras.models import half_precision, training_rules
+from tsn_keras.models import training_graph, training_rules
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.models.records import Backbone
 from tsn_keras.models.tsn import TSN
@@ -82,10 +82,7 @@ class Trainer:
         backbone, modality = network.backbone, network.stream.modality
         training_rules.set_batch_norm(backbone, network.batch_norm)
         self.backbone = backbone
-        # In float32 that would be no faster, and round otherwise than the original.
-        halved = backbone.compute_dtype != backbone.variable_dtype
-        computed = half_precision.for_training(backbone) if halved else backbone
-        self.network = TSN(computed, network.segments)
+        self.network = TSN(training_graph.for_training(backbone), network.segments)
         self._stream = network.stream
         self._distribution = distribution
         self.optimizer = CaffeSGD(

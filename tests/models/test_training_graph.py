@@ -1,4 +1,4 @@
-"""Convolutions for half precision: the same function, the same gradients."""
+"""What is faster in training: the same function, the same gradients."""
 
 import keras
 import numpy as np
@@ -8,8 +8,8 @@ from keras import layers
 
 from tsn_keras.models import training_rules
 from tsn_keras.models.bn_inception import BNInception
-from tsn_keras.models.half_precision import HalfConvolution, for_training
 from tsn_keras.models.layers import CaffeConv2D
+from tsn_keras.models.training_graph import FusedNorm, HalfConvolution, for_training
 from tsn_keras.models.tsn import TSN
 from tsn_keras.training import initialisation
 
@@ -51,7 +51,7 @@ def gradients(network, variables, images, labels):
 def test_scores_and_gradients_are_the_same(biases):
     model = small(use_bias=biases)
     training_rules.set_batch_norm(model, "first")
-    found = for_training(model)
+    found = for_training(model, half=True)
     norms = {
         layer.convolution.name: layer.norm and layer.norm.name
         for layer in found.layers
@@ -60,6 +60,8 @@ def test_scores_and_gradients_are_the_same(biases):
     # Not the trainable norm, not one behind a ReLU, not that of a layer whose output is
     # read elsewhere too.
     assert norms == {"first": None, "second": "second_bn", "third": None}
+    fused = [layer.norm.name for layer in found.layers if isinstance(layer, FusedNorm)]
+    assert fused == ["first_bn"]
     assert {v.path for v in found.variables} == {v.path for v in model.variables}
     random = np.random.default_rng(1)
     images = random.normal(size=(4, 9, 9, 3)).astype("f4")
@@ -84,6 +86,58 @@ def test_scores_and_gradients_are_the_same(biases):
         if not np.array_equal(moved[variable.path], value)
     ]
     assert changed == ["first_bn/moving_mean", "first_bn/moving_variance"]
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}])
+@pytest.mark.parametrize("momentum", [0.9, 0.99])
+def test_a_norm_is_the_same(momentum, options):
+    random = np.random.default_rng(0)
+    images = tf.constant(random.normal(3, 2, (5, 4, 6, 8)).astype("f4"))
+    norm = layers.BatchNormalization(momentum=momentum, epsilon=1e-2, **options)
+    norm.build(images.shape)
+    start = [random.uniform(0.5, 1.5, v.shape) for v in norm.variables]
+    upstream = tf.constant(random.normal(size=images.shape).astype("f4"))
+    found = []
+    for layer in (norm, FusedNorm(norm)):
+        norm.set_weights(start)
+        values = [v.value for v in norm.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = layer(images, training=True)
+        gradients = tape.gradient(outputs, [images, *values], upstream)
+        tested = layer(images, training=False)
+        found.append([outputs, *gradients, *norm.get_weights(), tested])
+    assert not np.allclose(norm.moving_variance, start[-1])
+    for expected, received in zip(*found, strict=True):
+        # Sums of 120 float32 numbers in another order.
+        np.testing.assert_allclose(received, expected, rtol=2e-5, atol=2e-5)
+
+
+def test_what_can_and_what_pays_is_changed():
+    """No fused norm for float64, no products of matrices in float32."""
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(
+        inputs, layers.BatchNormalization()(layers.Conv2D(4, 1)(inputs))
+    )
+    kinds = [type(layer) for layer in for_training(model).layers[1:]]
+    assert kinds == [layers.Conv2D, FusedNorm]
+    with initialisation.policy("bfloat16"):
+        half = keras.models.clone_model(model, clone_function=renewed)
+    kinds = [type(layer) for layer in for_training(half).layers[1:]]
+    assert kinds == [HalfConvolution, FusedNorm]
+    keras.config.set_dtype_policy("float64")
+    try:
+        double = keras.models.clone_model(model, clone_function=renewed)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert for_training(double) is double
+
+
+def renewed(layer):
+    """A layer of the same settings with the precision that is set now."""
+    config = layer.get_config()
+    del config["dtype"]
+    return type(layer).from_config(config)
 
 
 @pytest.mark.parametrize("size", [7, 8, 14, 15])
