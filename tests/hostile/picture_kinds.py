@@ -14,7 +14,7 @@ from tsn_keras.pipeline import reading
 from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.records import Stream
-from tsn_keras.video import decode
+from tsn_keras.video import decode, seeking
 
 
 def _jpegs():
@@ -92,6 +92,7 @@ def _videos():
         (".avi", "mpeg4"),
         (".mp4", "libx264"),
         (".mkv", "mpeg4"),
+        (".webm", "libvpx-vp9"),
         (".avi", "mjpeg"),
         (".webm", "libvpx"),
         (".mpg", "mpeg1video"),
@@ -132,9 +133,18 @@ def _read_video(path):
         frame.sum()
 
 
+def _seek_in_video(path):
+    """As `eval` and `train` read video files."""
+    total = seeking.count(path)
+    for number in {0, total // 2, total - 1}:
+        for _, frame in seeking.frames(path, [number]):
+            frame.sum()
+
+
 def kinds():
     """See hdf5_kinds.kinds."""
     return {
         "JPEGs": (".jpg", _make_jpeg, _Snippets().read),
         "videos": (".video", _make_video, _read_video),
+        "frames of videos": (".video", _make_video, _seek_in_video),
     }

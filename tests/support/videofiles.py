@@ -29,7 +29,10 @@ def make(path, frames=12, codec="mpeg4", size=(160, 120), **options):
         size: (width, height).
         pixels: pixel format.
         times: presentation times in milliseconds, for variable rates.
+        start: time of the first frame, in frames.
         container: options of the container.
+        encoder: options of the encoder; key frames are six frames apart unless they
+            say otherwise.
     """
     if isinstance(frames, int):
         frames = [picture(time, size) for time in range(frames)]
@@ -41,7 +44,7 @@ def make(path, frames=12, codec="mpeg4", size=(160, 120), **options):
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height = size
         stream.pix_fmt = pixels
-        stream.options = {"g": "6"}
+        stream.options = {"g": "6", **options.get("encoder", {})}
         # AVI and MPEG know constant rates only.
         base = fractions.Fraction(1, 1000 if "times" in options else 25)
         stream.codec_context.time_base = base
@@ -51,9 +54,30 @@ def make(path, frames=12, codec="mpeg4", size=(160, 120), **options):
             )
             frame.time_base = base
             frame.pts = time if "times" in options else time // 40
+            frame.pts += options.get("start", 0)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def remux(source, target, change, container=None):
+    """Copies the packets of a video into another file, without decoding them.
+
+    Args:
+        source, target: the files.
+        change: function of the list of av.Packet that yields those to write.
+        container: options of the target's container.
+    """
+    with (
+        av.open(str(source)) as read,
+        av.open(str(target), "w", container_options=container or {}) as written,
+    ):
+        stream = written.add_stream_from_template(read.streams.video[0])
+        packets = [packet for packet in read.demux(video=0) if packet.size]
+        for packet in change(packets):
+            packet.stream = stream
+            written.mux(packet)
+    return target
 
 
 def by_opencv(path):

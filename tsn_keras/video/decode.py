@@ -56,7 +56,7 @@ def frames(path, *, on_damage=None, threads=1):
         VideoError: not a video, damaged, or too large.
         OSError: the file cannot be read.
     """
-    convert = _converter(path)
+    convert = converter(path)
     for frame in _decode(path, on_damage, threads):
         yield convert(frame)
 
@@ -79,7 +79,7 @@ def told_frames(path):
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             return 0
-        with _opened(path) as container:
+        with opened(path) as container:
             videos = container.streams.video
             told = videos[0].frames if videos else 0
             if videos and not told and container.duration:
@@ -110,7 +110,7 @@ def pick(path, numbers, *, on_damage=None, threads=1):
     Raises:
         VideoError: also if the video has fewer frames.
     """
-    convert = _converter(path)
+    convert = converter(path)
     wanted = iter(numbers)
     number = next(wanted, None)
     if number is None:
@@ -124,8 +124,8 @@ def pick(path, numbers, *, on_damage=None, threads=1):
     raise VideoError(f"{path} has no frame {number + 1}: did it change meanwhile?")
 
 
-def _converter(path):
-    """Makes a function from av.VideoFrame to an array."""
+def converter(path):
+    """Makes a function from av.VideoFrame to uint8 [height, width, 3], B, G, R."""
     reformatter = VideoReformatter()  # keeps its tables from frame to frame
 
     def convert(frame):
@@ -145,18 +145,11 @@ def _converter(path):
 
 def _decode(path, on_damage, threads):
     """Yields av.VideoFrame up to the end, or to the first damage."""
-    status = os.stat(path)
-    if stat.S_ISDIR(status.st_mode):
-        raise VideoError(f"{path} is a folder")
-    if not stat.S_ISREG(status.st_mode):
-        # Reading a pipe would wait.
-        raise VideoError(f"{path} is no regular file")
-    if status.st_size == 0:
-        raise VideoError(f"{path} is empty")
+    status_of(path)
     truncated = containers.truncation(path)
     try:
-        with _opened(path) as container:
-            stream = _video_stream(container, path, threads)
+        with opened(path) as container:
+            stream = video_stream(container, path, threads)
             damage = yield from _good_frames(container, stream)
     except av.error.FFmpegError as error:
         reason = f"{error.strerror}; {truncated}" if truncated else error.strerror
@@ -171,13 +164,37 @@ def _decode(path, on_damage, threads):
         on_damage(damage)
 
 
-def _opened(path):
+def status_of(path):
+    """The os.stat of a video file.
+
+    Raises:
+        VideoError: it is a folder, empty, or no regular file.
+        OSError: it is not there.
+    """
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise VideoError(f"{path} is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        # Reading a pipe would wait.
+        raise VideoError(f"{path} is no regular file")
+    if status.st_size == 0:
+        raise VideoError(f"{path} is empty")
+    return status
+
+
+def opened(path):
+    """Opens a file by its content: an av.container.InputContainer."""
     # "file:" so that no name is taken for an address. Titles need not be UTF-8.
     name = f"file:{os.fspath(path)}"
     return av.open(name, options=_OPTIONS, metadata_errors="replace")
 
 
-def _video_stream(container, path, threads):
+def video_stream(container, path, threads):
+    """The first video of a container, ready to be decoded.
+
+    Raises:
+        VideoError: there is none, or its frames are too large.
+    """
     if not container.streams.video:
         raise VideoError(f"{path} holds no video, only {container.format.long_name}")
     stream = container.streams.video[0]
