@@ -254,14 +254,15 @@ def dataset(
 
     Args:
         name: "hmdb51", "ucf101", "demo"; "folders" for class folders of frame
-            folders; or "list" for list files (`annotations`).
+            folders or video files; or "list" for list files (`annotations`).
         split: number of the official split; None: the first.
         modality: "rgb", "flow" or "rgbdiff".
         part: "train": a random snippet of each segment, in a random crop of a
             random scale, mirrored or not, in random order, drawn anew in each
             epoch. "test": the middle snippet of each segment, centre crop, in
             order, as the original validates.
-        data: folder of the frame folders, or address; None: TSN_KERAS_DATA/name.
+        data: folder of the frame folders, or address; or, not for flow, of the video
+            files, which are decoded as they are read. None: TSN_KERAS_DATA/name.
         annotations: folder of the split files (None: in the data folder), or the
             list file.
         validation: list file whose videos are part "test", for "list".
@@ -328,8 +329,12 @@ def dataset(
         holdout=holdout,
         allow_missing=allow_missing,
     )
-    prefixes = stream.modality.prefixes
-    found = training_sets.find(choice, prefixes, listener_of(progress))
+    found = training_sets.find(
+        choice,
+        stream.modality.prefixes,
+        listener_of(progress),
+        images=not stream.modality.is_flow,
+    ).under(stream)
     chosen = found.train if part == "train" else found.validation
     if chosen is None:
         raise InputError(

@@ -1,19 +1,20 @@
-"""Class folders of frame folders: videos of a user's own without annotations."""
+"""Class folders of frame folders or video files: videos of a user's own."""
 
 import os
 import zlib
 
 from tsn_keras.common import storage
+from tsn_keras.datasets import video_files
 from tsn_keras.datasets.records import Dataset, DatasetError, Split, Video
 
 
 def read_folders(root, holdout=0.0):
-    """Reads class folders of frame folders.
+    """Reads class folders of frame folders or video files.
 
     Args:
-        root: folder of a folder for each class, whose folders are videos; those
-            whose names begin with a dot are none. Folders of nothing but text
-            files, such as official split files, are no classes.
+        root: folder of a folder for each class, whose folders and video files are
+            videos; those whose names begin with a dot are none. Folders of nothing but
+            text files, such as official split files, are no classes.
         holdout: fraction of the videos of a class to validate on. Which they
             are depends on their names alone; one at least is left to train on.
 
@@ -27,12 +28,13 @@ def read_folders(root, holdout=0.0):
     train, test = [], []
     for label, name in enumerate(classes):
         videos = [
-            Video(f"{name}/{video}", label, name) for video in _folders(root / name)
+            Video(f"{name}/{video}", label, name) for video in _videos(root / name)
         ]
         if not videos:
             raise DatasetError(
                 f"{root / name} is a class without videos: expected "
-                f"{root}/CLASS/VIDEO/, as extract writes a folder of class folders"
+                f"{root}/CLASS/VIDEO/, as extract writes a folder of class folders, or "
+                f"video files"
             )
         # By a digest, so that numbered names have no influence.
         order = sorted(videos, key=lambda video: zlib.crc32(os.fsencode(video.id)))
@@ -51,6 +53,16 @@ def _folders(root):
         for name in storage.names(root)
         if not name.startswith(".") and (root / name).is_dir()
     ]
+
+
+def _videos(folder):
+    """Names of a class's videos: frame folders, and files without their endings."""
+    found = _folders(folder)
+    if storage.is_remote(folder):
+        return found
+    files = video_files.by_stem(storage.names(folder))
+    # A frame folder is named up to the first dot, see video.sources.
+    return sorted({*found, *(f for f in files if f.split(".")[0] not in found)})
 
 
 def _is_of_texts(folder):

@@ -6,8 +6,8 @@ import functools
 import os
 import pathlib
 
-from tsn_keras.common import storage, text
-from tsn_keras.datasets import frames
+from tsn_keras.common import progress, storage, text
+from tsn_keras.datasets import frames, video_files
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import Choice, Dataset, DatasetError, Video
 
@@ -57,6 +57,28 @@ class FrameFolder:
     path: pathlib.Path | storage.Address
     files: int
 
+    def under(self, stream):
+        """The same for a protocols.records.Stream."""
+        return self
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoFile(FrameFolder):
+    """A video whose images are read from its file.
+
+    Attributes:
+        path: the file.
+        files: number of its images, numbered from 1: as many as an extraction makes,
+            or as a stream sees, see `under`.
+        frames: number of its decoded frames.
+    """
+
+    frames: int
+
+    def under(self, stream):
+        """The same with the images that a protocols.records.Stream sees."""
+        return dataclasses.replace(self, files=stream.images(self.frames))
+
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
@@ -71,6 +93,11 @@ class Selection:
     folders: tuple[FrameFolder, ...]
     missing: tuple[str, ...] = ()
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def under(self, stream) -> "Selection":
+        """The same with the images of video files that a Stream sees."""
+        folders = tuple(folder.under(stream) for folder in self.folders)
+        return dataclasses.replace(self, folders=folders)
 
 
 def data_folder(dataset: Dataset, named=None):
@@ -195,13 +222,22 @@ def make(dataset, root, videos, listener):
             dataset.make(root, videos, bar.update)
 
 
-def select(videos: VideoSet, prefixes, allow_missing=False) -> Selection:
-    """Finds the frame folders of a set and counts their files.
+def select(
+    videos: VideoSet,
+    prefixes,
+    allow_missing=False,
+    images=False,
+    listener=progress.SILENT,
+) -> Selection:
+    """Finds the frame folders of a set, or its video files, and counts their images.
 
     Args:
         videos: VideoSet.
         prefixes: those of a modality's files.
-        allow_missing: whether videos without a folder may be left out.
+        allow_missing: whether videos without a folder or file may be left out.
+        images: whether the files of the modality are images of a video, so that a
+            video file will do where there is no frame folder; flow must be extracted.
+        listener: progress.Silent that is shown how video files are looked through.
 
     Returns:
         Selection.
@@ -215,20 +251,22 @@ def select(videos: VideoSet, prefixes, allow_missing=False) -> Selection:
     # An object store answers many questions at once as fast as one.
     at_once = REQUESTS if storage.is_remote(videos.root) else 1
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-        for video, found in zip(
-            videos.videos, pool.map(look, videos.videos), strict=True
-        ):
-            if found is None:
-                missing.append(video.id)
-            elif isinstance(found, str):
-                failed[video.id] = found
-            else:
-                kept.append(found)
+        found = list(pool.map(look, videos.videos))
+    if not storage.is_remote(videos.root) and None in found:
+        found = _from_files(videos, found, images, listener)
+    for video, one in zip(videos.videos, found, strict=True):
+        if one is None:
+            missing.append(video.id)
+        elif isinstance(one, str):
+            failed[video.id] = one
+        else:
+            kept.append(one)
     total = len(videos.videos)
     if missing and (not allow_missing or len(missing) == total):
         raise DatasetError(
             f"{len(missing)} of {total} {videos.part} videos of {videos.name} have no "
-            f"folder in {videos.root}, as {_some(missing)}: complete the copy"
+            f"folder {'or video file ' * images}in {videos.root}, as {_some(missing)}: "
+            f"complete the copy"
             + (
                 ""
                 if len(missing) == total
@@ -239,10 +277,45 @@ def select(videos: VideoSet, prefixes, allow_missing=False) -> Selection:
         video, reason = next(iter(failed.items()))
         raise DatasetError(
             f"none of {len(failed)} videos can be used; {video}: {reason}. "
-            f"{_files_there(videos, video)}"
+            f"{_files_there(videos, video)}".rstrip(" .")
         )
     _check_that_folders_differ(videos, kept)
     return Selection(tuple(kept), tuple(missing), failed)
+
+
+def _from_files(videos, found, images, listener):
+    """What `_look` found, and in the place of None what video files hold."""
+    finder = video_files.Finder(videos.root)
+    paths = {
+        video: path
+        for video, one in zip(videos.videos, found, strict=True)
+        if one is None and (path := finder.path(video)) is not None
+    }
+    if paths and not images:
+        raise DatasetError(
+            f"{len(paths)} of {len(videos.videos)} {videos.part} videos of "
+            f"{videos.name} have no frame folder, only a video file, as "
+            f"{next(iter(paths.values()))}; flow is not computed while it is read: "
+            f"extract it first with python -m tsn_keras.extract"
+        )
+    title = f"counting frames of {videos.name}"
+    counts = video_files.count(list(paths.values()), title, listener)
+    counted = dict(zip(paths, counts, strict=True))
+    return [
+        _of_file(video, paths[video], counted[video]) if video in paths else one
+        for video, one in zip(videos.videos, found, strict=True)
+    ]
+
+
+def _of_file(video, path, frames):
+    """Returns a VideoFile, or what is wrong; `frames` may say that already."""
+    if isinstance(frames, str):
+        return frames
+    if frames < 2:
+        return f"{path} has no two frames"
+    if frames < (video.listed_frames or 0):
+        return f"{path}: {frames} frames, but the list says {video.listed_frames}"
+    return VideoFile(video.id, video.label, path, frames - 1, frames)
 
 
 def _check_that_folders_differ(videos, folders):
@@ -287,7 +360,10 @@ def _look(root, prefixes, video):
 def _files_there(videos, video_id):
     """Says what a folder holds instead, for a user with other file names."""
     video = next(video for video in videos.videos if video.id == video_id)
-    names = storage.names(frames.locate(videos.root, video))
+    folder = frames.locate(videos.root, video)
+    if folder is None:
+        return ""
+    names = storage.names(folder)
     if not names:
         return "The folder is empty: extract the frames first"
     return (

@@ -37,6 +37,12 @@ class TrainingSet:
     classes: tuple[str, ...] | None
     empty: tuple[str, ...]
 
+    def under(self, stream) -> "TrainingSet":
+        """The same with the images of video files that a Stream sees."""
+        validation = self.validation and self.validation.under(stream)
+        train = self.train.under(stream)
+        return dataclasses.replace(self, train=train, validation=validation)
+
     @property
     def digest(self) -> str:
         """SHA-256 of what is trained on, wherever it lies."""
@@ -53,13 +59,14 @@ def _digest(chosen):
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def find(choice: Choice, prefixes, listener) -> TrainingSet:
+def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
     """Finds the videos that a user chooses and counts their files.
 
     Args:
         choice: records.Choice.
         prefixes: those of a modality's files.
-        listener: progress.Silent that is shown how frames are made.
+        listener: progress.Silent that is shown how frames are made, and counted.
+        images: whether video files will do; see selection.select.
 
     Returns:
         TrainingSet.
@@ -81,7 +88,8 @@ def find(choice: Choice, prefixes, listener) -> TrainingSet:
         raise DatasetError(
             f"the largest label is {count - 1}; labels count from 0 without gaps"
         )
-    chosen = [_select(videos, prefixes, choice.allow_missing) for videos in parts]
+    how = prefixes, choice.allow_missing, images, listener
+    chosen = [_select(videos, *how) for videos in parts]
     empty = _empty(chosen[0], count, split.classes)
     if empty and not choice.allow_missing:
         raise DatasetError(
@@ -107,8 +115,8 @@ def _check_labels(videos, count):
             )
 
 
-def _select(videos, prefixes, allow_missing):
-    found = selection.select(videos, prefixes, allow_missing)
+def _select(videos, *how):
+    found = selection.select(videos, *how)
     if found.failed:
         name, reason = next(iter(found.failed.items()))
         raise DatasetError(

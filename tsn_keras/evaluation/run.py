@@ -29,7 +29,7 @@ class Request:
         dataset: name of the data set.
         split: numbers of the splits; (None,) where there are none.
         modality: names of the modalities; several are fused.
-        data: folder of the frame folders, or None for the usual one.
+        data: folder of the frame folders or video files, or None for the usual one.
         annotations: folder of the split files, or a list file; or None.
         weights: one file or preset for each modality; or a folder of published
             weights; or none, and they are found or fetched.
@@ -275,7 +275,13 @@ def _find_data(request, split, listener):
     parts = []
     for name in request.modality:
         modality = MODALITIES.find(name).with_prefixes(request.prefixes)
-        selected = selection.select(videos, modality.prefixes, request.allow_missing)
+        selected = selection.select(
+            videos,
+            modality.prefixes,
+            request.allow_missing,
+            images=not modality.is_flow,
+            listener=listener,
+        )
         for video, reason in selected.failed.items():
             listener.say(f"{video} failed: {reason}")
         parts.append(_Part(split, modality, videos, selected))

@@ -345,22 +345,14 @@ class _Run:
         failed = {}
         for index in (k for k, count in enumerate(self._pending) if count):
             folder: FrameFolder = self._left[index]
-            reasons = (
-                reading.explain(folder.path, numbers, self._test.stream)
-                for numbers in self._snippets.of(index)
-            )
+            snippets = self._snippets.of(index)
             failed[folder.id] = (
-                next(filter(None, reasons), None)
-                or self._explained_by_sizes(folder, index)
+                reading.explain_video(folder, snippets, self._test.stream)
                 or f"{folder.path}: a file could not be read, but can be now: run again"
             )
             self._journal.forget(folder.id)
             listener.say(f"{folder.id} failed: {failed[folder.id]}")
         return failed
-
-    def _explained_by_sizes(self, folder, index):
-        snippets, stream = self._snippets.of(index), self._test.stream
-        return reading.explain_sizes(folder.path, snippets, stream, reading.MIN_SIDE)
 
 
 def _scored(test, good, kept, journal):

@@ -40,7 +40,8 @@ def match(request, parts, located):
         _check_classes(weights, part.videos)
         stream = weights.stream.with_prefixes(request.prefixes)
         path, order = _score_path(request, part), _class_order(weights, part.videos)
-        tests.append(Test(part.videos, part.selected, weights, stream, path, order))
+        selected = part.selected.under(stream)
+        tests.append(Test(part.videos, selected, weights, stream, path, order))
     return tests
 
 

@@ -101,7 +101,7 @@ class Decoding:
         if stream.modality.is_flow:
             greys = [_grey(frame, stream) for frame in frames[-length - 1 :]]
             pairs = ((k, *pair) for k, pair in enumerate(itertools.pairwise(greys)))
-            planes = [_framed(levels, stream) for _, levels in self.stored_flow(pairs)]
+            planes = [framed(levels, stream) for _, levels in self.stored_flow(pairs)]
         else:
             planes = [_image(frame, stream) for frame in frames[-length:]]
         return np.concatenate(planes, axis=-1)
@@ -213,7 +213,7 @@ class OpenedVideo:
             if index in wanted
         )
         for number, levels in self.decoding.stored_flow(pairs):
-            yield number, _framed(levels, stream)
+            yield number, framed(levels, stream)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,15 +240,39 @@ def _grey(frame, stream):
     return cv2.cvtColor(_stored_size(frame, stream), cv2.COLOR_BGR2GRAY)
 
 
+def stored(frame, stream):
+    """A decoded frame as an image from which snippets are made.
+
+    Args:
+        frame: uint8 [h, w, 3], B, G, R.
+        stream: protocols.records.Stream.
+
+    Returns:
+        uint8 [height, width, 3]: as an extraction stores it, JPEG and all; or as it
+        is, see protocols.records.Protocol.direct.
+    """
+    protocol = stream.protocol
+    return frame if protocol.direct else jpeg.stored(_stored_size(frame, stream))
+
+
 def _image(frame, stream):
     """A decoded frame as an image of the test."""
-    if not stream.protocol.direct:
-        frame = jpeg.stored(_stored_size(frame, stream))
-    return _framed(frame, stream)
+    return framed(stored(frame, stream), stream)
 
 
-def _framed(image, stream):
-    """Resizes what is stored or decoded as a protocol does for its test."""
+def framed(image, stream):
+    """Resizes what is stored or decoded as a protocol does for its test.
+
+    Args:
+        image: uint8 [h, w, planes].
+        stream: protocols.records.Stream.
+
+    Returns:
+        uint8 [height, width, planes].
+
+    Raises:
+        decode.VideoError: it is too narrow.
+    """
     protocol = stream.protocol
     height, width = protocol.fixed_size or protocol.frame_size.of(*image.shape[:2])
     if image.shape[:2] == (height, width):

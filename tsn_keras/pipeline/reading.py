@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tsn_keras.common.errors import reason_of
-from tsn_keras.pipeline import framing, transforms
+from tsn_keras.datasets.selection import VideoFile
+from tsn_keras.pipeline import framing, transforms, video_reading
 
 # The last feature map has one cell for 32 pixels. A smaller image would be nothing
 # but interpolation.
@@ -85,12 +86,38 @@ def segments(path, files, ticks, stream):
     Returns:
         uint8 [K, h, w, planes].
     """
-    steps = tf.range(stream.modality.length)
-    numbers = ticks[:, None] + steps
+    numbers = segment_numbers(files, ticks, stream)
+    return tf.stack([plain_snippet(path, row, stream) for row in tf.unstack(numbers)])
+
+
+def segment_numbers(files, ticks, stream):
+    """Numbers of the files of a video's snippets: int32 [K, length]; see `segments`."""
+    numbers = ticks[:, None] + tf.range(stream.modality.length)
     if stream.protocol.loops:
         numbers = 1 + (numbers - 1) % files
-    numbers = tf.minimum(numbers, files)
-    return tf.stack([plain_snippet(path, row, stream) for row in tf.unstack(numbers)])
+    return tf.minimum(numbers, files)
+
+
+def explain_video(video, numbers, stream, is_training=False):
+    """Says why snippets of a video cannot be used.
+
+    Args:
+        video: datasets.selection.FrameFolder.
+        numbers: for each snippet the numbers of its files.
+        stream: protocols.records.Stream.
+        is_training: whether they are cut as they are; else they are resized.
+
+    Returns:
+        str that names a file and the reason, or None if all can be used after all.
+    """
+    if isinstance(video, VideoFile):
+        side = stream.protocol.crop_size if is_training else None
+        return video_reading.explain(video.path, numbers, stream, side)
+    reasons = (explain(video.path, row, stream) for row in numbers)
+    smallest = None if is_training else MIN_SIDE
+    return next(filter(None, reasons), None) or explain_sizes(
+        video.path, numbers, stream, smallest
+    )
 
 
 def explain(folder, numbers, stream):

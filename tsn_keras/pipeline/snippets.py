@@ -5,7 +5,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.pipeline import reading, transforms
+from tsn_keras.datasets.selection import VideoFile
+from tsn_keras.pipeline import reading, transforms, video_reading
+
+# Of a video file, decoded at a time: 20 MB at 340 x 256. All 25 of an RGB test; more
+# would take memory, less would decode more often what lies before them.
+_MOST_IMAGES = 75
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +30,10 @@ class Snippets:
     def of(self, index):
         """Numbers of the files of each snippet of a video."""
         return self.files[self.video == index]
+
+    def only(self, rows):
+        """The Snippets of some rows: bool [J]."""
+        return Snippets(self.video[rows], self.tick[rows], self.files[rows])
 
 
 def plan(folders, stream, view):
@@ -64,23 +73,12 @@ def for_test(folders, snippets, stream, batch):
     Returns:
         tf.data.Dataset of (video int32 [batch], tick int32 [batch], int32
         [batch, 2], the height and width of the snippet's files, uint8 [batch,
-        height, width, planes]), in order; where videos keep their ratio, the last
-        are crops, uint8 [batch, crops, S, S, planes]. The last batch is filled up
-        with video -1. A snippet with a file that cannot be read, or with files of
-        unequal sizes, is left out: the consumer knows which it expects and must ask
-        why.
+        height, width, planes]), in order, those of video files last; where videos
+        keep their ratio, the pixels are crops, uint8 [batch, crops, S, S, planes].
+        The last batch is filled up with video -1. A snippet with a file that cannot
+        be read, or with files of unequal sizes, is left out: the consumer knows
+        which it expects and must ask why.
     """
-    paths = tf.constant([str(folder.path) for folder in folders])
-
-    @transforms.as_it_is
-    def read(video, tick, numbers):
-        path = tf.gather(paths, video)
-        frames, size = reading.resized_snippet(path, numbers, stream)
-        if stream.protocol.fixed_size is None:
-            # Frames of unequal sizes make no batch, and a network is compiled anew
-            # for each size; crops are equal.
-            frames = transforms.cut(frames[None], stream.protocol.test, stream)[0]
-        return video, tick, size, frames
 
     @transforms.as_it_is
     def fill_up(video, tick, size, frames):
@@ -94,13 +92,79 @@ def for_test(folders, snippets, stream, batch):
         frames = tf.ensure_shape(frames, (batch, *frames.shape[1:]))
         return video, tick, size, frames
 
+    are_files = np.array([isinstance(folder, VideoFile) for folder in folders], bool)
+    of_files = are_files[snippets.video]
+    parts = []
+    if not (of_files.any() and of_files.all()):
+        parts.append(_from_frames(folders, snippets.only(~of_files), stream))
+    if of_files.any():
+        parts.append(_from_files(folders, snippets.only(of_files), stream))
+    dataset = parts[0] if len(parts) == 1 else parts[0].concatenate(parts[1])
+    dataset = dataset.batch(batch).map(fill_up)
+    # Two batches keep a device busy; more would only take memory.
+    return dataset.prefetch(2)
+
+
+def _from_frames(folders, snippets, stream):
+    """Dataset of (video, tick, size, pixels) of each snippet from frame folders."""
+    paths = tf.constant([str(folder.path) for folder in folders])
+
+    @transforms.as_it_is
+    def read(video, tick, numbers):
+        path = tf.gather(paths, video)
+        frames, size = reading.resized_snippet(path, numbers, stream)
+        return video, tick, size, _cut(frames[None], stream)[0]
+
     dataset = tf.data.Dataset.from_tensor_slices(
         (snippets.video, snippets.tick, snippets.files)
     )
     dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
     # After the map and before the batch, so that one bad file costs one
     # snippet and not the batch.
-    dataset = dataset.ignore_errors()
-    dataset = dataset.batch(batch).map(fill_up)
-    # Two batches keep a device busy; more would only take memory.
-    return dataset.prefetch(2)
+    return dataset.ignore_errors()
+
+
+def _from_files(folders, snippets, stream):
+    """The same from video files; snippets of a video are decoded together."""
+    paths = tf.constant([str(folder.path) for folder in folders])
+    ticks, numbers = tf.constant(snippets.tick), tf.constant(snippets.files)
+
+    @transforms.as_it_is
+    def read(video, start, end):
+        frames, size = video_reading.decoded(
+            tf.gather(paths, video), numbers[start:end], stream, framed=True
+        )
+        count = end - start
+        sizes = tf.tile(size[None], (count, 1))
+        return tf.fill((count,), video), ticks[start:end], sizes, _cut(frames, stream)
+
+    dataset = tf.data.Dataset.from_tensor_slices(_runs(snippets))
+    dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
+    return dataset.ignore_errors().unbatch()
+
+
+def _runs(snippets):
+    """Snippets of a video that are decoded together.
+
+    Returns:
+        (video, first snippet, one past the last) of each run, int32 each.
+    """
+    most = max(1, _MOST_IMAGES // snippets.files.shape[1])
+    _, starts, counts = np.unique(snippets.video, return_index=True, return_counts=True)
+    rows = [
+        (snippets.video[start], first, min(first + most, start + count))
+        for start, count in zip(starts.tolist(), counts.tolist(), strict=True)
+        for first in range(start, start + count, most)
+    ]
+    return tuple(np.array(column, np.int32) for column in zip(*rows, strict=True))
+
+
+def _cut(frames, stream):
+    """Crops of frames that make no batch; others as they are.
+
+    Frames of unequal sizes make none, and a network is compiled anew for each size;
+    crops are equal.
+    """
+    if stream.protocol.fixed_size is not None:
+        return frames
+    return transforms.cut(frames, stream.protocol.test, stream)

@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.pipeline import draws, reading, transforms
+from tsn_keras.datasets.selection import VideoFile
+from tsn_keras.pipeline import draws, reading, transforms, video_reading
 from tsn_keras.protocols.records import Stream, View
 
 
@@ -51,7 +52,7 @@ class Batches:
     """What a training batch is made of.
 
     Attributes:
-        folders: datasets.selection.FrameFolder of each video.
+        folders: datasets.selection.FrameFolder, or VideoFile, of each video.
         stream: protocols.records.Stream.
         segments: K, snippets of a video.
         batch: videos in a batch, over all machines and devices.
@@ -65,10 +66,33 @@ class Batches:
     seed: int = 0
 
     def _columns(self):
-        paths = tf.constant([str(folder.path) for folder in self.folders])
+        """(number of files, label) of each video, int32 tensors."""
         files = tf.constant([folder.files for folder in self.folders], tf.int32)
         labels = tf.constant([folder.label for folder in self.folders], tf.int32)
-        return paths, files, labels
+        return files, labels
+
+    def _segments(self):
+        """Function of (index of a video, ticks [K]) to uint8 [K, h, w, planes]."""
+        paths = tf.constant([str(folder.path) for folder in self.folders])
+        files, _ = self._columns()
+        stream = self.stream
+        are_files = [isinstance(folder, VideoFile) for folder in self.folders]
+
+        def from_frames(index, ticks):
+            return reading.segments(paths[index], files[index], ticks, stream)
+
+        def from_file(index, ticks):
+            numbers = reading.segment_numbers(files[index], ticks, stream)
+            return video_reading.decoded(paths[index], numbers, stream, framed=False)[0]
+
+        if len(set(are_files)) == 1:
+            return from_file if are_files[0] else from_frames
+        of_file = tf.constant(are_files)
+        return lambda index, ticks: tf.cond(
+            of_file[index],
+            lambda: from_file(index, ticks),
+            lambda: from_frames(index, ticks),
+        )
 
     def for_training(self, first=0, share=Share()):
         """Pipeline of training batches, infinite.
@@ -132,8 +156,8 @@ class Batches:
 
     def _reader(self):
         """Function of a row of `_one_pass` to (uint8 [K, S, S, planes], label)."""
-        paths, files, labels = self._columns()
-        stream, segments = self.stream, self.segments
+        files, labels = self._columns()
+        stream, segments, load = self.stream, self.segments, self._segments()
 
         @transforms.as_it_is
         def read(index, number):
@@ -142,7 +166,7 @@ class Batches:
                 files[index], stream.modality.length, segments, drawn[3:]
             )
             ticks = tf.ensure_shape(ticks, (segments,))
-            snippets = reading.segments(paths[index], files[index], ticks, stream)
+            snippets = load(index, ticks)
             window = draws.window(tf.shape(snippets)[1:3], stream, drawn[1:3])
             crops = transforms.resized_crop(snippets, window, stream.protocol.crop_size)
             mirrored = transforms.mirror(crops, stream.modality)
@@ -207,8 +231,8 @@ class Batches:
 
     def _middle_reader(self):
         """Function of a video's index to (uint8 [K, S, S, planes], label)."""
-        paths, files, labels = self._columns()
-        view, stream = self._view, self.stream
+        _, labels = self._columns()
+        view, stream, load = self._view, self.stream, self._segments()
         if view.crops.count != 1:
             raise ValueError(f"validation takes one crop, not {view.crops.name}")
         length = stream.modality.length
@@ -216,9 +240,7 @@ class Batches:
 
         @transforms.as_it_is
         def read(index):
-            snippets = reading.segments(
-                paths[index], files[index], ticks[index], stream
-            )
+            snippets = load(index, ticks[index])
             return transforms.cut(snippets, view, stream)[:, 0], labels[index]
 
         return read
@@ -231,8 +253,7 @@ class Batches:
             videos: number of videos to look at.
 
         Yields:
-            (path of the frame folder, [numbers of each snippet's files]) of each
-            video.
+            (FrameFolder, [numbers of each snippet's files]) of each video.
         """
         total, length = len(self.folders), self.stream.modality.length
         for number in range(first, first + videos):
@@ -241,7 +262,7 @@ class Batches:
             drawn = draws.draw(self.seed, number, self.segments + 3)[3:]
             ticks = draws.train_ticks(folder.files, length, self.segments, drawn)
             yield (
-                folder.path,
+                folder,
                 [self.stream.numbers(int(tick), folder.files) for tick in ticks],
             )
 
@@ -250,7 +271,7 @@ class Batches:
         length = self.stream.modality.length
         for folder in self.folders:
             yield (
-                folder.path,
+                folder,
                 [
                     self.stream.numbers(tick, folder.files)
                     for tick in self._view.ticks(folder.files, length)

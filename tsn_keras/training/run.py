@@ -133,7 +133,10 @@ def _find_data(data, stream, listener):
         holdout=data.holdout,
         allow_missing=data.allow_missing,
     )
-    found = training_sets.find(choice, stream.modality.prefixes, listener)
+    modality = stream.modality
+    found = training_sets.find(
+        choice, modality.prefixes, listener, images=not modality.is_flow
+    ).under(stream)
     for verb, part in (("train", found.train), ("validate", found.validation)):
         if part is not None and part.missing:
             listener.say(

@@ -138,7 +138,7 @@ class Session:
 
         Args:
             error: tf.errors.OpError.
-            files: (frame folder, numbers of each snippet's files) of the videos
+            files: (FrameFolder, numbers of each snippet's files) of the videos
                 that were read.
         """
         if isinstance(error, tf.errors.ResourceExhaustedError):
@@ -148,9 +148,7 @@ class Session:
             )
         hint = "Repair it, and the same command resumes from the last checkpoint"
         for folder, snippets in files:
-            reasons = (reading.explain(folder, n, self._stream) for n in snippets)
-            reason = next(filter(None, reasons), None)
-            reason = reason or reading.explain_sizes(folder, snippets, self._stream)
+            reason = reading.explain_video(folder, snippets, self._stream, True)
             if reason is not None:
                 return InputError(f"{reason}. {hint}")
         return InputError(_text(error))
