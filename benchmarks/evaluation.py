@@ -1,10 +1,12 @@
-"""Speed of the whole evaluation, from JPEG files to scores, over the network's.
+"""Speed of the whole evaluation, from files to scores, over the network's.
 
 python benchmarks/evaluation.py
+python benchmarks/evaluation.py --modality rgb --source videos
 
 The one contender runs the pipeline of `tsn_keras.eval` over videos on disk,
 the other only the network on as many crops that are in memory already; they
-take turns. Also the peak memory of the evaluation's process.
+take turns. Also the peak memory of the evaluation's process. With --source videos
+the files are H.264 instead of JPEG.
 """
 
 import argparse
@@ -27,8 +29,35 @@ def parse_args():
     parser.add_argument("--batch", type=int, default=5, help="snippets (default: 5)")
     parser.add_argument("--videos", type=int, default=2, help="a round (default: 2)")
     parser.add_argument("--modality", nargs="+", default=["rgb", "flow"])
-    parser.add_argument("--out", default="benchmarks/results/evaluation.csv")
-    return parser.parse_args()
+    parser.add_argument(
+        "--source",
+        choices=("frames", "videos"),
+        default="frames",
+        help="JPEG files, or video files (RGB only); default: frames",
+    )
+    parser.add_argument("--out", help="default: evaluation.csv or, of videos, another")
+    args = parser.parse_args()
+    if args.source == "videos" and args.modality != ["rgb"]:
+        parser.error("--source videos is for --modality rgb")
+    name = "evaluation" + "_of_videos" * (args.source == "videos")
+    args.out = args.out or f"benchmarks/results/{name}.csv"
+    return args
+
+
+def encode(folder, path):
+    """Writes the images of a frame folder as a video."""
+    import av
+    import cv2
+
+    with av.open(str(path), "w") as container:
+        images = [cv2.imread(str(path)) for path in sorted(folder.glob("img_*.jpg"))]
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def _prepare(modality):
@@ -105,7 +134,7 @@ def forward(modality, images, batch):
 
 def main():
     args = parse_args()
-    from tsn_keras.datasets import demo, rendering, selection
+    from tsn_keras.datasets import demo, frames, rendering, selection
     from tsn_keras.protocols.caffe import CAFFE
 
     rows = []
@@ -114,8 +143,14 @@ def main():
         videos = tuple(v for v in split.test if not v.id.endswith("03"))
         videos = videos[: args.videos]
         rendering.prepare(root, videos)
+        if args.source == "videos":
+            root = pathlib.Path(root, "videos")
+            root.mkdir()
+            for video in videos:
+                folder = frames.locate(root.parent, video)
+                encode(folder, root / f"{video.id}.mp4")
         found = selection.VideoSet("demo", 1, root, videos, split.classes)
-        folders = selection.select(found, ("img_",)).folders
+        folders = selection.select(found, ("img_",), images=True).folders
         for modality in args.modality:
             images = CAFFE.test.snippets * CAFFE.test.crops.count * len(videos)
             contenders = {

@@ -108,7 +108,8 @@ class DataSettings:
         modality: one of protocols.modalities.
         protocol: one of protocols.catalogue; its crops, normalisation and
             validation.
-        root: path or address of the frame folders; empty for the data set's
+        root: path or address of the frame folders, or, not for flow, folder of the
+            video files; empty for the data set's
             folder in TSN_KERAS_DATA.
         annotations: folder of the split files (empty: in the data folder), or
             the list file to train on.
