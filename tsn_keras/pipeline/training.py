@@ -68,7 +68,8 @@ class Batches:
         paths = tf.constant([str(folder.path) for folder in self.folders])
         files = tf.constant([folder.files for folder in self.folders], tf.int32)
         labels = tf.constant([folder.label for folder in self.folders], tf.int32)
-        return paths, files, labels
+        firsts = tf.constant([folder.first for folder in self.folders], tf.int32)
+        return paths, files, labels, firsts
 
     def for_training(self, first=0, share=Share()):
         """Pipeline of training batches, infinite.
@@ -132,7 +133,7 @@ class Batches:
 
     def _reader(self):
         """Function of a row of `_one_pass` to (uint8 [K, S, S, planes], label)."""
-        paths, files, labels = self._columns()
+        paths, files, labels, firsts = self._columns()
         stream, segments = self.stream, self.segments
 
         @transforms.as_it_is
@@ -142,7 +143,9 @@ class Batches:
                 files[index], stream.modality.length, segments, drawn[3:]
             )
             ticks = tf.ensure_shape(ticks, (segments,))
-            snippets = reading.segments(paths[index], files[index], ticks, stream)
+            snippets = reading.segments(
+                paths[index], files[index], ticks, stream, firsts[index]
+            )
             window = draws.window(tf.shape(snippets)[1:3], stream, drawn[1:3])
             crops = transforms.resized_crop(snippets, window, stream.protocol.crop_size)
             mirrored = transforms.mirror(crops, stream.modality)
@@ -207,7 +210,7 @@ class Batches:
 
     def _middle_reader(self):
         """Function of a video's index to (uint8 [K, S, S, planes], label)."""
-        paths, files, labels = self._columns()
+        paths, files, labels, firsts = self._columns()
         view, stream = self._view, self.stream
         if view.crops.count != 1:
             raise ValueError(f"validation takes one crop, not {view.crops.name}")
@@ -217,7 +220,7 @@ class Batches:
         @transforms.as_it_is
         def read(index):
             snippets = reading.segments(
-                paths[index], files[index], ticks[index], stream
+                paths[index], files[index], ticks[index], stream, firsts[index]
             )
             return transforms.cut(snippets, view, stream)[:, 0], labels[index]
 
@@ -242,7 +245,10 @@ class Batches:
             ticks = draws.train_ticks(folder.files, length, self.segments, drawn)
             yield (
                 folder.path,
-                [self.stream.numbers(int(tick), folder.files) for tick in ticks],
+                [
+                    folder.numbered(self.stream.numbers(int(tick), folder.files))
+                    for tick in ticks
+                ],
             )
 
     def validation_files(self):
@@ -252,7 +258,7 @@ class Batches:
             yield (
                 folder.path,
                 [
-                    self.stream.numbers(tick, folder.files)
+                    folder.numbered(self.stream.numbers(tick, folder.files))
                     for tick in self._view.ticks(folder.files, length)
                 ],
             )
