@@ -9,6 +9,8 @@ from tsn_keras.common import text
 
 MEAN_CLASS = "mean class accuracy"
 TOP1 = "top-1 accuracy"
+MEAN_PRECISION = "mean average precision"
+VIDEO_MEAN_PRECISION = "mean average precision over videos"
 
 # Lists of class names, in the order of a network's outputs:
 #   kinetics400    mmaction2 tools/data/kinetics/label_map_k400.txt, which is sorted;
