@@ -82,6 +82,26 @@ def test_a_json_list(prepared):
     assert "mean_average_precision" in result["results"][0]
 
 
+def test_files_without_a_prefix(prepared, tmp_path):
+    """As Something-Something V1 has them: the scores are those of the same pixels."""
+    (tmp_path / "data/a").mkdir(parents=True)
+    for path in (prepared / "data/a").glob("img_*.jpg"):
+        shutil.copy(path, tmp_path / "data/a" / path.name.removeprefix("img_"))
+    for root, more in ((prepared, ()), (tmp_path, ("--rgb-prefix", ""))):
+        (root / "one.txt").write_text("a 6 0\n")
+        _, status = eval.main(
+            [
+                *("--dataset", "list", "--annotations", str(root / "one.txt")),
+                *("--data", str(root / "data"), "--modality", "rgb"),
+                *("--weights", str(prepared / "rgb.weights.h5")),
+                *("--scores", str(root / "one.h5"), *more),
+            ]
+        )
+        assert status == 0
+    found = [scores_of(root / "one.h5")["a"] for root in (prepared, tmp_path)]
+    np.testing.assert_array_equal(*found)
+
+
 def row_of(accuracy, published, metric):
     return evaluation.Row("rgb", None, accuracy, 3, 3, published, metric=metric)
 

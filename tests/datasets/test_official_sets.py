@@ -1,11 +1,13 @@
 """Annotation files of large data sets, made here in their official forms."""
 
+import hashlib
 import json
 
 import pytest
 
 from tsn_keras.common.text import TextFileError
-from tsn_keras.datasets import annotations, frames, hvu, selection
+from tsn_keras.datasets import annotations, frames, hvu, selection, training_sets
+from tsn_keras.datasets import something as something_set
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import Choice, Seconds, Video
 
@@ -555,6 +557,31 @@ def test_mirrored_labels():
     assert found[6:] == tuple(range(6, 174))
     assert all(found[found[label]] == label for label in range(174))
     assert annotations.mirrored(("left", "up")) is None
+
+
+def test_training_is_told_which_labels_a_mirror_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(something_set, "COUNT", 2)
+    rows = "1;Pushing from left to right\n2;Pushing from right to left"
+    for part, text in (
+        ("labels", rows.replace("1;", "").replace("2;", "")),
+        ("train", rows),
+        ("validation", rows.replace("1;", "3;").replace("2;", "4;")),
+    ):
+        write(tmp_path, {f"something-something-v1-{part}.csv": text})
+    for video in "1234":
+        (tmp_path / video).mkdir()
+        (tmp_path / video / "00001.jpg").touch()
+    found = training_sets.find(Choice("sthv1", root=tmp_path), ("",), None)
+    assert found.mirrored == (1, 0)
+    assert (found.count, len(found.validation.folders)) == (2, 2)
+    # Runs of before are resumed: nothing new is in the digest of such folders.
+    rows = json.dumps([("1", 0, 1), ("2", 1, 1)]).encode()
+    assert found.digest == hashlib.sha256(rows).hexdigest()
+    for video in "12":
+        path = tmp_path / video / "00001.jpg"
+        path.rename(path.with_name("00000.jpg"))
+    again = training_sets.find(Choice("sthv1", root=tmp_path), ("",), None)
+    assert again.digest != found.digest
 
 
 def test_every_set_that_reads_several_labels_says_so():

@@ -3,7 +3,10 @@
 import pytest
 from hostile_cases import COUNTS, assert_harmless
 
-KINDS = ("TOML", "JSON records", "annotations", "lists", "JPEGs", "videos")
+KINDS = (
+    *("TOML", "JSON records", "annotations", "lists", "JPEGs", "videos"),
+    *("JSON annotations", "CSV annotations"),
+)
 
 
 @pytest.mark.parametrize("name", KINDS)
