@@ -124,17 +124,17 @@ def test_minikinetics_by_ids(tmp_path):
     for part, name in enumerate(("train", "val")):
         ids = [f"{part}b-_{k:08d}" for k in range(199, -1, -1)]
         write(tmp_path, {f"{name}_ytid_list.txt": "\n".join(ids)})
-    split = read("minikinetics", tmp_path)
+    split = read("minikinetics_ids", tmp_path)
     assert split.classes == tuple(sorted(classes_of(400)[:200]))
     assert split.train[0].id == "0b-_00000199_000199_000209"
     assert split.train[0].label == 199
     assert split.test[-1].folder == "answering_questions"
     write(tmp_path, {"val_ytid_list.txt": "unknown"})
     with pytest.raises(TextFileError, match="val_ytid.*:1: video 'unknown' is not in"):
-        read("minikinetics", tmp_path)
+        read("minikinetics_ids", tmp_path)
     write(tmp_path, {"val_ytid_list.txt": "0b-_00000000"})
     with pytest.raises(TextFileError, match="'0b-_00000000' is not in .*val.csv"):
-        read("minikinetics", tmp_path)
+        read("minikinetics_ids", tmp_path)
 
 
 def omnisource(count=200):

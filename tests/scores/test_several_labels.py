@@ -199,6 +199,9 @@ def test_the_originals_layout_has_no_room_for_several_labels(file, tmp_path):
     with pytest.raises(InputError, match="several labels"):
         conversion.to_npz(file("a.h5"), tmp_path / "a.npz")
     assert not (tmp_path / "a.npz").exists()
+    done = call("convert", "a.npz", "a.h5", "--ids", "ids.txt", "--dataset", "mmit")
+    assert done.returncode == 2
+    assert "--dataset mmit: its videos have several labels" in done.stderr
 
 
 def test_mean_over_splits_keeps_the_kind():

@@ -7,8 +7,8 @@ activity_net.v1-3.min.json has a `database` of {"duration", "subset", "annotatio
 The label of a whole video is that of its first annotation, and a clip is an annotation
 (mmaction2 tools/data/activitynet/generate_rawframes_filelist.py). Labels count the
 leaves of the taxonomy in the order of their names (yjxiong/anet2016-cuhk
-pyActionRec/anet_db.py:159-176). MMAction2's own order, tools/data/activitynet/
-action_name.csv, is by no rule.
+pyActionRec/anet_db.py:159-176). MMAction2's own order is by no rule: its weights are
+matched by the names in checkpoints/classes/.
 """
 
 import functools

@@ -8,7 +8,7 @@ from tsn_keras.datasets.folders import FOLDERS
 from tsn_keras.datasets.hmdb51 import HMDB51
 from tsn_keras.datasets.hvu import HVU
 from tsn_keras.datasets.jhmdb import JHMDB
-from tsn_keras.datasets.minikinetics import MINIKINETICS
+from tsn_keras.datasets.minikinetics import MINIKINETICS, MINIKINETICS_IDS
 from tsn_keras.datasets.ucf101 import UCF101
 
 DATASETS = Catalogue(
@@ -16,7 +16,7 @@ DATASETS = Catalogue(
     (
         *(HMDB51, UCF101, JHMDB, DEMO),
         *(kinetics.KINETICS400, kinetics.KINETICS600, kinetics.KINETICS700),
-        MINIKINETICS,
+        *(MINIKINETICS, MINIKINETICS_IDS),
         *(something.STHV1, something.STHV2),
         *(moments.MIT, moments.MMIT),
         *(activitynet.ACTIVITYNET, activitynet.ACTIVITYNET_CLIPS),

@@ -1,11 +1,14 @@
 """Mini-Kinetics: 200 classes of Kinetics-400, in two releases.
 
+OmniSource (mmaction2 tools/data/omnisource/README.md) has lists of files and labels,
+annotations/kinetics_200/k200_train.txt and k200_val.txt, and the names of the classes
+in annotations/k200_actions.txt. Its videos from other sources are lists of files with
+the same labels: use them as any list.
+
 Xie et al. (Rethinking Spatiotemporal Feature Learning, ECCV 2018) list ids of videos,
 one a line, in train_ytid_list.txt and val_ytid_list.txt; the CSV files of Kinetics-400
-beside them say the rest. OmniSource (mmaction2 tools/data/omnisource/README.md) has
-lists of files and labels, annotations/kinetics_200/k200_train.txt and k200_val.txt,
-and the names of the classes in annotations/k200_actions.txt. Its videos from other
-sources are lists of files of the same labels: use them as any list.
+beside them say the rest. They number no classes. Here the order is that of the names,
+which need not be OmniSource's: its weights are not for this data set.
 """
 
 from tsn_keras.common import text
@@ -17,26 +20,18 @@ _IDS = ("train_ytid_list.txt", "val_ytid_list.txt")
 _LISTS = ("kinetics_200/k200_train.txt", "kinetics_200/k200_val.txt")
 # data_prefix of the configurations (configs/recognition/omnisource/).
 _FOLDERS = ("kinetics_200_train", "kinetics_200_val")
-_NAME = "minikinetics"
 
 
-def read_split(folder):
-    """Reads the division from the folder of either release.
+def read_ids(folder):
+    """Reads the division from the folder of Xie's lists.
 
     Returns:
-        Split, in the order of the files. With ids, labels count the classes in the
-        order of their names; OmniSource's lists give labels.
+        Split, in the order of the files.
 
     Raises:
         TextFileError: a file is missing, malformed or incomplete.
     """
-    place, name = annotations.place_of(folder, _NAME, (_IDS[0], _LISTS[0]))
-    split = _by_ids(place) if name == _IDS[0] else _by_lists(place)
-    annotations.expect(place / name, len(split.classes), COUNT, "classes")
-    return split
-
-
-def _by_ids(folder):
+    folder, _ = annotations.place_of(folder, "minikinetics_ids", _IDS[:1])
     tables, parts = kinetics.files_of(folder, "kinetics400"), []
     for name, table in zip(_IDS, tables, strict=True):
         path, clips = folder / name, {}
@@ -51,11 +46,16 @@ def _by_ids(folder):
                 )
             found.append(clips[video])
         parts.append((path, found))
-    return kinetics.split_of(*parts)
+    split = kinetics.split_of(*parts)
+    annotations.expect(folder / _IDS[0], len(split.classes), COUNT, "classes")
+    return split
 
 
-def _by_lists(folder):
+def read_lists(folder):
+    """Reads the division from the folder of OmniSource's lists; see `read_ids`."""
+    folder, _ = annotations.place_of(folder, "minikinetics", _LISTS[:1])
     classes = text.names(folder / "k200_actions.txt")
+    annotations.expect(folder / "k200_actions.txt", len(classes), COUNT, "classes")
     parts = []
     for name, part in zip(_LISTS, _FOLDERS, strict=True):
         videos = []
@@ -70,4 +70,5 @@ def _by_lists(folder):
     return Split(*parts, classes)
 
 
-MINIKINETICS = annotations.single(_NAME, read_split)
+MINIKINETICS = annotations.single("minikinetics", read_lists)
+MINIKINETICS_IDS = annotations.single("minikinetics_ids", read_ids)
