@@ -75,6 +75,31 @@ def test_several_labels_and_clips(prepared, capsys):
     assert evaluated(root, "list_multilabel", lines)[0] == result
 
 
+def test_an_official_set(prepared, tmp_path):
+    """Multi-Moments, of which one of three validation videos is not there."""
+    for name, content in {
+        "moments_categories.txt": "".join(f"class {k},{k}\n" for k in range(6)),
+        "trainingSet.csv": "x.mp4,0\n",
+        "validationSet.csv": "a.mp4,0,3\nb.mp4,1\ngone.mp4,2\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+    argv = [
+        *("--dataset", "mmit", "--annotations", str(tmp_path)),
+        *("--data", str(prepared / "data"), "--modality", "rgb"),
+        *("--weights", str(prepared / "rgb.weights.h5")),
+        *("--scores", str(tmp_path / "s.h5"), "--allow-missing"),
+    ]
+    result, status = eval.main(argv)
+    assert status == 0
+    (row,) = result["results"]
+    assert (row["videos"], row["of"], row["missing"]) == (2, 3, 1)
+    # Of other weights than the published ones.
+    assert row["published"] is None
+    with score_file.ScoreFile(tmp_path / "s.h5") as file:
+        assert file.label_sets == ((0, 3), (1,))
+        assert file.classes[5] == "class 5"
+
+
 def test_a_json_list(prepared):
     content = [{"frame_dir": k, "total_frames": 6, "label": v} for k, v in SETS.items()]
     result, status = evaluated(prepared, "list", json.dumps(content), "list.json")

@@ -1,4 +1,4 @@
-"""ActivityNet's classes: by name here, in an order of its own in MMAction2's weights."""
+"""ActivityNet's classes: by name here, in an order of their own in MMAction2."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ def test_outputs_of_mmaction2_are_put_in_the_order_of_the_labels():
     names = preset.class_names
     assert (len(names), names[:2]) == (200, ("Applying sunscreen", "Arm wrestling"))
     classes = tuple(sorted(names))
-    assert classes[0] == "Applying sunscreen" and classes[1] == "Archery"
+    assert classes[:2] == ("Applying sunscreen", "Archery")
     opened = SimpleNamespace(preset=preset, class_names=None)
     order = weights._class_order(opened, SimpleNamespace(classes=classes))
     assert [names[output] for output in order] == list(classes)

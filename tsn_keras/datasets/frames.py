@@ -26,8 +26,11 @@ def locate(root, video):
         pathlib.Path or storage.Address, or None if there is no such folder.
     """
     for base in (root, root / "frames", root / "rawframes"):
+        # The base itself is the one that "" names: no class folder.
+        places = dict.fromkeys(("", video.folder, *video.folders))
         for name in (video.id, *video.aliases):
-            for folder in (base / name, base / video.folder / name):
+            for place in places:
+                folder = base / place / name if place else base / name
                 if folder.is_dir():
                     return folder
     return None

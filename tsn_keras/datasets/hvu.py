@@ -82,8 +82,7 @@ def _videos(path, labels, folders):
             raise text.malformed(path, number, ",".join(("|".join(tags), *about)), form)
         ours = tuple(sorted({labels[t] for t in tags if labels[t] is not None}))
         if ours:
-            aliases = tuple(f"{part}/{clip}" for part in folders)
-            yield Video(clip, ours[0], aliases=aliases, labels=ours)
+            yield Video(clip, ours[0], labels=ours, folders=folders)
 
 
 HVU = tuple(

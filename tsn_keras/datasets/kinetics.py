@@ -36,18 +36,17 @@ def clip_name(video, start, end, scale=1):
     return f"{video}_{first:06d}_{last:06d}"
 
 
-def places(clip, name, folders):
-    """(class folder, other names) under which users have a clip.
+def places(name, folders):
+    """(class folder, other folders) that may hold a clip of a class.
 
     Args:
-        clip: its name.
-        name: of its class; MMAction2 writes "_" for the spaces.
+        name: of the class; MMAction2 writes "_" for the spaces.
         folders: of its part.
     """
     folder = name.replace(" ", "_")
-    found = [f"{name}/{clip}"]
+    found = [name]
     for part in folders:
-        found += [f"{part}/{folder}/{clip}", f"{part}/{name}/{clip}", f"{part}/{clip}"]
+        found += [f"{part}/{folder}", f"{part}/{name}", part]
     return folder, tuple(dict.fromkeys(found))
 
 
@@ -90,14 +89,14 @@ def split_of(train, test):
     labels = {name: label for label, name in enumerate(classes)}
     parts = []
     for (path, clips), folders in ((train, TRAIN_FOLDERS), (test, TEST_FOLDERS)):
-        videos = []
+        videos, found = [], {name: places(name, folders) for name in classes}
         for name, clip in clips:
             if name not in labels:
                 raise text.TextFileError(
                     f"{path}: class {name[:80]!r} is not in {train[0]}"
                 )
-            folder, aliases = places(clip, name, folders)
-            videos.append(Video(clip, labels[name], folder, aliases=aliases))
+            folder, others = found[name]
+            videos.append(Video(clip, labels[name], folder, folders=others))
         parts.append(annotations.unique(path, videos))
     return Split(*parts, classes)
 

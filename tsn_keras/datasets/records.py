@@ -85,6 +85,7 @@ class Video:
         labels: all class indices, in increasing order, where videos have several;
             else ().
         clip: which part of the frame folder it is, or None for the whole.
+        folders: other folders that may hold the frame folder.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Video:
     aliases: tuple[str, ...] = ()
     labels: tuple[int, ...] = ()
     clip: Stretch | Seconds | None = None
+    folders: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
