@@ -54,8 +54,11 @@ MODULES = {
     "flow/quantiser.py": ("flow/test_quantiser.py",),
     "scores/joining.py": ("scores/test_joining.py", "test_fuse.py"),
     "scores/score_file.py": ("scores/test_score_file.py", "test_fuse.py"),
-    "scores/metrics.py": ("scores/test_metrics.py",),
-    "datasets/annotations.py": ("datasets/test_annotations.py",),
+    "scores/metrics.py": ("scores/test_metrics.py", "scores/test_several_labels.py"),
+    "datasets/annotations.py": (
+        "datasets/test_annotations.py",
+        "datasets/test_official_sets.py",
+    ),
     "config.py": ("test_config.py",),
 }
 

@@ -62,7 +62,9 @@ OF_RECORDS = (
     *("models/mobileone.py", "models/resnet.py", "models/swin.py", "models/vgg.py"),
     *("checkpoints/families.py", "checkpoints/zoo.py"),
     *(f"datasets/{name}.py" for name in ("demo", "folders", "hmdb51", "lists")),
-    *("datasets/ucf101.py", "datasets/catalogue.py"),
+    *("datasets/ucf101.py", "datasets/catalogue.py", "datasets/diving48.py"),
+    *(f"datasets/{name}.py" for name in ("activitynet", "hvu", "kinetics", "moments")),
+    *("datasets/minikinetics.py", "datasets/something.py"),
 )
 NAMES = {
     name

@@ -165,6 +165,11 @@ def _dataset(args):
     dataset = DATASETS[args.dataset]
     if args.annotations and "annotations" not in dataset.settings:
         raise InputError(f"--annotations is not for --dataset {args.dataset}")
+    if dataset.multi_label:
+        raise InputError(
+            f"--dataset {args.dataset}: its videos have several labels, an .npz has "
+            f"one for each"
+        )
     several = len(dataset.splits) > 1
     if args.split is not None and not several:
         raise InputError(f"--split is not for --dataset {args.dataset}")

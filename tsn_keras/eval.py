@@ -43,7 +43,8 @@ def parse_args(argv=None):
         "--dataset",
         required=True,
         choices=[d.name for d in DATASETS.values() if d.scored],
-        help="demo: generated on the spot; list: a list file `path frames label`",
+        help="demo: generated on the spot; list: a list file `path frames label`, "
+        "others of MMAction2: list_offset, list_multilabel",
     )
     add(
         "--split",
@@ -69,8 +70,8 @@ def parse_args(argv=None):
     add(
         "--annotations",
         metavar="PATH",
-        help="folder of the official split files (default: in the data folder), or "
-        "the list file",
+        help="folder of the official annotation files (default: in the data folder), "
+        "or the list file",
     )
     add(
         "--weights",

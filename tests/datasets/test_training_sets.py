@@ -160,9 +160,12 @@ def test_faults_of_folders(tmp_path):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"dataset": "hmdb51", "holdout": 0.1}, "`holdout` is for folders only"),
-        ({"dataset": "demo", "classes": "x"}, "`classes` is for list only"),
-        ({"annotations": "x"}, "`annotations` is for .* list only, not for folders"),
+        ({"dataset": "hmdb51", "holdout": 0.1}, "`holdout` is not .* only for folders"),
+        (
+            {"dataset": "demo", "classes": "x"},
+            "`classes` is not for demo, only for list",
+        ),
+        ({"annotations": "x"}, "`annotations` is not for folders, only "),
         ({"split": 2}, "`split` is 2; folders has no splits"),
         ({"dataset": "hmdb51", "split": 4}, "`split` is 4; hmdb51 has splits 1, 2, 3"),
         ({"dataset": "list"}, "name the list file"),

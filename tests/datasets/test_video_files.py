@@ -51,7 +51,7 @@ def select(root, *videos, **more):
 def test_flat_and_in_class_folders(put, tmp_path, place):
     path = put(place.format(id=A.id))
     found = select(tmp_path, A)
-    assert found.folders == (VideoFile(A.id, A.label, path, FRAMES - 1, FRAMES),)
+    assert found.folders == (VideoFile(A.id, A.label, path, FRAMES - 1, frames=FRAMES),)
 
 
 def test_as_listed(put, tmp_path):

@@ -20,9 +20,10 @@ from tsn_keras.training import checkpoint
 
 
 def _score_file(path):
+    # With several labels a video: such a file has all that one without has.
     rows = [
-        VideoScores(f"v_{k}", k % 3, 30, np.full((2, 2, 3), k / 7, "f4"))
-        for k in range(4)
+        VideoScores(f"v_{k}", k % 3, 30, np.full((2, 2, 3), k / 7, "f4"), labels)
+        for k, labels in enumerate(((0, 2), (1,), (2,), (0, 1, 2)))
     ]
     about = {"dataset": "ucf101", "split": 1, "protocol": "caffe"}
     score_file.write(path, rows, classes=CLASSES, about=about, failed={"v_9": "gone"})

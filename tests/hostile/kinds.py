@@ -1,5 +1,6 @@
 """The kinds of files that commands read: good ones, bad ones, and their readers."""
 
+import annotation_kinds
 import array_kinds
 import download_kinds
 import foreign_kinds
@@ -14,6 +15,7 @@ MODULES = (
     foreign_kinds,
     download_kinds,
     text_kinds,
+    annotation_kinds,
     picture_kinds,
 )
 

@@ -6,6 +6,7 @@ from hostile_cases import COUNTS, assert_harmless
 KINDS = (
     *("TOML", "JSON records", "annotations", "lists", "JPEGs", "videos"),
     "frames of videos",
+    *("JSON annotations", "CSV annotations"),
 )
 
 

@@ -21,7 +21,7 @@ from tsn_keras.extraction.settings import Settings
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 
 
-def _make_text(*goods):
+def make_text(*goods):
     def make(random):
         return mutators.of_text(random, random.choice(goods))
 
@@ -150,7 +150,7 @@ def _read_annotations(path):
         # UCF101's own lists are long.
         counts = {1: (len(_UCF_TRAIN.split("\n")),) * 2}
         with unittest.mock.patch.dict(ucf101.VIDEOS, counts):
-            _any_of(
+            any_of(
                 lambda name: DATASETS[name].read(
                     Choice(name, split=1, annotations=folder), None
                 ),
@@ -159,10 +159,10 @@ def _read_annotations(path):
 
 
 def _read_list(path):
-    _any_of(lambda read: read(path), (lists.read_list, text.names))
+    any_of(lambda read: read(path), (lists.read_list, text.names))
 
 
-def _any_of(read, choices):
+def any_of(read, choices):
     """Reads a file in several ways, of which one is its own."""
     faults = []
     for choice in choices:
@@ -184,6 +184,6 @@ def kinds():
     return {
         "TOML": (".toml", _make_toml, config.read_training),
         "JSON records": (".json", _make_json, _read_json),
-        "annotations": (".txt", lambda: _make_text(*annotations), _read_annotations),
-        "lists": (".txt", lambda: _make_text(_LIST, _NAMES), _read_list),
+        "annotations": (".txt", lambda: make_text(*annotations), _read_annotations),
+        "lists": (".txt", lambda: make_text(_LIST, _NAMES), _read_list),
     }

@@ -51,7 +51,7 @@ def extracted(videos):
 
 def files_of(root, stream):
     return [
-        VideoFile(name, label, root / name, FRAMES - 1, FRAMES).under(stream)
+        VideoFile(name, label, root / name, FRAMES - 1, frames=FRAMES).under(stream)
         for label, name in enumerate(NAMES)
     ]
 
@@ -194,13 +194,13 @@ def damaged(root, target):
     data = bytearray((root / "b.mp4").read_bytes())
     data[start + 30 : start + size * 2 // 5] = bytes(size * 2 // 5 - 30)
     target.write_bytes(data)
-    return VideoFile("bad", 1, target, FRAMES - 1, FRAMES)
+    return VideoFile("bad", 1, target, FRAMES - 1, frames=FRAMES)
 
 
 def test_a_bad_file_costs_its_video(videos, tmp_path):
     files = files_of(videos, RGB)
     bad = damaged(videos, tmp_path / "bad.mp4")
-    gone = VideoFile("gone", 1, tmp_path / "gone.avi", FRAMES - 1, FRAMES)
+    gone = VideoFile("gone", 1, tmp_path / "gone.avi", FRAMES - 1, frames=FRAMES)
     chosen = [files[0], bad, gone, files[2]]
     found, _ = scored(chosen, RGB)
     assert {video for video, _ in found} == {0, 3}
@@ -228,7 +228,7 @@ def test_training_on_a_bad_file_stops_and_names_it(videos, tmp_path):
 def test_frames_that_are_smaller_than_a_crop(tmp_path):
     path = videofiles.make(tmp_path / "small.avi", 4)
     stream = Stream(MODALITIES["rgb"], PROTOCOLS["mmaction2_s8_3crop256"])
-    small = VideoFile("small", 0, path, 4, 4)
+    small = VideoFile("small", 0, path, 4, frames=4)
     with pytest.raises(tf.errors.OpError):
         taken(Batches((small,), stream, 1, 1).for_test(), 1)
     text = reading.explain_video(small, [[1]], stream, is_training=True)

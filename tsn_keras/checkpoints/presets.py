@@ -9,7 +9,7 @@ temporal-segment-networks scripts/get_{init,reference}_models.sh.
 import difflib
 
 from tsn_keras.checkpoints import keras_zoo, zoo
-from tsn_keras.checkpoints.records import TOP1, Fusion, Preset
+from tsn_keras.checkpoints.records import MEAN_CLASS, TOP1, Fusion, Preset
 from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.common.errors import InputError
 
@@ -164,6 +164,18 @@ def published(dataset, stream, split):
         return next(fused, None)
     preset = trained_on(dataset, stream, split)
     return preset.accuracy if preset else None
+
+
+def metric_of(dataset, stream, split):
+    """Full name of the accuracy that `published` gives, or None."""
+    if (dataset, stream) in _REFERENCE_ACCURACY:
+        return MEAN_CLASS
+    if stream == "fusion":
+        streams = (trained_on(dataset, modality, split) for modality in FUSED)
+        names = {preset.name for preset in streams if preset}
+        return next((f.metric for f in FUSIONS if set(f.presets) == names), None)
+    preset = trained_on(dataset, stream, split)
+    return preset and preset.metric
 
 
 def fusions_of(name):

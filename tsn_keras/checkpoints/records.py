@@ -9,11 +9,14 @@ from tsn_keras.common import text
 
 MEAN_CLASS = "mean class accuracy"
 TOP1 = "top-1 accuracy"
+MEAN_PRECISION = "mean average precision"
+VIDEO_MEAN_PRECISION = "mean average precision over videos"
 
 # Lists of class names, in the order of a network's outputs:
 #   kinetics400    mmaction2 tools/data/kinetics/label_map_k400.txt, which is sorted;
 #                  torchvision/models/_meta.py has the same
 #   imagenet       torchvision/models/_meta.py
+#   activitynet    mmaction2 tools/data/activitynet/label_map.txt, in no order by rule
 #   hmdb51_sorted  mmaction2 tools/data/hmdb51/label_map.txt; the authors' Caffe models
 #                  have kick_ball before kick, and sword_exercise before sword
 _LISTS = pathlib.Path(__file__).with_name("classes")

@@ -36,7 +36,11 @@ _SOURCES = {
         f"{_MMACTION2}/recognition",
         f"{_GITHUB}/open-mmlab/mmaction2/tree/0.x/configs/recognition/tsn",
         "Apache-2.0",
-        {**_KINETICS, "hmdb51": "hmdb51_sorted"},
+        {
+            **_KINETICS,
+            **dict.fromkeys(("activitynet", "activitynet_clips"), "activitynet"),
+            "hmdb51": "hmdb51_sorted",
+        },
     ),
     "omnisource": _Source(
         f"{_MMACTION2}/recognition/omnisource/tsn_r50_1x1x8_100e_minikinetics_rgb",

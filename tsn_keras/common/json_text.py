@@ -1,25 +1,27 @@
-"""The one guarded reader of JSON: an object of plain values, or one clear error."""
+"""The one guarded reader of JSON: plain values, or one clear error."""
 
 import json
 import math
 
 _MAX_DEPTH = 50  # What this package writes nests a few levels.
 _MAX_DIGITS = 30
+_KINDS = {dict: "a JSON object", list: "a JSON array"}
 
 
-def parse(text, name):
-    """Parses a JSON object; refuses what is infinite, huge or endless.
+def parse(text, name, kind=dict):
+    """Parses JSON; refuses what is infinite, huge or endless.
 
     Args:
         text: str, or bytes in UTF-8; a byte-order mark is no part of it. The
             caller bounds its size.
         name: what the text is, for messages.
+        kind: what it must be, dict or list.
 
     Returns:
-        dict of plain values, nested no deeper than 50.
+        dict or list of plain values, nested no deeper than 50.
 
     Raises:
-        ValueError: it is no such object; the text begins with `name`.
+        ValueError: it is not; the text begins with `name`.
     """
     try:
         if isinstance(text, bytes):
@@ -38,8 +40,8 @@ def parse(text, name):
         raise ValueError(f"{name} is not JSON: {error}") from None
     except ValueError as error:
         raise ValueError(f"{name} holds {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{name} is not a JSON object")
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is not {_KINDS[kind]}")
     if _depth(value) > _MAX_DEPTH:
         # Showing or comparing the value would reach the recursion limit.
         raise ValueError(f"{name} is nested too deeply")

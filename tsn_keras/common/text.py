@@ -79,19 +79,20 @@ def read(path, limit=MAX_BYTES):
     return content.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def lines(path):
+def lines(path, limit=MAX_BYTES):
     """Yields (number, stripped line) of the lines that are not empty.
 
     A byte-order mark and Windows line ends are no part of them.
 
     Args:
         path: path or address of a UTF-8 file.
+        limit: bytes that it may have.
 
     Raises:
         TextFileError: it cannot be read, or is not text.
     """
     try:
-        content = read(path)
+        content = read(path, limit)
     except OSError as error:
         raise TextFileError(f"cannot read {path}: {error.strerror or error}") from None
     # Not splitlines: it also splits at characters that names may hold.

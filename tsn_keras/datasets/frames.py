@@ -1,7 +1,8 @@
 """Frame and flow files on disk, as the original tools name them.
 
 A video is a folder with `img_%05d.jpg`, `flow_x_%05d.jpg`, `flow_y_%05d.jpg`,
-numbered from 1 (dense_flow src/common.cpp:52-57).
+numbered from 1 (dense_flow src/common.cpp:52-57), or from 0 as OpenMMLab's denseflow
+does.
 """
 
 from tsn_keras.common import storage
@@ -15,6 +16,8 @@ class FrameError(InputError):
 def locate(root, video):
     """Finds a video's frame folder: flat, in its class folder, in `frames/`.
 
+    MMAction2 says `rawframes/` for the last.
+
     Args:
         root: the data folder, a path or an address (common.storage).
         video: records.Video.
@@ -22,9 +25,12 @@ def locate(root, video):
     Returns:
         pathlib.Path or storage.Address, or None if there is no such folder.
     """
-    for base in (root, root / "frames"):
+    for base in (root, root / "frames", root / "rawframes"):
+        # The base itself is the one that "" names: no class folder.
+        places = dict.fromkeys(("", video.folder, *video.folders))
         for name in (video.id, *video.aliases):
-            for folder in (base / name, base / video.folder / name):
+            for place in places:
+                folder = base / place / name if place else base / name
                 if folder.is_dir():
                     return folder
     return None
@@ -42,17 +48,37 @@ def count(folder, prefixes):
 
     Raises:
         FrameError: prefixes differ in their number of files, or a number
-            between the first and the last is missing.
+            between 1 and the last is missing.
+    """
+    first, files = numbering(folder, prefixes)
+    if files and first != 1:
+        raise FrameError(f"{folder}: files count from {first}, not from 1")
+    return files
+
+
+def numbering(folder, prefixes):
+    """Counts a video's files, which may also be numbered from 0.
+
+    Args:
+        folder, prefixes: see `count`.
+
+    Returns:
+        (number of the first file, number of files of each prefix).
+
+    Raises:
+        FrameError: see `count`.
     """
     numbers = {prefix: set() for prefix in prefixes}
     for name in storage.names(folder):
         for prefix in prefixes:
             stem = name.removesuffix(".jpg")
             digits = stem.removeprefix(prefix)
-            if stem != name and digits != stem and digits.isdecimal():
+            # Files of Something-Something V1 have no prefix.
+            if stem != name and stem.startswith(prefix) and digits.isdecimal():
                 numbers[prefix].add(int(digits))
+    first = 0 if all(0 in found for found in numbers.values()) else 1
     for prefix, found in numbers.items():
-        absent = set(range(1, len(found) + 1)) - found
+        absent = set(range(first, first + len(found))) - found
         if absent:
             raise FrameError(
                 f"{folder}: {prefix}{min(absent):05d}.jpg is missing; there are "
@@ -61,4 +87,4 @@ def count(folder, prefixes):
     counts = {prefix: len(found) for prefix, found in numbers.items()}
     if len(set(counts.values())) > 1:
         raise FrameError(f"{folder}: numbers of files differ: {counts}")
-    return next(iter(counts.values()))
+    return first, next(iter(counts.values()))

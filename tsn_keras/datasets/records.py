@@ -17,16 +17,75 @@ class DatasetError(InputError):
 
 
 @dataclasses.dataclass(frozen=True)
+class Stretch:
+    """Files of a frame folder that are a clip, as lists with offsets name them.
+
+    Attributes:
+        offset: how many files come before.
+        files: how many it has.
+    """
+
+    offset: int
+    files: int
+
+    def within(self, files: int) -> tuple[int, int]:
+        """(files before it, files of it), in a folder of so many files.
+
+        Raises:
+            DatasetError: the folder has fewer.
+        """
+        if self.offset + self.files > files:
+            raise DatasetError(
+                f"{files} files, but the list names {self.files} after the first "
+                f"{self.offset}"
+            )
+        return self.offset, self.files
+
+
+@dataclasses.dataclass(frozen=True)
+class Seconds:
+    """A part of a video that is a clip, as annotations in seconds name it.
+
+    Attributes:
+        start: its first second.
+        end: its last.
+        duration: of the whole video.
+    """
+
+    start: float
+    end: float
+    duration: float
+
+    def within(self, files: int) -> tuple[int, int]:
+        """(files before it, files of it), in a folder of so many files.
+
+        The rate is the number of files over the duration; the file at the end is part
+        of the clip (mmaction2 tools/data/activitynet/generate_rawframes_filelist.py:
+        78-90). There a clip at the very end may be without a file; here it has the
+        last one.
+        """
+        rate = files / self.duration
+        offset, last = (
+            min(int(second * rate), files - 1) for second in (self.start, self.end)
+        )
+        return offset, max(1, last - offset + 1)
+
+
+@dataclasses.dataclass(frozen=True)
 class Video:
     """One video of a split.
 
     Attributes:
         id: the video's name, which is also its frame folder's name; for a list
-            file the path as listed.
-        label: class index, 0-based.
+            file the path as listed. The id of a clip says which it is.
+        label: class index, 0-based; the first one of several.
         folder: name of the class folder that may hold the frame folder, or "".
         listed_frames: number of files according to a list file, else None.
         aliases: other names that its frame folder may have.
+        labels: all class indices, in increasing order, where videos have several;
+            else ().
+        clip: which part of the frame folder it is, or None for the whole.
+        folders: other folders that may hold the frame folder.
     """
 
     id: str
@@ -34,6 +93,9 @@ class Video:
     folder: str = ""
     listed_frames: int | None = None
     aliases: tuple[str, ...] = ()
+    labels: tuple[int, ...] = ()
+    clip: Stretch | Seconds | None = None
+    folders: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +106,19 @@ class Split:
         train: Video records.
         test: Video records.
         classes: names, or None where they are not known.
+        mirrored: for each label that of the mirrored video, as "from left to right"
+            becomes "from right to left"; None where no label changes.
     """
 
     train: tuple[Video, ...]
     test: tuple[Video, ...]
     classes: tuple[str, ...] | None
+    mirrored: tuple[int, ...] | None = None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a video may have several labels."""
+        return any(video.labels for video in (*self.train, *self.test))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +162,8 @@ class Dataset:
         settings: fields of Choice, beside root and split, that mean something
             for it.
         splits: numbers of its official splits; () where there are none.
-        classes: names of its classes in the order of the labels, or None.
+        classes: names of its classes in the order of the labels, or None where they
+            come with the annotations.
         usual_root: function without arguments to the folder of its frames when
             none is named, or None for a folder of its name in TSN_KERAS_DATA.
         make: function (root, videos, progress) that makes frames which are not
@@ -101,6 +172,8 @@ class Dataset:
             None where an evaluation cannot name its videos.
         lists_its_files: whether numbers of files are known without a look into
             the folders, as a web server demands.
+        multi_label: whether a video has several labels, which are in Video.labels.
+            Of a user's lists only the Split tells.
     """
 
     name: str
@@ -112,6 +185,12 @@ class Dataset:
     make: Callable | None = None
     scored: str | None = "test"
     lists_its_files: bool = False
+    multi_label: bool = False
+
+    @property
+    def names_its_test(self) -> bool:
+        """Whether annotation files of its own say which videos test."""
+        return self.scored == "test" and "annotations" in self.settings
 
     @property
     def default_split(self) -> int | None:

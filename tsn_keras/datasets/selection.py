@@ -9,7 +9,7 @@ import pathlib
 from tsn_keras.common import progress, storage, text
 from tsn_keras.datasets import frames, video_files
 from tsn_keras.datasets.catalogue import DATASETS
-from tsn_keras.datasets.records import Choice, Dataset, DatasetError, Video
+from tsn_keras.datasets.records import Choice, Dataset, DatasetError, Stretch, Video
 
 DATA_VARIABLE = "TSN_KERAS_DATA"
 REQUESTS = 32  # to an object store at a time
@@ -38,7 +38,8 @@ class VideoSet:
     @property
     def class_count(self) -> int:
         """Number of classes; without names, up to the largest label."""
-        return len(self.classes or ()) or max(v.label for v in self.videos) + 1
+        labels = (max(v.labels, default=v.label) for v in self.videos)
+        return len(self.classes or ()) or max(labels) + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,13 +50,21 @@ class FrameFolder:
         id: the video's.
         label: class index, 0-based.
         path: its frame folder, a path or an address.
-        files: number of files of each prefix, numbered from 1.
+        files: number of files of each prefix.
+        first: number of the first file; not 1 for clips, and where tools count from 0.
+        labels: all class indices where videos have several, else ().
     """
 
     id: str
     label: int
     path: pathlib.Path | storage.Address
     files: int
+    first: int = 1
+    labels: tuple[int, ...] = ()
+
+    def numbered(self, numbers):
+        """Numbers of files on disk, of those that count its files from 1."""
+        return [number + self.first - 1 for number in numbers]
 
     def under(self, stream):
         """The same for a protocols.records.Stream."""
@@ -73,7 +82,7 @@ class VideoFile(FrameFolder):
         frames: number of its decoded frames.
     """
 
-    frames: int
+    frames: int = 0
 
     def under(self, stream):
         """The same with the images that a protocols.records.Stream sees."""
@@ -180,7 +189,7 @@ def _check(dataset, choice):
         if getattr(choice, name) and name not in dataset.settings:
             others = [d.name for d in DATASETS.values() if name in d.settings]
             raise DatasetError(
-                f"`{name}` is for {' and '.join(others)} only, not for {dataset.name}"
+                f"`{name}` is not for {dataset.name}, only for {', '.join(others)}"
             )
     if choice.split not in (dataset.splits or (None,)):
         raise DatasetError(
@@ -279,7 +288,8 @@ def select(
             f"none of {len(failed)} videos can be used; {video}: {reason}. "
             f"{_files_there(videos, video)}".rstrip(" .")
         )
-    _check_that_folders_differ(videos, kept)
+    clips = {video.id for video in videos.videos if video.clip is not None}
+    _check_that_folders_differ(videos, [f for f in kept if f.id not in clips])
     return Selection(tuple(kept), tuple(missing), failed)
 
 
@@ -311,11 +321,15 @@ def _of_file(video, path, frames):
     """Returns a VideoFile, or what is wrong; `frames` may say that already."""
     if isinstance(frames, str):
         return frames
+    if video.clip is not None:
+        return f"{path}: clips of a video are read from its frames: extract it first"
     if frames < 2:
         return f"{path} has no two frames"
     if frames < (video.listed_frames or 0):
         return f"{path}: {frames} frames, but the list says {video.listed_frames}"
-    return VideoFile(video.id, video.label, path, frames - 1, frames)
+    return VideoFile(
+        video.id, video.label, path, frames - 1, labels=video.labels, frames=frames
+    )
 
 
 def _check_that_folders_differ(videos, folders):
@@ -336,13 +350,12 @@ def _check_that_folders_differ(videos, folders):
 def _look(root, prefixes, video):
     """Returns a FrameFolder, what is wrong, or None where there is no folder."""
     if storage.is_remote(root) and root.lists_no_folders:
-        # The list must be believed; a file that is missing fails its video.
-        return FrameFolder(video.id, video.label, root / video.id, video.listed_frames)
+        return _believed(root, video)
     try:
         folder = frames.locate(root, video)
         if folder is None:
             return None
-        count = frames.count(folder, prefixes)
+        first, count = frames.numbering(folder, prefixes)
     except storage.StorageError:
         raise
     except (frames.FrameError, OSError) as error:
@@ -354,7 +367,24 @@ def _look(root, prefixes, video):
             f"{folder}: {count} files {prefixes[0]}*.jpg, but the list says "
             f"{video.listed_frames}"
         )
-    return FrameFolder(video.id, video.label, folder, count)
+    if video.clip is not None:
+        try:
+            before, count = video.clip.within(count)
+        except DatasetError as error:
+            return f"{folder}: {error}"
+        first += before
+    return FrameFolder(video.id, video.label, folder, count, first, video.labels)
+
+
+def _believed(root, video):
+    """A FrameFolder as its list says; a file that is missing fails its video."""
+    name, files, first = video.id, video.listed_frames, 1
+    if isinstance(video.clip, Stretch):
+        name, files = video.aliases[0], video.clip.files
+        first += video.clip.offset
+    if files is None:
+        return f"{root / name}: its list does not give its number of files"
+    return FrameFolder(video.id, video.label, root / name, files, first, video.labels)
 
 
 def _files_there(videos, video_id):

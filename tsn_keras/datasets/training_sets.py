@@ -26,6 +26,7 @@ class TrainingSet:
         count: number of classes.
         classes: their names, or None.
         empty: names or labels of classes without a training video.
+        mirrored: for each label that of the mirrored video, see records.Split.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TrainingSet:
     count: int
     classes: tuple[str, ...] | None
     empty: tuple[str, ...]
+    mirrored: tuple[int, ...] | None = None
 
     def under(self, stream) -> "TrainingSet":
         """The same with the images of video files that a Stream sees."""
@@ -55,7 +57,12 @@ class TrainingSet:
 
 
 def _digest(chosen):
-    rows = [(folder.id, folder.label, folder.files) for folder in chosen.folders]
+    # The first file's number only where it is not 1, so that checkpoints from before
+    # it was known are resumed.
+    rows = [
+        (f.id, f.label, f.files, *([f.first] if f.first != 1 else ()))
+        for f in chosen.folders
+    ]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
@@ -76,6 +83,11 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
             label belongs to no class.
     """
     dataset, root, split = selection.read(choice)
+    if dataset.multi_label or split.multi_label:
+        raise DatasetError(
+            f"videos of {dataset.name} have several labels: they can be evaluated, but "
+            f"training takes one label a video"
+        )
     selection.make(dataset, root, split.train + split.test, listener)
     about = dataset.name, choice.split if dataset.splits else None, root
     parts = [VideoSet(*about, split.train, split.classes, "training")]
@@ -103,6 +115,7 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
         count=count,
         classes=split.classes,
         empty=empty,
+        mirrored=split.mirrored,
     )
 
 

@@ -7,6 +7,12 @@ import os
 from collections.abc import Mapping
 
 from tsn_keras.checkpoints import folders, presets
+from tsn_keras.checkpoints.records import (
+    MEAN_CLASS,
+    MEAN_PRECISION,
+    TOP1,
+    VIDEO_MEAN_PRECISION,
+)
 from tsn_keras.common import console, progress, storage
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import selection
@@ -60,22 +66,24 @@ class Row:
     Attributes:
         stream: name of the modality, or "fusion".
         split: number of the split; None for the mean, or where there is none.
-        accuracy: metrics.Accuracy.
+        accuracy: metrics.Accuracy, or Precision where videos have several labels.
         videos: number of videos that it is over.
         of: number of videos of the split.
-        published: published mean class accuracy in percent, or None.
+        published: published accuracy in percent, or None.
         outcome: scoring.Outcome of a stream; None of a fusion or mean.
         weights: what the streams of a fusion are multiplied by, or None.
+        metric: full name of the published accuracy, see checkpoints.records.
     """
 
     stream: str
     split: int | None
-    accuracy: metrics.Accuracy
+    accuracy: metrics.Accuracy | metrics.Precision
     videos: int
     of: int
     published: float | None = None
     outcome: object | None = None
     weights: tuple[float, ...] | None = None
+    metric: str = MEAN_CLASS
 
     @property
     def mean_class_accuracy(self) -> float:
@@ -94,21 +102,22 @@ class Row:
 
     def cells(self):
         """What the table shows."""
-        found = self.accuracy
-        difference = ""
+        values = dataclasses.astuple(self.accuracy)
+        published = difference = ""
         if self.published is not None:
+            place = METRICS[type(self.accuracy)].index(self.metric)
             # Plus 0, so that a tiny negative difference does not read -0.00.
-            difference = round(found.mean_class_accuracy - self.published, 2) + 0.0
-            difference = f"{difference:+.2f}"
+            difference = f"{round(values[place] - self.published, 2) + 0.0:+.2f}"
+            published = f"{self.published:.2f}"
+            if place:  # It is not that of the column before it.
+                published = f"{published} {self.accuracy.HEADINGS[place]}"
+        first, *others = (f"{value:.2f}" for value in values)
         return (
             "" if self.split is None else str(self.split),
             self.stream,
             f"{self.videos} of {self.of}",
-            f"{found.mean_class_accuracy:.2f}",
-            "" if self.published is None else f"{self.published:.2f}",
-            difference,
-            f"{found.top1:.2f}",
-            f"{found.top5:.2f}",
+            *(first, published, difference),
+            *others,
         )
 
     def as_json(self):
@@ -121,6 +130,8 @@ class Row:
             "of": self.of,
             "published": self.published,
         }
+        if self.published is not None and self.metric != MEAN_CLASS:
+            values["published_metric"] = self.metric
         if self.outcome is not None:
             values["missing"] = self.outcome.missing
             values["failed"] = self.outcome.failed
@@ -130,7 +141,11 @@ class Row:
         return values
 
 
-HEADERS = ("split", "stream", "videos", "mean class acc.", "published", "difference")
+# The published figures that the values of an accuracy are compared with.
+METRICS = {
+    metrics.Accuracy: (MEAN_CLASS, TOP1),
+    metrics.Precision: (MEAN_PRECISION, VIDEO_MEAN_PRECISION),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +215,9 @@ class Evaluation:
 
     def __str__(self) -> str:
         rows = [row.cells() for row in self.rows]
-        return tables.table(rows, (*HEADERS, "top-1", "top-5"))
+        first, *others = self.rows[0].accuracy.HEADINGS
+        about = ("split", "stream", "videos", first, "published", "difference")
+        return tables.table(rows, (*about, *others))
 
     def as_json(self) -> dict:
         """As a dict of JSON values."""
@@ -354,7 +371,7 @@ def _rows(outcomes):
                 Row(
                     fusion.FUSION,
                     rows[0].split,
-                    metrics.accuracy(fused, joined.labels),
+                    joined.accuracy_of(fused),
                     len(joined.video_ids),
                     rows[0].of,
                     weights=weights,
@@ -394,7 +411,10 @@ def _beside_published(request, rows, outcomes):
         if o.scored == o.total and _are_published(request.dataset, o.test)
     }
     for row in rows:
-        published = presets.published(request.dataset, row.stream, row.split)
+        of_row = request.dataset, row.stream, row.split
+        published, metric = presets.published(*of_row), presets.metric_of(*of_row)
+        if metric not in METRICS[type(row.accuracy)]:
+            published = None  # Of something that is not measured here.
         streams = [row.stream]
         if row.stream == fusion.FUSION:
             streams = request.modality
@@ -403,7 +423,7 @@ def _beside_published(request, rows, outcomes):
         splits = request.split if row.split is None else [row.split]
         if not measured.issuperset(itertools.product(streams, splits)):
             published = None
-        yield dataclasses.replace(row, published=published)
+        yield dataclasses.replace(row, published=published, metric=metric or MEAN_CLASS)
 
 
 def _are_published(dataset, test):

@@ -366,7 +366,8 @@ def _scored(test, good, kept, journal):
             else:
                 ticks, order = test.view.distinct(folder.files, length)
                 array = journal.read(folder.id, len(ticks))[order]
-            yield VideoScores(folder.id, folder.label, folder.files, array)
+            about = folder.id, folder.label, folder.files
+            yield VideoScores(*about, array, folder.labels)
     finally:
         if old is not None:
             old.close()

@@ -70,7 +70,7 @@ def _decoded(folder, numbers, modality):
     ]
 
 
-def segments(path, files, ticks, stream):
+def segments(path, files, ticks, stream, first=1):
     """Reads the snippets of a video as its files are.
 
     Past the end as in the test: the last file is repeated, or the first follows.
@@ -82,11 +82,12 @@ def segments(path, files, ticks, stream):
         files: int32, number of its files.
         ticks: int32 [K], first files of the snippets.
         stream: protocols.records.Stream.
+        first: int32, number of its first file on disk; `ticks` count from 1.
 
     Returns:
         uint8 [K, h, w, planes].
     """
-    numbers = segment_numbers(files, ticks, stream)
+    numbers = segment_numbers(files, ticks, stream) + (first - 1)
     return tf.stack([plain_snippet(path, row, stream) for row in tf.unstack(numbers)])
 
 

@@ -49,7 +49,7 @@ def plan(folders, stream, view):
     """
     length = stream.modality.length
     rows = [
-        (video, index, stream.numbers(int(tick), folder.files))
+        (video, index, folder.numbered(stream.numbers(int(tick), folder.files)))
         for video, folder in enumerate(folders)
         for index, tick in enumerate(view.distinct(folder.files, length)[0])
     ]

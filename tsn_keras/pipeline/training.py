@@ -74,12 +74,15 @@ class Batches:
     def _segments(self):
         """Function of (index of a video, ticks [K]) to uint8 [K, h, w, planes]."""
         paths = tf.constant([str(folder.path) for folder in self.folders])
+        firsts = tf.constant([folder.first for folder in self.folders], tf.int32)
         files, _ = self._columns()
         stream = self.stream
         are_files = [isinstance(folder, VideoFile) for folder in self.folders]
 
         def from_frames(index, ticks):
-            return reading.segments(paths[index], files[index], ticks, stream)
+            return reading.segments(
+                paths[index], files[index], ticks, stream, firsts[index]
+            )
 
         def from_file(index, ticks):
             numbers = reading.segment_numbers(files[index], ticks, stream)
@@ -263,7 +266,10 @@ class Batches:
             ticks = draws.train_ticks(folder.files, length, self.segments, drawn)
             yield (
                 folder,
-                [self.stream.numbers(int(tick), folder.files) for tick in ticks],
+                [
+                    folder.numbered(self.stream.numbers(int(tick), folder.files))
+                    for tick in ticks
+                ],
             )
 
     def validation_files(self):
@@ -273,7 +279,7 @@ class Batches:
             yield (
                 folder,
                 [
-                    self.stream.numbers(tick, folder.files)
+                    folder.numbered(self.stream.numbers(tick, folder.files))
                     for tick in self._view.ticks(folder.files, length)
                 ],
             )

@@ -23,6 +23,11 @@ def to_npz(source, target):
         InputError: the file cannot be used.
     """
     with score_file.ScoreFile(source) as file:
+        if file.label_sets is not None:
+            raise InputError(
+                f"{source}: its videos have several labels; the original's layout has "
+                f"room for one"
+            )
         npz.write(file, target)
         return len(file)
 

@@ -23,12 +23,12 @@ class Part:
     Attributes:
         file: path of the score file, or "fusion".
         weight: what its scores are multiplied by; None of the fusion.
-        accuracy: metrics.Accuracy.
+        accuracy: metrics.Accuracy, or Precision where videos have several labels.
     """
 
     file: str
     weight: float | None
-    accuracy: metrics.Accuracy
+    accuracy: metrics.Accuracy | metrics.Precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Fusion:
         left_out: number of videos that some file lacks.
         failed: {video id: reason} of videos that failed when they were scored.
         assumed: what the files do not say and was taken for granted, for people.
+        label_sets: for each video all its labels, or None where it has one.
     """
 
     parts: tuple[Part, ...]
@@ -54,15 +55,25 @@ class Fusion:
     left_out: int
     failed: dict[str, str]
     assumed: tuple[str, ...] = ()
+    label_sets: tuple[tuple[int, ...], ...] | None = None
 
     @property
-    def accuracy(self) -> metrics.Accuracy:
+    def accuracy(self) -> metrics.Accuracy | metrics.Precision:
         """That of the weighted sum."""
         return self.parts[-1].accuracy
 
     @property
     def confusion_matrix(self) -> np.ndarray:
-        """int64 [C, C], rows the true class, columns the predicted one."""
+        """int64 [C, C], rows the true class, columns the predicted one.
+
+        Raises:
+            InputError: the videos have several labels.
+        """
+        if self.label_sets is not None:
+            raise InputError(
+                "the videos have several labels each: there is no confusion of one "
+                "class with another"
+            )
         predicted = self.scores.argmax(axis=1)
         return metrics.confusion_matrix(predicted, self.labels, len(self.classes))
 
@@ -75,7 +86,7 @@ class Fusion:
             )
             for part in self.parts
         ]
-        headers = ("scores", "weight", "mean class acc.", "top-1", "top-5")
+        headers = ("scores", "weight", *self.accuracy.HEADINGS)
         return f"{tables.table(rows, headers)}\n{len(self.video_ids)} videos"
 
     def per_class(self) -> str:
@@ -160,12 +171,12 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         classes = tuple(request.classes)
     fused = joining.fuse(joined.scores, weights)
     parts = [
-        Part(str(path), weight, metrics.accuracy(scores, joined.labels))
+        Part(str(path), weight, joined.accuracy_of(scores))
         for path, weight, scores in zip(
             request.paths, weights, joined.scores, strict=True
         )
     ]
-    parts.append(Part(FUSION, None, metrics.accuracy(fused, joined.labels)))
+    parts.append(Part(FUSION, None, joined.accuracy_of(fused)))
     return Fusion(
         parts=tuple(parts),
         video_ids=joined.video_ids,
@@ -175,6 +186,7 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         left_out=joined.left_out,
         failed=failed,
         assumed=assumed,
+        label_sets=joined.label_sets,
     )
 
 

@@ -56,9 +56,9 @@ class Aggregated:
     scores: np.ndarray
 
     @property
-    def accuracy(self) -> metrics.Accuracy:
+    def accuracy(self) -> metrics.Accuracy | metrics.Precision:
         """That of all its videos."""
-        return metrics.accuracy(self.scores, self.file.labels)
+        return metrics.measured(self.scores, self.file.labels, self.file.label_sets)
 
 
 def aggregate_file(file, crops="mean") -> Aggregated:
@@ -121,12 +121,18 @@ class Joined:
         labels: int64 [n].
         scores: for each file, float32 [n, C], one score a class.
         left_out: number of videos that some file lacks.
+        label_sets: for each video all its labels, or None where it has one.
     """
 
     video_ids: tuple[str, ...]
     labels: np.ndarray
     scores: tuple[np.ndarray, ...]
     left_out: int
+    label_sets: tuple[tuple[int, ...], ...] | None = None
+
+    def accuracy_of(self, scores) -> metrics.Accuracy | metrics.Precision:
+        """Accuracy of scores of these videos, [n, C]."""
+        return metrics.measured(scores, self.labels, self.label_sets)
 
 
 def known_classes(file):
@@ -181,7 +187,7 @@ def join(parts, allow_missing=False) -> Joined:
     if not common:
         raise ScoreFileError("the files have no video in common")
     ids = tuple(video for video in first.video_ids if video in common)
-    scores, labels = [], []
+    scores, labels, sets = [], [], []
     named = next((file for file in opened if known_classes(file)), first)
     for file, aggregated in ((part.file, part.scores) for part in parts):
         # The first file that names its classes: not all do.
@@ -189,11 +195,17 @@ def join(parts, allow_missing=False) -> Joined:
         position = {video: index for index, video in enumerate(file.video_ids)}
         index = np.array([position[video] for video in ids])
         labels.append(file.labels[index])
+        sets.append(file.label_sets and tuple(file.label_sets[k] for k in index))
         if (differ := np.flatnonzero(labels[-1] != labels[0])).size:
             k = differ[0]
             raise ScoreFileError(
                 f"{first.path} and {file.path} differ in the labels of {differ.size} "
                 f"videos: {ids[k]} is {labels[0][k]} and {labels[-1][k]}"
             )
+        if sets[-1] != sets[0]:
+            raise ScoreFileError(
+                f"{first.path} and {file.path} differ in the further labels of videos"
+            )
         scores.append(aggregated[index])
-    return Joined(ids, labels[0], tuple(scores), len(everything) - len(common))
+    left_out = len(everything) - len(common)
+    return Joined(ids, labels[0], tuple(scores), left_out, sets[0])

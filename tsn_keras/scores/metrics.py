@@ -1,6 +1,11 @@
-"""Accuracies as the original computes them (pyActionRecog/utils/metrics.py)."""
+"""Accuracies as the original computes them (pyActionRecog/utils/metrics.py).
+
+And those of videos with several labels, as MMAction2 does (0.x
+mmaction/core/evaluation/accuracy.py).
+"""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,9 +20,56 @@ class Accuracy:
         top5: share of the videos whose class is among the five best.
     """
 
+    HEADINGS: ClassVar = ("mean class acc.", "top-1", "top-5")
+
     mean_class_accuracy: float
     top1: float
     top5: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Precision:
+    """Precisions of a test of videos with several labels, in percent.
+
+    Attributes:
+        mean_average_precision: mean over the classes that have a video.
+        video_mean_average_precision: mean over the videos, as Multi-Moments in
+            Time is measured.
+    """
+
+    HEADINGS: ClassVar = ("mAP", "mAP over videos")
+
+    mean_average_precision: float
+    video_mean_average_precision: float
+
+
+def measured(scores, labels, label_sets=None):
+    """Accuracy of scores; with several labels a video, their Precision.
+
+    Args:
+        scores: [V, C], one score a class for each video.
+        labels: int [V].
+        label_sets: for each video all its labels, or None where one is all.
+    """
+    if label_sets is None:
+        return accuracy(scores, labels)
+    is_true = many_hot(label_sets, scores.shape[1])
+    return Precision(
+        100 * mean_average_precision(scores, is_true),
+        100 * video_mean_average_precision(scores, is_true),
+    )
+
+
+def many_hot(label_sets, classes):
+    """Sets of labels as a table.
+
+    Returns:
+        bool [V, C].
+    """
+    table = np.zeros((len(label_sets), classes), bool)
+    for row, labels in zip(table, label_sets, strict=True):
+        row[list(labels)] = True
+    return table
 
 
 def accuracy(aggregated, labels):
@@ -39,9 +91,11 @@ def accuracy(aggregated, labels):
 
 
 def mean(accuracies):
-    """Mean of several Accuracy records, such as those of the splits."""
-    rows = [dataclasses.astuple(one) for one in accuracies]
-    return Accuracy(*(float(np.mean(column)) for column in zip(*rows, strict=True)))
+    """Mean of several records of one kind, such as those of the splits."""
+    records = tuple(accuracies)
+    rows = [dataclasses.astuple(one) for one in records]
+    means = (float(np.mean(column)) for column in zip(*rows, strict=True))
+    return type(records[0])(*means)
 
 
 def softmax(scores, axis=-1):
@@ -72,18 +126,28 @@ def per_class_accuracy(matrix):
         return np.diag(matrix) / counts
 
 
-def mean_class_accuracy(predictions, labels, classes):
+def mean_class_accuracy(predictions, labels, classes, predicted_count=False):
     """Mean over classes of the share predicted right (metrics.py:53-60).
 
     Over the classes that have videos. The original also counts a class that is
     predicted but has none, which makes its mean NaN; on the official splits
     every class has videos and the two are the same.
 
+    Args:
+        predictions: int [V].
+        labels: int [V].
+        classes: number of classes, C.
+        predicted_count: whether a class that is predicted but has no video counts,
+            with 0, as in MMAction2.
+
     Returns:
         float in [0, 1].
     """
     matrix = confusion_matrix(predictions, labels, classes)
-    return float(np.nanmean(per_class_accuracy(matrix)))
+    shares = per_class_accuracy(matrix)
+    if predicted_count:
+        return float(np.nan_to_num(shares)[(matrix + matrix.T).any(axis=1)].mean())
+    return float(np.nanmean(shares))
 
 
 def top_k_accuracy(scores, labels, k):
@@ -91,6 +155,7 @@ def top_k_accuracy(scores, labels, k):
 
     A class that ties with the k-th counts as among them only if fewer than k
     classes score higher or tie and come before it: the order of argsort.
+    (MMAction2's sort leaves the order of ties to chance; without ties it is the same.)
 
     Args:
         scores: [V, C].
@@ -102,3 +167,64 @@ def top_k_accuracy(scores, labels, k):
     """
     order = np.argsort(-np.asarray(scores), axis=1, kind="stable")[:, :k]
     return float((order == np.asarray(labels)[:, None]).any(axis=1).mean())
+
+
+def average_precision(scores, is_true):
+    """Average precision: the mean of the precision over steps of the recall.
+
+    Not interpolated. Scores that tie are one step (accuracy.py, binary_precision_
+    recall_curve).
+
+    Args:
+        scores: [N].
+        is_true: bool [N].
+
+    Returns:
+        float in [0, 1], or NaN where nothing is true.
+
+    Example:
+        >>> scores = np.array([0.1, 0.4, 0.35, 0.8])
+        >>> round(average_precision(scores, np.array([False, False, True, True])), 4)
+        0.8333
+    """
+    order = np.argsort(scores, kind="stable")[::-1]
+    ranked, found = scores[order], np.cumsum(is_true[order])
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    if not found[-1]:
+        return float("nan")
+    hits = found[last]
+    steps = np.diff(hits, prepend=0) / found[-1]
+    return float((hits / (last + 1) * steps).sum())
+
+
+def mean_average_precision(scores, is_true):
+    """Mean of the average precisions of the classes that have a video.
+
+    Args:
+        scores: [V, C].
+        is_true: bool [V, C].
+
+    Returns:
+        float in [0, 1], or NaN where no class has a video.
+    """
+    having = np.flatnonzero(is_true.any(axis=0))
+    if not having.size:
+        return float("nan")
+    return float(
+        np.mean([average_precision(scores[:, k], is_true[:, k]) for k in having])
+    )
+
+
+def video_mean_average_precision(scores, is_true):
+    """Mean of the average precisions of the videos, each over the classes.
+
+    What MMAction2 calls mmit_mean_average_precision.
+
+    Args:
+        scores: [V, C].
+        is_true: bool [V, C].
+
+    Returns:
+        float in [0, 1], or NaN where a video has no label.
+    """
+    return float(np.mean(list(map(average_precision, scores, is_true))))

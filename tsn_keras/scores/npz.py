@@ -40,6 +40,7 @@ class NpzScores:
     """
 
     names_videos = False
+    label_sets = None  # The layout has one label a video.
 
     def __init__(self, path):
         self.path = pathlib.Path(path)

@@ -2,15 +2,21 @@
 
 Layout:
 
-    /            attributes `format` (this version) and `about` (a JSON object:
-                 data set, split, modality, protocol, weights and their sha256)
+    /            attributes `format` (version 1; 2 with several labels a video) and
+                 `about` (a JSON object: data set, split, modality, protocol, weights
+                 and their sha256)
     /video_ids   UTF-8 strings [V], in the order of the split
-    /labels      int64 [V]
+    /labels      int64 [V], of several the first
     /frames      int64 [V], number of files of each video
     /classes     UTF-8 strings [C]
     /failed      UTF-8 string, a JSON object {video id: reason}
     /scores/ID   float32 [snippets, crops, C], raw, before the softmax; in ID
                  "/" is written %2F and "%" is written %25
+
+Of version 2 only:
+
+    /label_counts  int64 [V], how many labels each video has
+    /label_values  int64, the labels of all videos, one after the other, increasing
 """
 
 import functools
@@ -27,6 +33,7 @@ from tsn_keras.common import files, hdf5, json_text
 from tsn_keras.common.errors import InputError
 
 FORMAT = "tsn_keras scores 1"
+SEVERAL = "tsn_keras scores 2"  # Version 0.1 would take their first label for all.
 _TEXT = h5py.string_dtype("utf-8")
 
 
@@ -58,12 +65,14 @@ class VideoScores(NamedTuple):
         label: class index.
         files: number of its files.
         scores: float32 [snippets, crops, C], raw.
+        labels: all class indices, increasing, where videos have several; else ().
     """
 
     id: str
     label: int
     files: int
     scores: np.ndarray
+    labels: tuple[int, ...] = ()
 
 
 def quote(video_id):
@@ -104,11 +113,11 @@ def _while_fine(videos, written):
 
 def _fill(file, path, videos, classes, about, failed):
     """Writes everything into a new score file; see `write`."""
-    file.attrs["format"] = FORMAT
     file.attrs["about"] = json.dumps(about)
     group = file.create_group("scores")
     rows = {}
-    for video, label, count, array in videos:
+    for row in videos:
+        video, label, count, array, labels = VideoScores(*row)
         if video in rows:
             raise ScoreFileError(f"{path}: video {video!r} comes twice")
         if array.ndim != 3 or array.shape[2] != len(classes):
@@ -122,10 +131,17 @@ def _fill(file, path, videos, classes, about, failed):
                 f"damaged, or the precision too low?"
             )
         group.create_dataset(quote(video), data=array.astype(np.float32))
-        rows[video] = label, count
+        rows[video] = label, count, labels
     file["video_ids"] = np.array(list(rows), dtype=_TEXT)
-    file["labels"] = np.array([label for label, _ in rows.values()], np.int64)
-    file["frames"] = np.array([count for _, count in rows.values()], np.int64)
+    file["labels"] = np.array([label for label, *_ in rows.values()], np.int64)
+    file["frames"] = np.array([count for _, count, _ in rows.values()], np.int64)
+    sets = [labels for *_, labels in rows.values()]
+    if several := any(sets):
+        file["label_counts"] = np.array(list(map(len, sets)), np.int64)
+        file["label_values"] = np.array(
+            [k for labels in sets for k in labels], np.int64
+        )
+    file.attrs["format"] = SEVERAL if several else FORMAT
     file["classes"] = np.array(list(classes), dtype=_TEXT)
     file.create_dataset("failed", data=json.dumps(failed), dtype=_TEXT)
 
@@ -142,6 +158,8 @@ class ScoreFile:
         path: pathlib.Path.
         video_ids: tuple of str.
         labels: int64 [V].
+        label_sets: for each video a tuple of all its labels, or None where videos
+            have one.
         frames: int64 [V].
         classes: tuple of str.
         about: dict.
@@ -173,8 +191,9 @@ class ScoreFile:
 
     def _check(self):
         file = self._file
-        if file.text("format") != FORMAT:
-            raise ValueError(f"its attribute `format` is not {FORMAT!r}")
+        form = file.text("format")
+        if form not in (FORMAT, SEVERAL):
+            raise ValueError(f"its attribute `format` is not {FORMAT!r} or {SEVERAL!r}")
         self.about = file.json_object("about")
         if self.about is None:
             raise ValueError("it has no attribute `about`")
@@ -190,6 +209,7 @@ class ScoreFile:
             raise ValueError("labels and frames are not one for each video")
         if self.labels.min() < 0 or self.labels.max() >= classes:
             raise ValueError(f"a label is outside 0 to {classes - 1}")
+        self.label_sets = self._sets() if form == SEVERAL else None
         arrays = file.names("scores")
         if set(arrays) != {quote(video) for video in self.video_ids}:
             raise ValueError("its arrays are not those of its video ids")
@@ -199,6 +219,25 @@ class ScoreFile:
                 raise ValueError(f"scores of {name} are {array.dtype} {array.shape}")
             if 0 in array.shape:
                 raise ValueError(f"scores of {name} are empty")
+
+    def _sets(self):
+        """The labels of each video, where it has several."""
+        counts, values = map(self._file.integers, ("label_counts", "label_values"))
+        if counts.shape != self.labels.shape or (counts < 1).any():
+            raise ValueError("its label counts are not one for each video")
+        # Each is at least 1, so that no sum overflows below the number of values.
+        if counts.max() > len(values) or counts.sum() != len(values):
+            raise ValueError("its label values are not as many as its label counts say")
+        ends = np.cumsum(counts)
+        starts = ends - counts
+        inside = np.delete(np.diff(values), ends[:-1] - 1)
+        if (values[starts] != self.labels).any() or (inside < 1).any():
+            raise ValueError("its label values do not increase from the first label")
+        if values.max() >= len(self.classes):
+            raise ValueError(f"a label is outside 0 to {len(self.classes) - 1}")
+        return tuple(
+            map(tuple, (part.tolist() for part in np.split(values, ends[:-1])))
+        )
 
     def read(self, video_id):
         """Returns a video's raw scores, float32 [snippets, crops, C].

@@ -155,7 +155,9 @@ def _evaluate(settings, found, out, listener):
     """Runs the protocol's test with the last weights, as the original does."""
     data = settings.data
     dataset, annotations = DATASETS.find(data.dataset), data.annotations
-    if not dataset.splits:
+    if dataset.scored == "train":
+        annotations = data.validation  # An evaluation scores a list itself.
+    elif not dataset.names_its_test:
         # Exactly the videos that were validated on, by their own names.
         annotations = out / "validation.txt"
         lines = [f"{f.id} {f.files} {f.label}\n" for f in found.validation.folders]

@@ -1,0 +1,48 @@
+"""Which videos a training run evaluates at its end."""
+
+import pathlib
+from types import SimpleNamespace
+
+import pytest
+
+from tsn_keras.datasets.selection import FrameFolder
+from tsn_keras.training import run
+
+
+@pytest.mark.parametrize(
+    ("dataset", "evaluated", "annotations"),
+    [
+        # A list itself, with all that its lines say.
+        ("list_offset", "list_offset", "validation.txt"),
+        ("list", "list", "validation.txt"),
+        # The validation part of official annotations.
+        ("kinetics400", "kinetics400", "train.txt"),
+        ("hmdb51", "hmdb51", "train.txt"),
+        # What was held out, which only the run knows.
+        ("folders", "list", "OUT/validation.txt"),
+        ("demo", "list", "OUT/validation.txt"),
+    ],
+)
+def test_the_videos_that_were_validated_on(
+    tmp_path, monkeypatch, dataset, evaluated, annotations
+):
+    requests = []
+    monkeypatch.setattr(
+        run.evaluating, "evaluate", lambda request, _: requests.append(request)
+    )
+    data = SimpleNamespace(
+        dataset=dataset,
+        annotations="train.txt",
+        validation="validation.txt",
+        modality="rgb",
+        allow_missing=False,
+        prefixes={},
+    )
+    videos = SimpleNamespace(folders=[FrameFolder("a/b", 3, pathlib.Path("x"), 7)])
+    found = SimpleNamespace(split=None, root="data", validation=videos)
+    (tmp_path / run.LAST).touch()
+    run._evaluate(SimpleNamespace(data=data), found, tmp_path, None)
+    assert requests[0].dataset == evaluated
+    assert requests[0].annotations == annotations.replace("OUT", str(tmp_path))
+    if "OUT" in annotations:
+        assert (tmp_path / "validation.txt").read_text() == "a/b 7 3\n"
