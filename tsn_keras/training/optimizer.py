@@ -13,7 +13,7 @@ Caffe's (solver.cpp:611-770), in this order:
    is inside the velocity: at a drop the old velocity coasts on.
 
 PyTorch's, as tsn-pytorch (main.py:181-186) and MMAction2 use it, is alike but for two
-things. The clipped gradient is g * clip / (|g| + 1e-6), and the learning rate is outside
+things. The clipped gradient is g * clip / (|g| + 1e-6); and the rate is outside
 of the velocity: v = momentum * v + g; w -= learning_rate * multiplier * v, so that a
 drop is felt at once.
 
