@@ -21,8 +21,9 @@ from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.models.records import Backbone
 from tsn_keras.models.widths import scaled
 from tsn_keras.protocols import sampling
+from tsn_keras.protocols.augmentations import MultiScaleCrop
 from tsn_keras.protocols.catalogue import PROTOCOLS
-from tsn_keras.protocols.crops import CENTRE, QUARTERS, Augmentation, Crops, Window
+from tsn_keras.protocols.crops import CENTRE, QUARTERS, Crops, Window
 from tsn_keras.protocols.modalities import MODALITIES, Modality
 from tsn_keras.protocols.records import Normalisation, Protocol, View
 from tsn_keras.scores import metrics, score_file
@@ -69,7 +70,7 @@ TOY_PROTOCOL = Protocol(
     crop_size=SIDE,
     red_first=True,
     normalisation={"image": Normalisation((120.0, 110.0, 100.0), (60.0, 58.0, 56.0))},
-    augmentation=Augmentation(QUARTERS, max_distort=1),
+    augmentation=MultiScaleCrop("mine", QUARTERS),
     average="probabilities",
 )
 TOY_MODALITY = Modality(

@@ -1,10 +1,10 @@
-"""Caffe's update: against a plain statement in NumPy, in float64."""
+"""Caffe's and PyTorch's update: against a plain statement in NumPy, in float64."""
 
 import keras
 import numpy as np
 import pytest
 
-from tsn_keras.training.optimizer import CaffeSGD, Steps
+from tsn_keras.training.optimizer import CaffeSGD, Steps, TorchSGD
 
 SHAPES = {"kernel": (5, 3), "bias": (3,), "frozen_decay": (4,), "fast": (2, 2)}
 MULTIPLIERS = {"bias": (2.0, 0.0), "frozen_decay": (1.0, 0.0), "fast": (5.0, 1.0)}
@@ -12,29 +12,36 @@ MULTIPLIERS = {"bias": (2.0, 0.0), "frozen_decay": (1.0, 0.0), "fast": (5.0, 1.0
 DTYPE = "float64"
 
 
-def stated(values, gradients, base, drops, clip, iter_size, momentum=0.9, decay=5e-4):
-    """The rule of solver.cpp:611-770, written down step by step.
+def stated(kind, values, gradients, base, drops, clip, iter_size):
+    """The rule of solver.cpp:611-770, or of torch.optim.SGD, step by step.
 
     Args:
+        kind: the optimizer's class.
         values: {name: array}.
         gradients: for each iteration a list of iter_size {name: array}.
 
     Yields:
         {name: array} after each iteration.
     """
+    momentum, decay, inside = 0.9, 5e-4, kind is CaffeSGD
     values = {name: value.copy() for name, value in values.items()}
     history = {name: np.zeros_like(value) for name, value in values.items()}
     for iteration, sub_batches in enumerate(gradients):
         rate = base * 0.1 ** sum(iteration >= drop for drop in drops)
         diff = {n: sum(g[n] for g in sub_batches) for n in values}
         norm = np.sqrt(sum((d**2).sum() for d in diff.values()))
-        if clip is not None and norm > clip:
+        if inside and clip is not None and norm > clip:
             diff = {n: d * clip / norm for n, d in diff.items()}
+        elif clip is not None and not inside:
+            # clip_grad_norm_ sees the mean over the sub-batches.
+            part = min(1.0, (clip / iter_size) / (norm / iter_size + 1e-6))
+            diff = {n: d * part for n, d in diff.items()}
         for name, value in values.items():
             lr_mult, decay_mult = MULTIPLIERS.get(name, (1.0, 1.0))
             local = diff[name] / iter_size + decay * decay_mult * value
-            history[name] = momentum * history[name] + rate * lr_mult * local
-            value -= history[name]
+            step = rate * lr_mult
+            history[name] = momentum * history[name] + (step if inside else 1) * local
+            value -= history[name] if inside else step * history[name]
         yield {name: value.copy() for name, value in values.items()}
 
 
@@ -60,11 +67,12 @@ def variables():
 
 @pytest.mark.parametrize("iter_size", [1, 2])
 @pytest.mark.parametrize("clip", [None, 5.0, 1000.0])
-def test_update_is_caffes(iter_size, clip):
+@pytest.mark.parametrize("kind", [CaffeSGD, TorchSGD])
+def test_update_is_the_originals(kind, iter_size, clip):
     """Clip active, inactive and absent; an lr drop in the middle; multipliers."""
     weights = variables()
     start = {v.name: keras.ops.convert_to_numpy(v) for v in weights}
-    optimizer = CaffeSGD(
+    optimizer = kind(
         Steps(0.01, (3, 5)),
         clip=clip,
         iter_size=iter_size,
@@ -73,7 +81,7 @@ def test_update_is_caffes(iter_size, clip):
         },
     )
     gradients = drawn(8, iter_size)
-    expected = stated(start, gradients, 0.01, (3, 5), clip, iter_size)
+    expected = stated(kind, start, gradients, 0.01, (3, 5), clip, iter_size)
     for sub_batches, after in zip(gradients, expected, strict=True):
         sums = [
             keras.ops.convert_to_tensor(
@@ -90,13 +98,14 @@ def test_update_is_caffes(iter_size, clip):
 
 def test_the_old_velocity_coasts_on_after_a_drop():
     """The learning rate is inside the velocity, unlike in PyTorch."""
-    weight = keras.Variable([0.0], dtype=DTYPE)
-    optimizer = CaffeSGD(Steps(1.0, (1,)), weight_decay=0.0, clip=None)
-    for gradient in (1.0, 0.0):
-        tensor = keras.ops.convert_to_tensor([gradient], dtype=DTYPE)
-        optimizer.apply([tensor], [weight])
-    # -1, then 0.9 of that again; PyTorch would move on by 0.09.
-    assert keras.ops.convert_to_numpy(weight)[0] == pytest.approx(-1.9)
+    # -1, then 0.9 of that again, in PyTorch a tenth of it.
+    for kind, expected in ((CaffeSGD, -1.9), (TorchSGD, -1.09)):
+        weight = keras.Variable([0.0], dtype=DTYPE)
+        optimizer = kind(Steps(1.0, (1,)), weight_decay=0.0, clip=None)
+        for gradient in (1.0, 0.0):
+            tensor = keras.ops.convert_to_tensor([gradient], dtype=DTYPE)
+            optimizer.apply([tensor], [weight])
+        assert keras.ops.convert_to_numpy(weight)[0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -108,14 +117,15 @@ def test_drops_are_at_their_iterations(iteration, expected):
     assert float(schedule(iteration)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_serialisation():
-    optimizer = CaffeSGD(
+@pytest.mark.parametrize("kind", [CaffeSGD, TorchSGD])
+def test_serialisation(kind):
+    optimizer = kind(
         Steps(0.01, (3, 5)), clip=40.0, iter_size=2, multipliers={"a/b": (2.0, 0.0)}
     )
     config = keras.optimizers.serialize(optimizer)
     again = keras.optimizers.deserialize(config)
     assert again.get_config() == optimizer.get_config()
-    assert isinstance(again, CaffeSGD)
+    assert type(again) is kind
     assert again.multipliers == {"a/b": (2.0, 0.0)}
 
 

@@ -30,6 +30,8 @@ class FusedNorm(layers.Layer):
 
     Args:
         norm: keras.layers.BatchNormalization over the last of four axes, trainable.
+        unbiased: whether the statistics keep the variance of a sample (over n - 1), as
+            PyTorch does, instead of that of the batch (over n), as Keras and Caffe do.
 
     Call arguments:
         inputs: [N, H, W, C].
@@ -39,9 +41,9 @@ class FusedNorm(layers.Layer):
         What `norm(inputs)` returns, but for rounding.
     """
 
-    def __init__(self, norm):
+    def __init__(self, norm, unbiased=False):
         super().__init__(name=f"{norm.name}_fused", autocast=False)
-        self.norm = norm
+        self.norm, self.unbiased = norm, unbiased
         self.built = True
 
     def call(self, inputs, training=None):
@@ -50,22 +52,32 @@ class FusedNorm(layers.Layer):
         norm = self.norm
         if not training:
             return norm(inputs, training=False)
+        inputs = tf.cast(inputs, norm.compute_dtype)
         # The scale and shift of a norm without them are no variables.
-        channels = inputs.shape[-1]
-        scale = tf.ones(channels) if norm.gamma is None else norm.gamma.value
-        shift = tf.zeros(channels) if norm.beta is None else norm.beta.value
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=tf.cast(inputs, norm.compute_dtype),
-            scale=scale,
-            offset=shift,
-            mean=tf.zeros(0),
-            variance=tf.zeros(0),
-            epsilon=norm.epsilon,
-            is_training=True,
-        )
-        # TensorFlow's is that of a sample: over n - 1. Keras keeps that over n.
-        count = tf.cast(tf.size(inputs) / channels, tf.float32)
-        variance *= (count - 1) / count
+        ones = tf.ones(inputs.shape[-1], norm.variable_dtype)
+        scale = ones if norm.gamma is None else norm.gamma.value
+        shift = 0 * ones if norm.beta is None else norm.beta.value
+        count = tf.cast(tf.size(inputs) / inputs.shape[-1], ones.dtype)
+        if inputs.dtype == tf.float64:
+            mean, variance = tf.nn.moments(inputs, (0, 1, 2))
+            outputs = tf.nn.batch_normalization(
+                inputs, mean, variance, shift, scale, norm.epsilon
+            )
+            if self.unbiased:
+                variance *= count / (count - 1)
+        else:
+            outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=scale,
+                offset=shift,
+                mean=tf.zeros(0),
+                variance=tf.zeros(0),
+                epsilon=norm.epsilon,
+                is_training=True,
+            )
+            if not self.unbiased:
+                # TensorFlow's is that of a sample.
+                variance *= (count - 1) / count
         for kept, found in (
             (norm.moving_mean, mean),
             (norm.moving_variance, variance),
@@ -226,16 +238,17 @@ def _shifted(inputs, bias):
     return shifted(inputs, bias)
 
 
-def for_training(model, half=None):
+def for_training(model, half=None, unbiased=False):
     """A model of the same layers that computes faster.
 
-    For TensorFlow. A model in float64 is returned as it is.
+    For TensorFlow. In float64 nothing is faster, and only `unbiased` changes anything.
 
     Args:
         model: functional model whose layers with weights are layers of the model
             itself. Which of its batch norms are frozen is looked at now.
         half: whether to change also what is faster in half precision only. None:
             whether the model computes in it.
+        unbiased: see FusedNorm.
 
     Returns:
         keras.Model with the variables of `model`: to train one is to train the other.
@@ -248,7 +261,7 @@ def for_training(model, half=None):
         >>> [layer.name for layer in for_training(keras.Model(inputs, x)).layers[1:]]
         ['conv', 'norm_fused']
     """
-    if model.variable_dtype != "float32":
+    if model.variable_dtype != "float32" and not unbiased:
         return model
     graph, norms, replaced = folding.Graph(model), {}, {}
     if half is None:
@@ -256,7 +269,7 @@ def for_training(model, half=None):
     for norm in graph.all(layers.BatchNormalization):
         source = folding.layer_before(graph, norm)
         if norm.trainable and len(norm.input.shape) == 4 and norm.axis in (-1, 3):
-            replaced[norm] = FusedNorm(norm)
+            replaced[norm] = FusedNorm(norm, unbiased)
         elif not norm.trainable and half and isinstance(source, layers.Conv2D):
             norms[source] = norm
     if half:

@@ -22,7 +22,11 @@ def framed(image, protocol):
     """
     if protocol.fixed_size is not None:
         return transforms.resize(image, *protocol.fixed_size)
-    rule: ShorterSide = protocol.frame_size
+    return by_shorter_side(image, protocol.frame_size)
+
+
+def by_shorter_side(image, rule: ShorterSide):
+    """Resizes an image, or equal images stacked on the last axis; see `framed`."""
     sides = tf.cast(tf.shape(image)[:2], tf.float64)
     target = tf.cast(rule.scaled(sides, tf.reduce_min(sides), rule.side), tf.int32)
     allowed = tf.debugging.assert_less_equal(

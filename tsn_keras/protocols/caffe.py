@@ -1,6 +1,6 @@
 """The protocol of the original Caffe code (temporal-segment-networks)."""
 
-from tsn_keras.protocols import crops, sampling
+from tsn_keras.protocols import augmentations, crops, sampling
 from tsn_keras.protocols.records import Normalisation, Protocol, View
 
 CAFFE = Protocol(
@@ -19,5 +19,5 @@ CAFFE = Protocol(
         "flow": Normalisation((128.0,)),
     },
     # caffe data_transformer.cpp:49-104.
-    augmentation=crops.Augmentation(crops.QUARTERS, max_distort=1),
+    augmentation=augmentations.TSN,
 )

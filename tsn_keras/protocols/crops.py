@@ -110,19 +110,6 @@ QUARTERS = (
 CORNERS = QUARTERS[:5]
 
 
-@dataclasses.dataclass(frozen=True)
-class Augmentation:
-    """Which windows a training crop may take, each as likely as the other.
-
-    Attributes:
-        places: (down, right) in quarters of the free space.
-        max_distort: how far apart in the list of ratios a crop's two sides may be.
-    """
-
-    places: tuple[tuple[int, int], ...]
-    max_distort: int
-
-
 def crop_sizes(height, width, ratios, size, max_distort=1):
     """Sizes of training crops, each as likely as the other (:82-104).
 

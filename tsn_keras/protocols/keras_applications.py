@@ -6,7 +6,7 @@ with horizontal flow that changes its sign when it is mirrored. Flow, of which K
 no network, is brought to the range of the images by the same arithmetic.
 """
 
-from tsn_keras.protocols import crops, sampling, sizes
+from tsn_keras.protocols import augmentations, crops, sampling, sizes
 from tsn_keras.protocols.records import Normalisation, Protocol, View
 
 
@@ -19,7 +19,7 @@ def _protocol(mode, red_first, image, flow):
         crop_size=224,
         red_first=red_first,
         normalisation={"image": image, "flow": flow},
-        augmentation=crops.Augmentation(crops.QUARTERS, max_distort=1),
+        augmentation=augmentations.TSN,
         direct=True,
     )
 

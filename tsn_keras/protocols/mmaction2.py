@@ -10,7 +10,7 @@ Images of a video come straight from the decoder; MMAction2 has no flow of video
 takes that of files.
 """
 
-from tsn_keras.protocols import crops, sampling, sizes
+from tsn_keras.protocols import augmentations, crops, sampling, sizes
 from tsn_keras.protocols.records import Normalisation, Protocol, View
 
 # Letter of the configurations: (rule, views of a video for each of their frames).
@@ -66,9 +66,8 @@ def _protocol(letter, number, kind, side):
             "image": Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
             "flow": Normalisation((128.0,), (128.0,)),
         },
-        # MultiScaleCrop with five places; other configurations take 13, or
-        # RandomResizedCrop, which has no list of windows.
-        augmentation=crops.Augmentation(crops.CORNERS, max_distort=1),
+        # That of the configurations of three segments.
+        augmentation=augmentations.MMACTION2_5,
         # out_of_bound_opt="loop", 0.x pipelines/loading.py:137-259.
         loops=True,
         direct=True,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tsn_keras.protocols import sampling
-from tsn_keras.protocols.crops import Augmentation, Crops
+from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
+from tsn_keras.protocols.crops import Crops
 from tsn_keras.protocols.modalities import Modality
 from tsn_keras.protocols.sizes import STORED_SIZE, ShorterSide
 
@@ -89,7 +90,7 @@ class Protocol:
             has them.
         normalisation: by the kind of a modality; one that differs from others of
             its kind is there by its name.
-        augmentation: which windows a training crop may take.
+        augmentation: how a video is cut in training, unless the run says otherwise.
         average: what is averaged over crops and snippets: raw "scores", or
             "probabilities", after the softmax.
         loops: whether a snippet that reaches past the end of a video goes on with
@@ -107,7 +108,7 @@ class Protocol:
     crop_size: int
     red_first: bool
     normalisation: Mapping[str, Normalisation]
-    augmentation: Augmentation
+    augmentation: MultiScaleCrop | RandomResizedCrop
     average: str = "scores"
     loops: bool = False
     direct: bool = False

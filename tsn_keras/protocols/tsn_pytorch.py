@@ -6,7 +6,7 @@ original trains and validates on differences of plain pixels, which for BN-Incep
 the same.
 """
 
-from tsn_keras.protocols import crops, sampling, sizes
+from tsn_keras.protocols import augmentations, crops, sampling, sizes
 from tsn_keras.protocols.records import Normalisation, Protocol, View
 
 # models.py:79-115, of torchvision's networks, for values from 0 to 1; flow has the
@@ -27,7 +27,7 @@ def _protocol(name, red_first, normalisation):
         red_first=red_first,
         normalisation=normalisation,
         # transforms.py, GroupMultiScaleCrop.
-        augmentation=crops.Augmentation(crops.QUARTERS, max_distort=1),
+        augmentation=augmentations.TSN,
     )
 
 

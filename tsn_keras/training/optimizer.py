@@ -1,6 +1,6 @@
-"""Caffe's SGD as a Keras optimizer: one update as solver.cpp:611-770 makes it.
+"""The originals' SGD as Keras optimizers: Caffe's, and PyTorch's.
 
-In this order:
+Caffe's (solver.cpp:611-770), in this order:
 
 1. g: the sum over iter_size sub-batches of the gradients of their mean losses,
    averaged over the replicas.
@@ -11,6 +11,11 @@ In this order:
 4. g += weight_decay * decay_multiplier * w.
 5. v = momentum * v + learning_rate * multiplier * g; w -= v. The learning rate
    is inside the velocity: at a drop the old velocity coasts on.
+
+PyTorch's, as tsn-pytorch (main.py:181-186) and MMAction2 use it, is alike but for two
+things. The clipped gradient is g * clip / (|g| + 1e-6); and the rate is outside
+of the velocity: v = momentum * v + g; w -= learning_rate * multiplier * v, so that a
+drop is felt at once.
 
 Keras' own SGD clips each variable or what it sees after other changes, and its
 weight decay is decoupled from the gradient; neither gives these numbers.
@@ -92,25 +97,44 @@ class CaffeSGD(keras.optimizers.Optimizer):
         factor = 1.0 / self.iter_size
         if self.clip is not None:
             norm = ops.sqrt(sum(_sum_of_squares(g) for g in grads))
-            # Never above 1; a norm of 0 is not clipped.
-            factor = factor * ops.minimum(1.0, self.clip / ops.maximum(norm, 1e-30))
+            factor = factor * ops.minimum(1.0, self._clipped(norm))
         return [g * ops.cast(factor, g.dtype) for g in grads]
+
+    def _clipped(self, norm):
+        """By what a gradient of this norm is multiplied, where that is below 1."""
+        # A norm of 0 is not clipped.
+        return self.clip / ops.maximum(norm, 1e-30)
 
     def update_step(self, gradient, variable, learning_rate):
         """Steps 4 and 5."""
         index = self._get_variable_index(variable)
         rate, decay = self._factors[index]
-        velocity = self._velocities[index]
         gradient = ops.cast(gradient, variable.dtype)
-        step = ops.cast(learning_rate, variable.dtype) * rate
+        rate = ops.cast(learning_rate, variable.dtype) * rate
         if self.l2 * decay:
             gradient = gradient + self.l2 * decay * ops.convert_to_tensor(variable)
+        self._move(variable, self._velocities[index], gradient, rate)
+
+    def _move(self, variable, velocity, gradient, rate):
+        self._descend(variable, velocity, rate * gradient, ops.ones((), rate.dtype))
+
+    def _descend(self, variable, velocity, step, rate):
+        """v = momentum * v + step; w -= rate * v."""
         if keras.backend.backend() == "tensorflow":
-            _move(variable, velocity, step * gradient, self.momentum)
+            import tensorflow as tf
+
+            # One pass over memory instead of four. JAX makes one by itself.
+            tf.raw_ops.ResourceApplyMomentum(
+                var=variable.handle,
+                accum=velocity.value.handle,
+                lr=rate,
+                grad=step,
+                momentum=tf.constant(self.momentum, step.dtype),
+            )
             return
-        moved = self.momentum * ops.convert_to_tensor(velocity) + step * gradient
+        moved = self.momentum * ops.convert_to_tensor(velocity) + step
         self.assign(velocity, moved)
-        self.assign_sub(variable, moved)
+        self.assign_sub(variable, rate * moved)
 
     def get_config(self):
         return {
@@ -123,6 +147,21 @@ class CaffeSGD(keras.optimizers.Optimizer):
         }
 
 
+@keras.saving.register_keras_serializable("tsn_keras")
+class TorchSGD(CaffeSGD):
+    """PyTorch's SGD; see the module. Arguments are those of CaffeSGD."""
+
+    def __init__(self, *args, name="torch_sgd", **kwargs):
+        super().__init__(*args, name=name, **kwargs)
+
+    def _clipped(self, norm):
+        # torch.nn.utils.clip_grad_norm_ sees the mean over the sub-batches.
+        return self.clip / (norm + 1e-6 * self.iter_size)
+
+    def _move(self, variable, velocity, gradient, rate):
+        self._descend(variable, velocity, gradient, rate)
+
+
 def _sum_of_squares(gradient):
     """Over all elements, reading them once: an update waits for memory."""
     if keras.backend.backend() == "tensorflow":
@@ -130,23 +169,6 @@ def _sum_of_squares(gradient):
 
         return 2 * tf.nn.l2_loss(gradient)
     return ops.sum(ops.square(gradient))
-
-
-def _move(variable, velocity, step, momentum):
-    """v = momentum * v + step; w -= v, in one pass over memory instead of four.
-
-    TensorFlow's operation has the learning rate outside of the velocity, where it is 1
-    here. JAX makes one pass of the plain formula by itself.
-    """
-    import tensorflow as tf
-
-    tf.raw_ops.ResourceApplyMomentum(
-        var=variable.handle,
-        accum=velocity.value.handle,
-        lr=tf.ones((), step.dtype),
-        grad=step,
-        momentum=tf.constant(momentum, step.dtype),
-    )
 
 
 @keras.saving.register_keras_serializable("tsn_keras")

@@ -13,6 +13,7 @@ from tsn_keras.models.records import Backbone
 from tsn_keras.models.tsn import TSN
 from tsn_keras.protocols.records import Stream
 from tsn_keras.training.loss_scale import LossScale
+from tsn_keras.training.losses import cross_entropy
 from tsn_keras.training.optimizer import CaffeSGD, Steps
 
 _STRIDE = 1_000_003  # between the seeds of replicas
@@ -271,18 +272,3 @@ class Trainer:
             for part, variables in parts.items()
             for index, variable in enumerate(variables)
         }
-
-
-def cross_entropy(scores, labels):
-    """Loss of each video: softmax and cross-entropy of its consensus.
-
-    Args:
-        scores: raw, [B, classes].
-        labels: int [B].
-
-    Returns:
-        [B], at least in float32.
-    """
-    if scores.dtype.size < 4:
-        scores = tf.cast(scores, tf.float32)
-    return keras.ops.sparse_categorical_crossentropy(labels, scores, from_logits=True)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tsn_keras.models.preprocessing import network_input
-from tsn_keras.training import trainer
+from tsn_keras.training.losses import cross_entropy
 
 
 class Validator:
@@ -56,7 +56,7 @@ class Validator:
         scores = self._network(inputs, training=False)
         classes = scores.shape[-1]
         real = labels >= 0  # What fills a batch up has none.
-        losses = trainer.cross_entropy(scores, tf.maximum(labels, 0))
+        losses = cross_entropy(scores, tf.maximum(labels, 0))
         found = tf.argmax(scores, axis=-1, output_type=labels.dtype)
         values = tf.stack(
             [losses, tf.cast(found == labels, losses.dtype), tf.ones_like(losses)]

@@ -1,0 +1,145 @@
+"""What chance decides in a training batch: how a video is cut, and where it is read.
+
+Functions of whole numbers that were drawn, so that a run that resumes draws what an
+undisturbed one draws. One crop and one mirroring for all snippets of a video, in every
+original.
+"""
+
+import dataclasses
+import math
+
+from tsn_keras.common.catalogue import Catalogue
+from tsn_keras.protocols import crops, sizes
+from tsn_keras.protocols.sizes import ShorterSide
+
+_SPAN = 2.0**31  # Drawn numbers are below.
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiScaleCrop:
+    """One of several sizes, at one of several places (data_transformer.cpp:49-104).
+
+    Attributes:
+        name: what users call it.
+        places: (down, right) in quarters of the free space.
+        max_distort: how far apart in the list of ratios a crop's two sides may be.
+        ratios: sides of crops over the shorter side; None: those of the modality.
+        frame_size: to which frames are resized before; None: they are cut as they are.
+        mirrors: whether every second video is mirrored.
+    """
+
+    name: str
+    places: tuple[tuple[int, int], ...]
+    max_distort: int = 1
+    ratios: tuple[float, ...] | None = None
+    frame_size: ShorterSide | None = None
+    mirrors: bool = True
+
+    draws = 2  # numbers that `window` needs
+
+    def window(self, shape, side, ratios, drawn):
+        """The window of a crop.
+
+        Args:
+            shape: (height, width) of the frames.
+            side: of the input; the crop is then resized to it.
+            ratios: of the modality.
+            drawn: ints from 0, below 2**31, `draws` of them.
+
+        Returns:
+            (top, left, height, width)
+
+        Example:
+            >>> TSN.window((256, 340), 224, (1.0, 0.875), [3, 3])
+            (32, 116, 224, 224)
+        """
+        found = crops.crop_sizes(*shape, self.ratios or ratios, side, self.max_distort)
+        size = found[drawn[0] % len(found)]
+        places = crops.crop_offsets(*shape, *size, self.places)
+        return *places[drawn[1] % len(places)], *size
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomResizedCrop:
+    """A window of any area and ratio (mmaction2 transforms/processing.py:289-338).
+
+    Attributes:
+        name: what users call it.
+        area: least and greatest share of the frame.
+        ratio: least and greatest width over height.
+        frame_size, mirrors: see MultiScaleCrop.
+    """
+
+    name: str
+    area: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    frame_size: ShorterSide | None = None
+    mirrors: bool = True
+
+    tries = 10
+    draws = 2 * tries + 2
+
+    def window(self, shape, side, ratios, drawn):
+        """The window of a crop; see MultiScaleCrop.
+
+        The first of ten tries that fits; else the largest square in the middle.
+
+        Example:
+            >>> MMACTION2_RANDOM.window((256, 340), 224, (), [2**30] * 22)
+            (32, 57, 191, 225)
+        """
+        height, width = shape
+        low, high = map(math.log, self.ratio)
+        least, most = self.area
+        for at in range(0, 2 * self.tries, 2):
+            ratio = math.exp(low + (high - low) * (drawn[at] / _SPAN))
+            area = (least + (most - least) * (drawn[at + 1] / _SPAN)) * height * width
+            columns = round(math.sqrt(area * ratio))
+            rows = round(math.sqrt(area / ratio))
+            if columns <= width and rows <= height:
+                down, right = (
+                    int((free + 1) * (number / _SPAN))
+                    for free, number in zip(
+                        (height - rows, width - columns), drawn[-2:], strict=True
+                    )
+                )
+                return down, right, rows, columns
+        square = min(height, width)
+        return (height - square) // 2, (width - square) // 2, square, square
+
+
+_BEFORE = sizes.ShorterSide(256, sizes.rounded)
+# In every configuration of MMAction2, for RGB and flow.
+_RATIOS = (1.0, 0.875, 0.75, 0.66)
+
+TSN = MultiScaleCrop("tsn", crops.QUARTERS)
+MMACTION2_5 = MultiScaleCrop(
+    "mmaction2_5", crops.CORNERS, ratios=_RATIOS, frame_size=_BEFORE
+)
+MMACTION2_RANDOM = RandomResizedCrop("mmaction2_random", frame_size=_BEFORE)
+
+# The names are those of the reference tables: places, and what is left out. Moments in
+# Time has two ratios and squares only (tsn_r50_1x1x6_100e_mit_rgb.py).
+AUGMENTATIONS = Catalogue(
+    "augmentation",
+    (
+        TSN,
+        MMACTION2_5,
+        dataclasses.replace(MMACTION2_5, name="mmaction2_5_unresized", frame_size=None),
+        dataclasses.replace(MMACTION2_5, name="mmaction2_5_unmirrored", mirrors=False),
+        dataclasses.replace(MMACTION2_5, name="mmaction2_13", places=crops.QUARTERS),
+        dataclasses.replace(
+            MMACTION2_5,
+            name="mmaction2_13_unmirrored",
+            places=crops.QUARTERS,
+            mirrors=False,
+        ),
+        dataclasses.replace(
+            MMACTION2_5, name="mmaction2_moments", ratios=(1.0, 0.8), max_distort=0
+        ),
+        MMACTION2_RANDOM,
+        dataclasses.replace(
+            MMACTION2_RANDOM, name="mmaction2_random_unresized", frame_size=None
+        ),
+    ),
+)
