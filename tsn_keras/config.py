@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from tsn_keras.common import text
 from tsn_keras.common.errors import InputError, short
 from tsn_keras.datasets.catalogue import DATASETS
+from tsn_keras.protocols.augmentations import AUGMENTATIONS
 from tsn_keras.protocols.catalogue import PROTOCOLS
 from tsn_keras.protocols.modalities import MODALITIES
 
@@ -108,6 +109,8 @@ class DataSettings:
         modality: one of protocols.modalities.
         protocol: one of protocols.catalogue; its crops, normalisation and
             validation.
+        augmentation: one of protocols.augmentations: how videos are cut in training;
+            "protocol" for the protocol's own.
         root: path or address of the frame folders, or, not for flow, folder of the
             video files; empty for the data set's
             folder in TSN_KERAS_DATA.
@@ -125,6 +128,7 @@ class DataSettings:
     split: int = 1
     modality: str = "rgb"
     protocol: str = "caffe"
+    augmentation: str = "protocol"
     root: str = ""
     annotations: str = ""
     validation: str = ""
@@ -349,6 +353,7 @@ def _check(training, path):
     """Checks every value against its rule, and those that bear on one another."""
     # Looked up now, so that records that users added are known.
     records = {key: _OneOf(tuple(catalogue)) for key, catalogue in _RECORDS.items()}
+    records["data.augmentation"] = _OneOf(("protocol", *AUGMENTATIONS))
     for key, rule in (records | _RULES).items():
         section, _, name = key.partition(".")
         value = getattr(getattr(training, section), name)

@@ -15,6 +15,7 @@ from tsn_keras.protocols import crops, sampling
 from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.records import Stream
+from tsn_keras.protocols.train_sampling import in_segments
 
 # Of a right generator one test in ten thousand falls below; the seeds are fixed.
 LEAST = 1e-4
@@ -43,7 +44,9 @@ def mapped(function, rows):
 def test_ticks_are_uniform_inside_their_segments(files, depth, segments):
     number = 4000
     drawn = mapped(lambda n: draws.draw(7, n, segments), tf.range(number))
-    ticks = mapped(lambda row: draws.train_ticks(files, depth, segments, row), drawn)
+    ticks = np.array(
+        [in_segments(files, depth, segments, row) for row in drawn.tolist()]
+    )
     length = files // segments
     for k in range(segments):
         offsets = ticks[:, k] - 1 - k * length
@@ -58,8 +61,8 @@ def test_ticks_are_uniform_inside_their_segments(files, depth, segments):
 @pytest.mark.parametrize(("files", "depth"), [(14, 5), (7, 5), (2, 1), (1, 1)])
 def test_ticks_of_short_videos_are_the_first(files, depth):
     for n in range(20):
-        ticks = draws.train_ticks(files, depth, 3, draws.draw(0, n, 3))
-        assert list(ticks.numpy()) == [1, 1, 1]
+        drawn = draws.draw(0, n, 3).numpy().tolist()
+        assert in_segments(files, depth, 3, drawn) == [1, 1, 1]
     assert sampling.validation_ticks(files, depth) == [1, 1, 1]
 
 
@@ -71,7 +74,8 @@ def test_windows_are_all_those_of_the_rules(modality, shape):
     ratios = stream.modality.crop_ratios
     sizes = crops.crop_sizes(*shape, ratios, 224)
     drawn = tf.constant([(a, b) for a in range(len(sizes)) for b in range(13)])
-    windows = mapped(lambda row: draws.window(tf.constant(shape), stream, row), drawn)
+    rule = CAFFE.augmentation
+    windows = mapped(lambda row: draws.window(shape, rule, stream, row), drawn)
     found = collections.Counter(map(tuple, windows.tolist()))
     expected = collections.Counter(
         (*place, *size) for size in sizes for place in crops.crop_offsets(*shape, *size)

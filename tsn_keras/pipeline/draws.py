@@ -23,47 +23,46 @@ def draw(seed, number, count):
     return tf.bitwise.bitwise_and(bits, np.iinfo(np.int32).max)
 
 
-def train_ticks(files, depth, segments, drawn):
-    """First file of each segment's snippet (video_data_layer.cpp:123-134).
+def train_ticks(stream, files, segments, drawn):
+    """First file of each segment's snippet, by the rule of the protocol.
 
     Args:
+        stream: protocols.records.Stream.
         files: int32, number of files.
-        depth: files in a snippet.
         segments: K.
         drawn: int32 [K], not negative.
 
     Returns:
-        int32 [K]: somewhere in each segment, so that the snippet does not leave
-        it; 1 if segments are too short for a snippet.
+        int32 [K].
     """
-    length = files // segments
-    room = tf.maximum(length - depth + 1, 1)
-    ticks = 1 + tf.range(segments) * length + drawn % room
-    return tf.where(length < depth, tf.ones_like(ticks), ticks)
+    rule, depth = stream.protocol.train_rule, stream.modality.length
+
+    def chosen(files, drawn):
+        return np.array(rule(int(files), depth, segments, drawn.tolist()), np.int32)
+
+    ticks = tf.numpy_function(chosen, (files, drawn), tf.int32, stateful=False)
+    return tf.ensure_shape(ticks, (segments,))
 
 
-def window(shape, stream, drawn):
-    """Chooses the window of a training crop; see protocols.crops.
+def window(shape, augmentation, stream, drawn):
+    """Chooses the window of a training crop.
 
     Args:
         shape: int32 [2], height and width of the frames.
+        augmentation: one of protocols.augmentations.
         stream: protocols.records.Stream.
-        drawn: int32 [2], not negative: they choose the size and the place.
+        drawn: int32 [augmentation.draws], not negative.
 
     Returns:
         int32 [4]: top, left, height, width.
     """
-    rule, size = stream.protocol.augmentation, stream.protocol.crop_size
-    ratios = stream.modality.crop_ratios
-    shorter = tf.cast(tf.reduce_min(shape), tf.float32)
-    sides = tf.cast(shorter * tf.constant(ratios, tf.float32), tf.int32)
-    sides = tf.where(tf.abs(sides - size) < 3, size, sides)
-    pairs = [
-        (a, b)
-        for a in range(len(ratios))
-        for b in range(len(ratios))
-        if abs(a - b) <= rule.max_distort
-    ]
-    chosen = tf.gather(sides, tf.constant(pairs)[drawn[0] % len(pairs)])
-    place = tf.constant(rule.places)[drawn[1] % len(rule.places)]
-    return tf.concat([place * ((shape - chosen) // 4), chosen], axis=0)
+    side, ratios = stream.protocol.crop_size, stream.modality.crop_ratios
+
+    def chosen(shape, drawn):
+        shape = tuple(shape.tolist())
+        return np.array(
+            augmentation.window(shape, side, ratios, drawn.tolist()), np.int32
+        )
+
+    found = tf.numpy_function(chosen, (shape, drawn), tf.int32, stateful=False)
+    return tf.ensure_shape(found, (4,))

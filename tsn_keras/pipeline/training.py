@@ -7,7 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from tsn_keras.datasets.selection import VideoFile
-from tsn_keras.pipeline import draws, reading, transforms, video_reading
+from tsn_keras.pipeline import (
+    draws,
+    framing,
+    pillow,
+    reading,
+    transforms,
+    video_reading,
+)
+from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
 from tsn_keras.protocols.records import Stream, View
 
 
@@ -57,6 +65,7 @@ class Batches:
         segments: K, snippets of a video.
         batch: videos in a batch, over all machines and devices.
         seed: decides everything that is drawn.
+        augmentation: one of protocols.augmentations, or None for the protocol's.
     """
 
     folders: tuple
@@ -64,6 +73,17 @@ class Batches:
     segments: int
     batch: int
     seed: int = 0
+    augmentation: MultiScaleCrop | RandomResizedCrop | None = None
+
+    @property
+    def _augmentation(self):
+        return self.augmentation or self.stream.protocol.augmentation
+
+    def _draws(self, number):
+        """What is drawn for a video: (mirroring, the crop's, a number a segment)."""
+        crop = self._augmentation.draws
+        drawn = draws.draw(self.seed, number, 1 + crop + self.segments)
+        return drawn[0], drawn[1 : 1 + crop], drawn[1 + crop :]
 
     def _columns(self):
         """(number of files, label) of each video, int32 tensors."""
@@ -161,19 +181,28 @@ class Batches:
         """Function of a row of `_one_pass` to (uint8 [K, S, S, planes], label)."""
         files, labels = self._columns()
         stream, segments, load = self.stream, self.segments, self._segments()
+        rule = self._augmentation
+        resize = pillow.resize if rule.antialiased else transforms.resize
 
         @transforms.as_it_is
         def read(index, number):
-            drawn = draws.draw(self.seed, number, segments + 3)
-            ticks = draws.train_ticks(
-                files[index], stream.modality.length, segments, drawn[3:]
-            )
-            ticks = tf.ensure_shape(ticks, (segments,))
+            mirroring, of_crop, of_ticks = self._draws(number)
+            ticks = draws.train_ticks(stream, files[index], segments, of_ticks)
             snippets = load(index, ticks)
-            window = draws.window(tf.shape(snippets)[1:3], stream, drawn[1:3])
-            crops = transforms.resized_crop(snippets, window, stream.protocol.crop_size)
-            mirrored = transforms.mirror(crops, stream.modality)
-            return tf.where(drawn[0] % 2 == 1, mirrored, crops), labels[index]
+            if rule.frame_size is not None:
+                snippets = tf.stack(
+                    [
+                        framing.by_shorter_side(one, rule.frame_size)
+                        for one in tf.unstack(snippets)
+                    ]
+                )
+            window = draws.window(tf.shape(snippets)[1:3], rule, stream, of_crop)
+            side = stream.protocol.crop_size
+            crops = transforms.resized_crop(snippets, window, side, resize)
+            if rule.mirrors:
+                mirrored = transforms.mirror(crops, stream.modality)
+                crops = tf.where(mirroring % 2 == 1, mirrored, crops)
+            return crops, labels[index]
 
         return read
 
@@ -262,8 +291,8 @@ class Batches:
         for number in range(first, first + videos):
             epoch, place = divmod(number, total)
             folder = self.folders[int(draws.order(self.seed, epoch, total)[place])]
-            drawn = draws.draw(self.seed, number, self.segments + 3)[3:]
-            ticks = draws.train_ticks(folder.files, length, self.segments, drawn)
+            _, _, drawn = self._draws(number)
+            ticks = draws.train_ticks(self.stream, folder.files, self.segments, drawn)
             yield (
                 folder,
                 [

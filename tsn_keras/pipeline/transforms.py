@@ -179,16 +179,17 @@ def mirror(frames, modality, inverts=True):
     return mirrored
 
 
-def resized_crop(frames, window, size):
+def resized_crop(frames, window, size, resize=resize):
     """Cuts a window out of every image and resizes it, on uint8.
 
-    As the original trains (data_transformer.cpp:252-271): plane by plane with
-    OpenCV's bilinear interpolation, before the mean is subtracted.
+    As the originals train (data_transformer.cpp:252-271): plane by plane, before the
+    mean is subtracted.
 
     Args:
         frames: uint8 [N, H, W, C].
         window: int32 [4]: top, left, height, width.
         size: side of the result in pixels.
+        resize: function (image, height, width); that of OpenCV, or pillow.resize.
 
     Returns:
         uint8 [N, size, size, C].

@@ -26,6 +26,7 @@ class MultiScaleCrop:
         ratios: sides of crops over the shorter side; None: those of the modality.
         frame_size: to which frames are resized before; None: they are cut as they are.
         mirrors: whether every second video is mirrored.
+        antialiased: whether crops are resized as Pillow does; else as OpenCV does.
     """
 
     name: str
@@ -34,6 +35,7 @@ class MultiScaleCrop:
     ratios: tuple[float, ...] | None = None
     frame_size: ShorterSide | None = None
     mirrors: bool = True
+    antialiased: bool = False
 
     draws = 2  # numbers that `window` needs
 
@@ -67,7 +69,7 @@ class RandomResizedCrop:
         name: what users call it.
         area: least and greatest share of the frame.
         ratio: least and greatest width over height.
-        frame_size, mirrors: see MultiScaleCrop.
+        frame_size, mirrors, antialiased: see MultiScaleCrop.
     """
 
     name: str
@@ -75,6 +77,7 @@ class RandomResizedCrop:
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     frame_size: ShorterSide | None = None
     mirrors: bool = True
+    antialiased: bool = False
 
     tries = 10
     draws = 2 * tries + 2
@@ -113,6 +116,8 @@ _BEFORE = sizes.ShorterSide(256, sizes.rounded)
 _RATIOS = (1.0, 0.875, 0.75, 0.66)
 
 TSN = MultiScaleCrop("tsn", crops.QUARTERS)
+# transforms.py, GroupMultiScaleCrop: Pillow's filter.
+TSN_PYTORCH = dataclasses.replace(TSN, name="tsn_pytorch", antialiased=True)
 MMACTION2_5 = MultiScaleCrop(
     "mmaction2_5", crops.CORNERS, ratios=_RATIOS, frame_size=_BEFORE
 )
@@ -124,6 +129,7 @@ AUGMENTATIONS = Catalogue(
     "augmentation",
     (
         TSN,
+        TSN_PYTORCH,
         MMACTION2_5,
         dataclasses.replace(MMACTION2_5, name="mmaction2_5_unresized", frame_size=None),
         dataclasses.replace(MMACTION2_5, name="mmaction2_5_unmirrored", mirrors=False),

@@ -10,11 +10,15 @@ Images of a video come straight from the decoder; MMAction2 has no flow of video
 takes that of files.
 """
 
-from tsn_keras.protocols import augmentations, crops, sampling, sizes
+from tsn_keras.protocols import augmentations, crops, sampling, sizes, train_sampling
 from tsn_keras.protocols.records import Normalisation, Protocol, View
 
-# Letter of the configurations: (rule, views of a video for each of their frames).
-_RULES = {"s": (sampling.centre_ticks, 1), "d": (sampling.dense_ticks, 10)}
+# Letter of the configurations: (rule of the test, views of a video for each of its
+# frames, rule of training).
+_RULES = {
+    "s": (sampling.centre_ticks, 1, train_sampling.in_parts),
+    "d": (sampling.dense_ticks, 10, train_sampling.in_window),
+}
 _CROPS = {
     "centre": crops.CENTRE,
     "3crop": crops.THREE,
@@ -44,7 +48,7 @@ TRAINED_SIDE = 224  # of the crops, in every configuration
 
 
 def _protocol(letter, number, kind, side):
-    rule, windows = _RULES[letter]
+    rule, windows, train_rule = _RULES[letter]
     return Protocol(
         name=f"mmaction2_{letter}{number}_{kind}{side}",
         test=View(
@@ -68,6 +72,7 @@ def _protocol(letter, number, kind, side):
         },
         # That of the configurations of three segments.
         augmentation=augmentations.MMACTION2_5,
+        train_rule=train_rule,
         # out_of_bound_opt="loop", 0.x pipelines/loading.py:137-259.
         loops=True,
         direct=True,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tsn_keras.protocols import sampling
+from tsn_keras.protocols import sampling, train_sampling
 from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
 from tsn_keras.protocols.crops import Crops
 from tsn_keras.protocols.modalities import Modality
@@ -91,6 +91,7 @@ class Protocol:
         normalisation: by the kind of a modality; one that differs from others of
             its kind is there by its name.
         augmentation: how a video is cut in training, unless the run says otherwise.
+        train_rule: which snippets training reads, one of protocols.train_sampling.
         average: what is averaged over crops and snippets: raw "scores", or
             "probabilities", after the softmax.
         loops: whether a snippet that reaches past the end of a video goes on with
@@ -109,6 +110,7 @@ class Protocol:
     red_first: bool
     normalisation: Mapping[str, Normalisation]
     augmentation: MultiScaleCrop | RandomResizedCrop
+    train_rule: Callable = train_sampling.in_segments
     average: str = "scores"
     loops: bool = False
     direct: bool = False

@@ -6,7 +6,7 @@ original trains and validates on differences of plain pixels, which for BN-Incep
 the same.
 """
 
-from tsn_keras.protocols import augmentations, crops, sampling, sizes
+from tsn_keras.protocols import augmentations, crops, sampling, sizes, train_sampling
 from tsn_keras.protocols.records import Normalisation, Protocol, View
 
 # models.py:79-115, of torchvision's networks, for values from 0 to 1; flow has the
@@ -26,8 +26,8 @@ def _protocol(name, red_first, normalisation):
         crop_size=224,
         red_first=red_first,
         normalisation=normalisation,
-        # transforms.py, GroupMultiScaleCrop.
-        augmentation=augmentations.TSN,
+        augmentation=augmentations.TSN_PYTORCH,
+        train_rule=train_sampling.in_parts_or_first,
     )
 
 

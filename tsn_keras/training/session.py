@@ -15,6 +15,7 @@ from tsn_keras.checkpoints import keras_file
 from tsn_keras.common.errors import InputError, reason_of
 from tsn_keras.pipeline import distribution, reading
 from tsn_keras.pipeline.training import Batches
+from tsn_keras.protocols.augmentations import AUGMENTATIONS
 from tsn_keras.training import initialisation, trainer
 from tsn_keras.training.trainer import Network, Trainer
 from tsn_keras.training.validator import Validator
@@ -48,7 +49,12 @@ class Session:
         )
         self._parts = parts * train.iter_size
         self._batches = Batches(
-            found.train.folders, stream, model.segments, part, train.seed
+            found.train.folders,
+            stream,
+            model.segments,
+            part,
+            train.seed,
+            AUGMENTATIONS.get(settings.data.augmentation),
         )
         weights = initialisation.find(model, stream)
         self.initial_digest = weights.sha256 if weights else None
