@@ -28,6 +28,8 @@ def _protocol(name, red_first, normalisation):
         normalisation=normalisation,
         # transforms.py, GroupMultiScaleCrop.
         augmentation=crops.Augmentation(crops.QUARTERS, max_distort=1),
+        # test_models.py, --test_crops 1; three are MMAction2's, as high as the frames.
+        other_crops=((crops.ROUNDED_CENTRE, None), (crops.THREE, 256)),
     )
 
 

@@ -1,0 +1,124 @@
+"""Work that is shared out to a Dask cluster."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import itertools
+import socket
+
+from tsn_keras.common.errors import InputError
+
+_CONNECTING = "10s"
+_PATIENCE = 30  # seconds without a result, after which somebody asks for workers
+# Jobs for each thread that are on their way: one runs, one waits beside it.
+_AHEAD = 2
+
+
+class WorkerLost(Exception):
+    """The cluster gave a job up: several workers died of it, or all is gone."""
+
+
+# What ends the work of a cluster early without a fault of the videos.
+LOST = (WorkerLost, ImportError)
+
+
+def words_for(error) -> str:
+    """Says of one of `LOST` what has happened."""
+    if isinstance(error, ImportError):
+        return f"a worker of the cluster lacks a package: {error}"
+    return f"a worker died: was it killed, or did memory run out? {error}".rstrip()
+
+
+@contextlib.contextmanager
+def connected(address):
+    """Connects to a Dask scheduler.
+
+    Args:
+        address: the scheduler's, such as "tcp://host:8786".
+
+    Yields:
+        distributed.Client, of a cluster that has workers.
+
+    Raises:
+        InputError: Dask is not installed, or no scheduler or worker is there.
+        WorkerLost: a worker died, or the scheduler has gone.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise InputError(
+            "a Dask cluster needs Dask: pip install 'dask[distributed]'"
+        ) from None
+    try:
+        client = distributed.Client(address, timeout=_CONNECTING)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {address}: {error}") from None
+    lost = (
+        distributed.scheduler.KilledWorker,
+        distributed.comm.CommClosedError,
+        concurrent.futures.CancelledError,
+        asyncio.CancelledError,
+    )
+    with client:
+        if not client.nthreads():
+            raise InputError(f"the Dask cluster at {address} has no workers")
+        try:
+            yield client
+        except lost as error:
+            raise WorkerLost(str(error)) from None
+
+
+def share_out(client, function, jobs, listener):
+    """Runs jobs on the workers; those of a worker that dies run on others.
+
+    Args:
+        client: what `connected` yields.
+        function: of a job, defined in a module that the workers can import.
+        jobs: iterable of jobs; taken as the workers need them.
+        listener: progress.Silent; is told when no worker is left.
+
+    Yields:
+        what the function returned, in the order in which the jobs end.
+
+    Raises:
+        whatever the function raises.
+    """
+    from distributed import wait
+
+    jobs, running, is_alone = iter(jobs), set(), False
+
+    def start(count):
+        for job in itertools.islice(jobs, count):
+            # Without a key of its own a job that was done before would not run.
+            running.add(client.submit(function, job, pure=False))
+
+    start(_AHEAD * sum(client.nthreads().values()))
+    while running:
+        try:
+            done = wait(running, timeout=_PATIENCE, return_when="FIRST_COMPLETED").done
+        except (TimeoutError, asyncio.TimeoutError):
+            if not client.nthreads() and not is_alone:
+                listener.say("the Dask cluster has no workers any more: waiting")
+            is_alone = not client.nthreads()
+            continue
+        for future in done:
+            running.remove(future)
+            start(1)
+            yield future.result()
+
+
+def demand(is_there, path):
+    """Refuses to work where a worker does not see what the others see.
+
+    Args:
+        is_there: whether it does.
+        path: a file or folder.
+
+    Raises:
+        InputError: it does not.
+    """
+    if not is_there:
+        raise InputError(
+            f"the worker on {socket.gethostname()} does not see {path}: all workers "
+            f"of a cluster need frames and weights at the same paths as this machine"
+        )
