@@ -1,8 +1,13 @@
 """Splits whose videos are shared out to the workers of a Dask cluster."""
 
+import json
 import os
 import pathlib
 import signal
+import sqlite3
+import subprocess
+import sys
+import time
 
 import pytest
 import shared_work
@@ -10,7 +15,8 @@ import small_network
 import small_worker
 
 from tsn_keras import eval
-from tsn_keras.common import locks
+from tsn_keras.common import cluster as clusters
+from tsn_keras.common import locks, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.selection import FrameFolder
 from tsn_keras.evaluation import cluster
@@ -60,6 +66,7 @@ def test_scores_are_those_of_one_process(case, threads):
     assert {path.name for path in folder.iterdir()} == {"s.h5"}
 
 
+@pytest.mark.slow
 def test_a_shard_on_a_cluster(case, threads):
     _, argv, whole, folder = case
     assert eval.main([*argv, *threads, "--shard", "2/2"])[1] == 0
@@ -111,6 +118,34 @@ def test_interrupted_and_resumed_without_the_cluster(case, threads, monkeypatch)
     shared_work.demand_equal(shared_work.read(folder / "s.h5"), whole)
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            clusters.WorkerLost("several workers died"),
+            "several workers died: 1 of 6 vi",
+        ),
+        (
+            ModuleNotFoundError("No module x"),
+            "lacks a package: No module x: 1 of 6 vid",
+        ),
+    ],
+)
+def test_a_cluster_that_gives_up(case, threads, monkeypatch, error, words):
+    _, argv, _, folder = case
+    monkeypatch.setattr(cluster, "_VIDEOS", 1)
+    share_out = cluster.cluster.share_out
+
+    def failing(*args):
+        yield next(share_out(*args))
+        raise error
+
+    monkeypatch.setattr(cluster.cluster, "share_out", failing)
+    with pytest.raises(InputError, match=f"{words}.* the same command resumes"):
+        eval.main([*argv, *threads])
+    assert {path.name for path in folder.iterdir()} == {"s.h5.partial"}
+
+
 def job_of(path, weights="absent.h5", sha256="0"):
     """A job of one video, as a worker gets it."""
     located = cluster.Located(pathlib.Path(weights))
@@ -152,6 +187,55 @@ def processes():
         preload=[small_worker.__file__],
     ) as found:
         yield found
+
+
+def rows(journal):
+    try:
+        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as database:
+            return database.execute("SELECT count(*) FROM scores").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_command_that_is_stopped(tmp_path, processes, stop):
+    """It resumes; jobs that were on their way are done again."""
+    argv = shared_work.make(tmp_path, [30 + k for k in range(40)])
+    assert eval.main([*argv, "--scores", str(tmp_path / "whole.h5")])[1] == 0
+    argv += ["--backend", "dask", "--scheduler", processes.scheduler_address]
+    process = subprocess.Popen(
+        [sys.executable, small_worker.__file__, *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    journal = tmp_path / "s.h5.partial"
+    while process.poll() is None and rows(journal) < 25:
+        time.sleep(0.01)
+    process.send_signal(stop)
+    out, err = process.communicate(timeout=120)
+    assert not (tmp_path / "s.h5").exists()
+    before = rows(journal)
+    assert 25 <= before < 25 * 40
+    if stop == signal.SIGINT:
+        assert process.returncode == 130
+        assert f"{before // 25} of 40 videos" in json.loads(out)["interrupted"]
+        assert "Traceback" not in err
+    assert eval.main(argv)[1] == 0
+    found, whole = (shared_work.read(tmp_path / f"{n}.h5") for n in ("s", "whole"))
+    shared_work.demand_equal(found, whole)
+
+
+@pytest.mark.slow
+def test_a_job_of_which_workers_die(processes):
+    """Tried on several, then given up."""
+    jobs = small_worker.end_the_process, [1], progress.SILENT
+    with (
+        pytest.raises(clusters.WorkerLost, match="several workers died of one job"),
+        clusters.connected(processes.scheduler_address) as client,
+    ):
+        list(clusters.share_out(client, *jobs))
 
 
 @pytest.mark.slow

@@ -78,6 +78,7 @@ def test_missing_shards_are_named(case):
     assert {path.name for path in folder.iterdir()} == {"s_shard2of4.h5"}
 
 
+@pytest.mark.slow
 def test_a_video_that_failed_in_its_shard_is_tried_again(case, tmp_path):
     root, argv, whole, folder = case
     data = shutil.copytree(root / "data", tmp_path / "data")

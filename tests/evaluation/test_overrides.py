@@ -64,6 +64,7 @@ def test_the_result_says_so(case, tmp_path, capsys):
             eval.main([*argv, "--scores", str(tmp_path / "s.h5"), *options])
 
 
+@pytest.mark.slow
 def test_fewer_snippets_and_crops(case, tmp_path):
     """Those of the full test that they have in common are the same."""
     _, argv = case

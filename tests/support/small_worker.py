@@ -1,5 +1,11 @@
-"""What a worker of a Dask cluster loads before its first job: the small network."""
+"""The small network for other processes: workers of a Dask cluster, and `eval`.
 
+    python tests/support/small_worker.py --dataset list ...
+
+is `python -m tsn_keras.eval --dataset list ...` with the network of small_network.py.
+"""
+
+import os
 import pathlib
 import sys
 
@@ -7,10 +13,10 @@ HERE = pathlib.Path(__file__).parent
 
 
 def add():
-    """Adds the network of small_network.py to the backbones of this process."""
-    sys.path[:0] = [
-        path for path in (str(HERE), str(HERE.parents[1])) if path not in sys.path
-    ]
+    """Adds the network to the backbones of this process."""
+    for path in (str(HERE), str(HERE.parents[1])):
+        if path not in sys.path:
+            sys.path.insert(0, path)
     import small_network
 
     from tsn_keras.common import console
@@ -22,5 +28,18 @@ def add():
 
 
 def dask_setup(worker):
-    """Called by Dask."""
+    """Called by Dask before the first job."""
     add()
+
+
+def end_the_process(job):
+    """A job of which every worker dies."""
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    add()
+    from tsn_keras import eval
+    from tsn_keras.common import console
+
+    console.run(eval.main)

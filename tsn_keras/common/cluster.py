@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import itertools
+import pickle
 import socket
 
 from tsn_keras.common.errors import InputError
@@ -15,7 +16,7 @@ _AHEAD = 2
 
 
 class WorkerLost(Exception):
-    """The cluster gave a job up: several workers died of it, or all is gone."""
+    """The cluster gave the work up; the text says why."""
 
 
 # What ends the work of a cluster early without a fault of the videos.
@@ -26,7 +27,7 @@ def words_for(error) -> str:
     """Says of one of `LOST` what has happened."""
     if isinstance(error, ImportError):
         return f"a worker of the cluster lacks a package: {error}"
-    return f"a worker died: was it killed, or did memory run out? {error}".rstrip()
+    return str(error)
 
 
 @contextlib.contextmanager
@@ -41,7 +42,7 @@ def connected(address):
 
     Raises:
         InputError: Dask is not installed, or no scheduler or worker is there.
-        WorkerLost: a worker died, or the scheduler has gone.
+        WorkerLost: several workers died of one job, or the scheduler has gone.
     """
     try:
         import distributed
@@ -54,7 +55,6 @@ def connected(address):
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {address}: {error}") from None
     lost = (
-        distributed.scheduler.KilledWorker,
         distributed.comm.CommClosedError,
         concurrent.futures.CancelledError,
         asyncio.CancelledError,
@@ -64,8 +64,16 @@ def connected(address):
             raise InputError(f"the Dask cluster at {address} has no workers")
         try:
             yield client
-        except lost as error:
-            raise WorkerLost(str(error)) from None
+        except distributed.scheduler.KilledWorker:
+            # Dask tries a job on four.
+            raise WorkerLost(
+                "several workers died of one job: were they killed, or did memory run "
+                "out?"
+            ) from None
+        except lost:
+            raise WorkerLost(
+                f"the Dask scheduler at {address} does not answer any more"
+            ) from None
 
 
 def share_out(client, function, jobs, listener):
@@ -89,8 +97,9 @@ def share_out(client, function, jobs, listener):
 
     def start(count):
         for job in itertools.islice(jobs, count):
+            call = pickle.dumps(_Call(function, job))
             # Without a key of its own a job that was done before would not run.
-            running.add(client.submit(function, job, pure=False))
+            running.add(client.submit(pickle.loads, call, pure=False))
 
     start(_AHEAD * sum(client.nthreads().values()))
     while running:
@@ -105,6 +114,20 @@ def share_out(client, function, jobs, listener):
             running.remove(future)
             start(1)
             yield future.result()
+
+
+class _Call:
+    """Calls a function when it is unpickled, and becomes what that returns.
+
+    Only inside a job is a package that a worker lacks an error that comes back: where
+    Dask itself unpickles a job, the worker ends. The scheduler needs no package then.
+    """
+
+    def __init__(self, function, job):
+        self._function, self._job = function, job
+
+    def __reduce__(self):
+        return self._function, (self._job,)
 
 
 def demand(is_there, path):
