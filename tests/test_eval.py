@@ -191,6 +191,8 @@ def test_a_preset_of_another_split_is_not_the_published_one(split, published):
         weights=SimpleNamespace(preset=presets.PRESETS[f"ucf101_rgb_split{split}"]),
         videos=SimpleNamespace(name="ucf101", split=1),
         stream=SimpleNamespace(modality=SimpleNamespace(name="rgb")),
+        shard=None,
+        own=None,
     )
     outcome = SimpleNamespace(test=test, scored=3783, total=3783)
     accuracy = metrics.Accuracy(85.0, 85.0, 90.0)

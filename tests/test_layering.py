@@ -20,7 +20,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tsn_keras"
 # Room: (packages that it may import, rooms that it may import beside itself).
 BELOW = "common protocols video flow datasets pipeline models checkpoints scores"
 ROOMS = {
-    "common": ("filelock h5py numpy tensorflow tensorflow_io tqdm", ""),
+    "common": ("distributed filelock h5py numpy tensorflow tensorflow_io tqdm", ""),
     "protocols": ("numpy", "common"),
     "video": ("av cv2 numpy", "common"),
     "flow": ("cv2 jax keras numpy tensorflow torch", "common"),
@@ -30,7 +30,7 @@ ROOMS = {
     "models": ("keras numpy tensorflow", "protocols common"),
     "checkpoints": ("h5py keras numpy safetensors", "models protocols common"),
     "scores": ("h5py matplotlib numpy", "common"),
-    "extraction": ("av cv2 distributed joblib", BELOW),
+    "extraction": ("av cv2 joblib", BELOW),
     "evaluation": ("keras numpy tensorflow", BELOW),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
     "prediction": ("cv2 jinja2 joblib matplotlib numpy", f"{BELOW} evaluation"),
@@ -229,7 +229,8 @@ def calls_and_texts(path):
 )
 def test_libraries_print_nothing_and_know_no_flag(room, path):
     # The console is the part that commands share, and has the flags of them all.
-    known = ("--json", "--version") if path.name == "console.py" else ()
+    shared = ("--json", "--version", "--backend", "--scheduler")
+    known = shared if path.name == "console.py" else ()
     for line, kind, text in calls_and_texts(path):
         if kind == "call":
             assert text != "print", f"{path.name}:{line} prints"

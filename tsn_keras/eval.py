@@ -8,7 +8,8 @@ python -m tsn_keras.eval --dataset list --annotations LIST --weights FILE \\
 
 Prints, for each stream and their fusion (RGB : flow : RGB difference weigh
 1 : 1.5 : 1), this run's accuracy beside the published one. The same command
-resumes where it stopped. Exit status: 0, or 1 if videos failed, 2 if something
+resumes where it stopped. Several machines share the videos of a split with
+--shard, or --backend dask. Exit status: 0, or 1 if videos failed, 2 if something
 is missing or wrong, 130 if interrupted.
 """
 
@@ -29,6 +30,9 @@ WORDS = {
     "scores": "--scores",
     "batch": "--batch",
     'dataset="list"': "--dataset list",
+    "shard": "--shard",
+    "snippets": "--snippets",
+    "crops": "--crops",
     "allow_missing=True": "--allow-missing",
     "rgb_prefix": "--rgb-prefix",
     "flow_x_prefix": "--flow-x-prefix",
@@ -107,6 +111,31 @@ def parse_args(argv=None):
         action="store_true",
         help="score what is there when videos of the split are not on disk",
     )
+    add(
+        "--protocol",
+        metavar="NAME",
+        help="test by another protocol than that of the weights, as "
+        "mmaction2_s25_10crop224; tsn_keras/protocols/README.md has a table",
+    )
+    add(
+        "--snippets",
+        type=console.positive,
+        metavar="N",
+        help="snippets of a video (default: as the protocol's test)",
+    )
+    add(
+        "--crops",
+        type=int,
+        choices=(1, 3, 10),
+        help="crops of a snippet (default: as the protocol's test)",
+    )
+    add(
+        "--shard",
+        metavar="I/N",
+        help="score the I-th of N shares of the videos only, from 1 to N, into a score "
+        "file of its own; when all are there, the same command without it joins them",
+    )
+    console.add_cluster(parser, "the frames and the weights")
     for default, name in PREFIXES.items():
         add(
             f"--{name}-prefix",
@@ -124,6 +153,8 @@ def main(argv=None):
     # Imported after parsing, so that --help answers at once.
     from tsn_keras.common import progress
     from tsn_keras.evaluation import run
+    from tsn_keras.evaluation.shards import Shard
+    from tsn_keras.protocols.overrides import Override
 
     dataset = DATASETS[args.dataset]
     splits = tuple(sorted(set(args.split or [dataset.default_split])))
@@ -141,6 +172,9 @@ def main(argv=None):
         precision=args.precision,
         allow_missing=args.allow_missing,
         prefixes={name: getattr(args, name) for name in PREFIXES},
+        override=Override(args.protocol, args.snippets, args.crops),
+        shard=None if args.shard is None else Shard.read(args.shard),
+        scheduler=console.scheduler_of(args),
     )
     found = run.evaluate(request, progress.Terminal(WORDS))
     console.show(found)

@@ -93,18 +93,7 @@ def parse_args(argv=None):
         metavar="N",
         help="cores to use (default: all)",
     )
-    add(
-        "--backend",
-        choices=("processes", "dask"),
-        default="processes",
-        help="processes of this machine, or a Dask cluster whose workers see VIDEOS "
-        "and OUT at the same paths (default: processes)",
-    )
-    add(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="address of the cluster's scheduler, such as tcp://host:8786",
-    )
+    console.add_cluster(parser, "VIDEOS and OUT")
     return parser.parse_args(argv)
 
 
@@ -124,9 +113,8 @@ def main(argv=None):
     from tsn_keras.extraction.settings import Settings
     from tsn_keras.extraction.workers import Workers
 
-    if (args.backend == "dask") != (args.scheduler is not None):
-        raise InputError("--backend dask and --scheduler go together")
-    if args.backend == "dask" and args.workers is not None:
+    scheduler = console.scheduler_of(args)
+    if scheduler is not None and args.workers is not None:
         raise InputError("--workers is not for --backend dask: it has its own")
     request = run.Request(
         videos=pathlib.Path(args.videos),
@@ -135,7 +123,7 @@ def main(argv=None):
             flow=_flow(args), size=args.size, keep_damaged=args.damaged == "keep"
         ),
         flat=args.flat,
-        workers=Workers(args.workers, args.scheduler),
+        workers=Workers(args.workers, scheduler),
     )
     found = run.extract(request, progress.Terminal(WORDS))
     console.show(found)

@@ -24,6 +24,9 @@ DEFAULT = "tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e_kinetics400-rgb"
 CAMERA = "camera:"
 PICTURES = (".png", ".html")
 WORDS = {
+    "fast": "--fast",
+    "snippets": "--snippets",
+    "crops": "--crops",
     "parameters": "--flow-parameters",
     "device": "--flow-device",
     "keep_damaged=True": "--damaged keep",
@@ -60,6 +63,23 @@ def parse_args(argv=None):
         "--fast",
         action="store_true",
         help="3 snippets in the centre crop instead of 25 in ten crops",
+    )
+    add(
+        "--protocol",
+        metavar="NAME",
+        help="look at videos by another protocol than that of the weights",
+    )
+    add(
+        "--snippets",
+        type=console.positive,
+        metavar="N",
+        help="snippets of a video (default: as the protocol's test)",
+    )
+    add(
+        "--crops",
+        type=int,
+        choices=(1, 3, 10),
+        help="crops of a snippet (default: as the protocol's test)",
     )
     add(
         "--classes",
@@ -136,6 +156,7 @@ def _settings(args):
     from tsn_keras.flow.settings import FlowSettings
     from tsn_keras.pipeline.from_video import Decoding
     from tsn_keras.prediction.settings import Settings
+    from tsn_keras.protocols.overrides import Override
 
     return Settings(
         quick=args.fast,
@@ -146,6 +167,7 @@ def _settings(args):
             keep_damaged=args.damaged == "keep",
             threads=args.workers or joblib.cpu_count(),
         ),
+        override=Override(args.protocol, args.snippets, args.crops),
     )
 
 
@@ -231,6 +253,11 @@ def _camera(args, settings):
     if args.fast:
         raise InputError(
             "--fast is for a video; a webcam is always looked at in the centre crop"
+        )
+    if args.snippets or args.crops:
+        raise InputError(
+            "--snippets and --crops are for a video; a look at a webcam is one snippet "
+            "in the centre crop"
         )
     number = args.video.removeprefix(CAMERA)
     if not number.isdecimal():

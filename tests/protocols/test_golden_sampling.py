@@ -51,37 +51,70 @@ def test_validation_of_tsn_pytorch_needs_room():
     assert sampling.guarded_centre_ticks(8, 5, 3) == [1, 3, 4]
 
 
-def files_read(rule, files, depth, snippets):
-    ticks = rule(files, depth, snippets)
-    return [
-        n for t in ticks for n in sampling.snippet_files(t, files, depth, loops=True)
-    ]
+# Letter of MMAction2's rules: (rule of 0.x, of 1.x, files of a snippet, snippets for
+# each of the rule's number).
+RULES = {
+    "S": (sampling.centre_ticks, sampling.centre_ticks, 1, 1),
+    "F": (sampling.centre_ticks, sampling.spread_ticks, 5, 1),
+    "D": (sampling.dense_ticks, sampling.dense_ticks, 1, WINDOWS),
+}
 
 
 @pytest.mark.parametrize("branch", ["0x", "1x"])
 def test_mmaction2_files(golden, branch):
-    with np.load(golden / f"mmaction2/sampling/test_{branch}.npz") as arrays:
-        cases = {
-            key: arrays[key]
-            for key in arrays.files
-            # The others are no rules of a published test.
-            if key.endswith("/start1") and "_" not in key
-        }
+    """Every rule of its test and validation, whoever uses it."""
     checked = 0
-    for key, expected in cases.items():
-        name, files, _ = key.split("/")
-        letter, number, files = name[0], int(name[1:]), int(files[1:])
-        if (letter, branch) == ("F", "1x"):
-            continue  # No model with that rule was published.
-        depth = 5 if letter == "F" else 1
-        rule, count = sampling.centre_ticks, number
-        if letter == "D":
-            rule, count = sampling.dense_ticks, number * WINDOWS
-        found = files_read(rule, files, depth, count)
-        assert found == expected.tolist(), key
-        checked += 1
-    # 45 lengths; S 1, 3, 5, 6, 8, 16, 25; D 5, 8, 25; F 1, 3, 8, 25.
-    assert checked == 45 * (14 if branch == "0x" else 10)
+    with np.load(golden / f"mmaction2/sampling/test_{branch}.npz") as arrays:
+        for key, expected in arrays.items():
+            name, files, start = key.split("/")
+            name, _, option = name.partition("_")
+            *rules, depth, factor = RULES[name[0]]
+            rule, files = rules[branch == "1x"], int(files[1:])
+            count = int(name[1:]) * factor
+            if option == "twice":
+                rule, count = sampling.twice_ticks, 2 * count
+            loops = option != "repeat_last"
+            found = [
+                number
+                for tick in rule(files, depth, count)
+                for number in sampling.snippet_files(tick, files, depth, loops)
+            ]
+            first = int(start.removeprefix("start"))
+            assert [number - 1 + first for number in found] == expected.tolist(), key
+            checked += 1
+    # 45 lengths, counted from 0 and from 1; S 1, 3, 5, 6, 8, 16, 25; D 5, 8, 25;
+    # F 1, 3, 8, 25; 8 twice; the last repeated of S 8 and F 3.
+    assert checked == 45 * 2 * 17
+
+
+def test_multi_frame_snippets_of_1x():
+    """Without the golden arrays."""
+    assert sampling.spread_ticks(10, 5, 3) == [1, 3, 6]
+    assert sampling.spread_ticks(299, 5, 3) == [1, 148, 295]
+    assert sampling.spread_ticks(4, 5, 3) == [1, 1, 1]
+    assert sampling.spread_ticks(10, 1, 3) == sampling.centre_ticks(10, 1, 3)
+    assert sampling.spread_ticks(10, 5, 1) == [3]
+
+
+def test_sampling_twice():
+    found = [tick - 1 for tick in sampling.twice_ticks(100, 1, 16)]
+    assert found[:8] == [6, 18, 31, 43, 56, 68, 81, 93]
+    assert found[8:] == [0, 12, 25, 37, 50, 62, 75, 87]
+    assert sampling.twice_ticks(3, 5, 4) == [1, 1, 1, 1]
+    with pytest.raises(ValueError, match="even.*snippets=3"):
+        sampling.twice_ticks(10, 1, 3)
+
+
+def test_untrimmed_videos():
+    """What MMAction2 was seen to take of 50 frames, and at the ends of a video."""
+    assert sampling.untrimmed_files(50, 1) == [[9], [25], [41]]
+    found = [number - 1 for row in sampling.untrimmed_files(50, 5) for number in row]
+    assert found == [*range(6, 11), *range(22, 27), *range(38, 43)]
+    assert sampling.untrimmed_files(9, 5) == [[7, 8, 9, 9, 9]]
+    assert sampling.untrimmed_files(3, 4, interval=2) == [[1, 1, 2, 3]]
+    for files, interval in ((8, 16), (5, 0)):
+        with pytest.raises(ValueError, match=f"files={files}, interval={interval}"):
+            sampling.untrimmed_files(files, 1, interval)
 
 
 def test_protocols_of_mmaction2_take_those_files():
@@ -131,7 +164,10 @@ def test_tsn_pytorch_files(golden, mode):
     assert crashes == (4 * (2 + 3) if mode == "test" else 0)
 
 
-@pytest.mark.parametrize("rule", [sampling.centre_ticks, sampling.guarded_centre_ticks])
+@pytest.mark.parametrize(
+    "rule",
+    [sampling.centre_ticks, sampling.guarded_centre_ticks, sampling.spread_ticks],
+)
 @pytest.mark.parametrize("depth", [1, 5])
 def test_ticks_are_in_range(rule, depth):
     for files in range(1, 200):
@@ -143,7 +179,13 @@ def test_ticks_are_in_range(rule, depth):
 
 @pytest.mark.parametrize(
     "rule",
-    [sampling.centre_ticks, sampling.guarded_centre_ticks, sampling.dense_ticks],
+    [
+        sampling.centre_ticks,
+        sampling.guarded_centre_ticks,
+        sampling.dense_ticks,
+        sampling.spread_ticks,
+        sampling.twice_ticks,
+    ],
 )
 @pytest.mark.parametrize("values", [(0, 1, 10), (5, 0, 10), (5, 1, 0)])
 def test_impossible_values_are_named(rule, values):

@@ -16,6 +16,7 @@ from tsn_keras.common import files
 from tsn_keras.common.errors import InputError, printable, spelled
 
 JSON = "--json"
+DASK = "dask"
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1  # A result was printed, but it is not over everything.
@@ -87,6 +88,38 @@ def version():
         with contextlib.suppress(metadata.PackageNotFoundError):
             found.append(f"{name} {metadata.version(name)}")
     return f"tsn_keras {tsn_keras.__version__} ({', '.join(found)})"
+
+
+def add_cluster(made, shared):
+    """Adds the options of commands whose work a Dask cluster can share.
+
+    Args:
+        made: argparse.ArgumentParser.
+        shared: what the workers must see at the same paths, for people.
+    """
+    made.add_argument(
+        "--backend",
+        choices=("processes", DASK),
+        default="processes",
+        help="processes of this machine, or a Dask cluster whose workers see "
+        f"{shared} at the same paths (default: processes)",
+    )
+    made.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="address of the cluster's scheduler, such as tcp://host:8786",
+    )
+
+
+def scheduler_of(args):
+    """The address of the scheduler that the arguments name, or None.
+
+    Raises:
+        InputError: one of the two options lacks the other.
+    """
+    if (args.backend == DASK) != (args.scheduler is not None):
+        raise InputError("--backend dask and --scheduler go together")
+    return args.scheduler
 
 
 def positive(text):

@@ -27,9 +27,9 @@ def scorer(weights, view, precision="float32"):
         already, uint8 [N, crops, S, S, planes], to float32 [N, crops, classes].
     """
     stream = weights.stream
-    model = weights.build(view.side)
-    model = network(model, weights.architecture.backbone.fold, precision)
     side = stream.side_of(view)
+    model = weights.build(side)
+    model = network(model, weights.architecture.backbone.fold, precision)
 
     def score(frames):
         are_cut = frames.shape.rank == 5

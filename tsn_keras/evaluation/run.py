@@ -18,7 +18,10 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import selection
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import Choice
+from tsn_keras.evaluation.settings import Settings
+from tsn_keras.evaluation.shards import Shard
 from tsn_keras.protocols.modalities import MODALITIES, Modality
+from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.scores import fusion, joining, metrics, score_file, tables
 
 PRECISIONS = ("float32", "bfloat16")
@@ -44,6 +47,9 @@ class Request:
         precision: "float32" or "bfloat16".
         allow_missing: score what is there when videos are not on disk.
         prefixes: {prefix: what the user's files have instead}.
+        override: another test than that of the weights.
+        shard: the share of each split that is scored, or None for all.
+        scheduler: address of a Dask cluster's scheduler, or None for this machine.
     """
 
     dataset: str
@@ -57,6 +63,9 @@ class Request:
     precision: str = "float32"
     allow_missing: bool = False
     prefixes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    override: Override = UNCHANGED
+    shard: Shard | None = None
+    scheduler: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +145,7 @@ class Row:
             values["missing"] = self.outcome.missing
             values["failed"] = self.outcome.failed
             values["scores"] = str(self.outcome.test.path)
+            values |= self.outcome.test.told
         if self.weights is not None:
             values["weights"] = list(self.weights)
         return values
@@ -215,9 +225,15 @@ class Evaluation:
 
     def __str__(self) -> str:
         rows = [row.cells() for row in self.rows]
+        notes = [o.test.note for o in self._outcomes if o.test.note]
         first, *others = self.rows[0].accuracy.HEADINGS
         about = ("split", "stream", "videos", first, "published", "difference")
-        return tables.table(rows, (*about, *others))
+        table = tables.table(rows, (*about, *others))
+        return "\n".join((table, *dict.fromkeys(notes)))
+
+    @property
+    def _outcomes(self):
+        return [row.outcome for row in self.rows if row.outcome is not None]
 
     def as_json(self) -> dict:
         """As a dict of JSON values."""
@@ -264,7 +280,7 @@ def evaluate(
     with console.quiet_frameworks():
         from tsn_keras.evaluation import scoring, weights
     tests = weights.match(request, parts, located)
-    settings = scoring.Settings(request.batch, request.precision)
+    settings = Settings(request.batch, request.precision, request.scheduler)
     outcomes = [scoring.score(test, settings, listener) for test in tests]
     rows = []
     for split in request.split:
@@ -289,6 +305,8 @@ def _find_data(request, split, listener):
         annotations=request.annotations,
     )
     videos = selection.find_test_set(choice, listener)
+    if request.shard is not None:
+        videos = dataclasses.replace(videos, videos=request.shard.of(videos.videos))
     parts = []
     for name in request.modality:
         modality = MODALITIES.find(name).with_prefixes(request.prefixes)
@@ -408,7 +426,9 @@ def _beside_published(request, rows, outcomes):
     measured = {
         (o.test.stream.modality.name, o.test.videos.split)
         for o in outcomes
-        if o.scored == o.total and _are_published(request.dataset, o.test)
+        if o.scored == o.total
+        and not (o.test.shard or o.test.own)
+        and _are_published(request.dataset, o.test)
     }
     for row in rows:
         of_row = request.dataset, row.stream, row.split

@@ -4,19 +4,19 @@ import contextlib
 import dataclasses
 import pathlib
 
-import numpy as np
-
 import tsn_keras
 from tsn_keras.checkpoints.loading import Weights
+from tsn_keras.common import cluster as clusters
 from tsn_keras.common import files, locks, progress
 from tsn_keras.common.errors import InputError
-from tsn_keras.datasets.selection import FrameFolder, Selection, VideoSet
-from tsn_keras.evaluation import inference
-from tsn_keras.pipeline import distribution, reading, snippets
-from tsn_keras.protocols.records import Stream, View
+from tsn_keras.datasets.selection import Selection, VideoSet
+from tsn_keras.evaluation import cluster, engine
+from tsn_keras.evaluation.kept import Kept, differences
+from tsn_keras.evaluation.shards import Shard
+from tsn_keras.protocols.records import Protocol, Stream, View
 from tsn_keras.scores import journal as journals
 from tsn_keras.scores import score_file
-from tsn_keras.scores.journal import Journal, differing
+from tsn_keras.scores.journal import Journal
 from tsn_keras.scores.score_file import VideoScores
 
 
@@ -32,6 +32,8 @@ class Test:
         path: the score file; scores that it already holds are kept.
         order: which output of the weights is which class of the videos, where they
             are in another order; else None.
+        shard: the share of the split that `videos` are, or None for all.
+        own: the weights' own Protocol where the user wants another, else None.
     """
 
     __test__ = False  # Not a class of tests.
@@ -42,6 +44,8 @@ class Test:
     stream: Stream
     path: pathlib.Path
     order: tuple[int, ...] | None = None
+    shard: Shard | None = None
+    own: Protocol | None = None
 
     @property
     def view(self) -> View:
@@ -51,20 +55,32 @@ class Test:
     @property
     def title(self) -> str:
         """What it is, for people."""
-        return f"{self.videos.name} {self.stream.modality.name}"
+        shard = f" {self.shard}" if self.shard else ""
+        return f"{self.videos.name} {self.stream.modality.name}{shard}"
 
+    @property
+    def told(self) -> dict[str, object]:
+        """What the scores are of, beyond the data set: a dict of JSON values."""
+        found = {
+            "protocol": self.stream.protocol.name,
+            "snippets": self.view.snippets,
+            "crops": self.view.crops.count,
+        }
+        return found | ({"shard": str(self.shard)} if self.shard else {})
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How to score, whatever the stream.
-
-    Attributes:
-        batch: snippets in a batch.
-        precision: "float32" or "bfloat16".
-    """
-
-    batch: int = 5
-    precision: str = "float32"
+    @property
+    def note(self) -> str:
+        """What is unusual about the scores, for people; else nothing."""
+        parts = []
+        if self.own is not None:
+            parts.append(
+                f"{self.view} under the protocol {self.stream.protocol.name}, not "
+                f"{self.own.test} under {self.own.name}"
+            )
+        if self.shard is not None:
+            parts.append(f"shard {self.shard} of the videos only")
+        name = self.stream.modality.name
+        return f"{name}: {'; '.join(parts)}" if parts else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +113,7 @@ def score(test, settings, listener) -> Outcome:
 
     Args:
         test: Test.
-        settings: Settings.
+        settings: settings.Settings.
         listener: progress.Silent.
 
     Returns:
@@ -109,17 +125,22 @@ def score(test, settings, listener) -> Outcome:
         KeyboardInterrupt: with a text that says what was kept.
     """
     about = describe(test, settings)
-    kept, todo = _divided(test, about, listener)
+    before, todo = _divided(test, about, listener)
     if todo is None:
-        _tidy(test, about, kept)
-        return Outcome(test, len(kept), dict(test.selection.failed))
+        _tidy(test, about, before.files.keys())
+        return _found(test)
     test.path.parent.mkdir(parents=True, exist_ok=True)
     with locks.held(test.path, "name another file with `scores`"):
         # Read again: another run may have ended since.
-        kept, todo = _divided(test, about, progress.SILENT)
+        before, todo = _divided(test, about, progress.SILENT)
         if todo is None:
-            return Outcome(test, len(kept), dict(test.selection.failed))
-        return _score(test, settings, (kept, todo), listener)
+            return _found(test)
+        return _score(test, settings, (before, todo), listener)
+
+
+def _found(test):
+    """The Outcome where the score file has all that there is."""
+    return Outcome(test, len(test.selection.folders), dict(test.selection.failed))
 
 
 def _tidy(test, about, kept):
@@ -140,45 +161,47 @@ def _tidy(test, about, kept):
 
 def _journal(test, about):
     shape = (test.view.crops.count, test.weights.architecture.classes)
-    return Journal(test.path, about, shape, _differing)
+    return Journal(test.path, about, shape, differences)
 
 
 def _divided(test, about, listener):
-    """What a score file has already.
+    """What earlier runs have scored already.
 
     Returns:
-        (ids of the videos that it has, list of the folders that it lacks; or None
-        where nothing is to be written)
+        (Kept, list of the folders that it lacks; or None where nothing is to be
+        written)
     """
-    before = _Before.read(test.path, about)
+    before = Kept.read(test.path, about)
     wanted = test.selection.folders
-    kept = {f.id for f in wanted if before.files.get(f.id) == f.files}
-    todo = [folder for folder in wanted if folder.id not in kept]
+    todo = [folder for folder in wanted if before.files.get(folder.id) != folder.files]
     failed = test.selection.failed
-    before.check_that_none_is_gone(test.path, {*failed, *(f.id for f in wanted)})
-    if kept:
-        listener.say(f"{test.title}: {len(kept)} videos are already in {test.path}")
-        if len(kept) == len(before.files) and not todo and failed == before.failed:
-            return kept, None
-    return kept, todo
+    before.check_that_none_is_gone({*failed, *(folder.id for folder in wanted)})
+    count = len(wanted) - len(todo)
+    if count:
+        listener.say(f"{test.title}: {count} videos are already in {before}")
+        is_all = count == len(before.files) and not todo and failed == before.failed
+        if before.is_whole and is_all:
+            return before, None
+    return before, todo
 
 
 def _score(test, settings, divided, listener):
     """Scores the folders that are left, and writes the file; see `score`."""
-    kept, todo = divided
+    before, todo = divided
     about = describe(test, settings)
     wanted, failed = test.selection.folders, dict(test.selection.failed)
     journal = _journal(test, about)
     try:
         if todo:
-            failed |= _Run(test, settings, todo, journal).go(listener)
+            failed |= _score_into(journal, test, settings, todo, listener)
         good = [folder for folder in wanted if folder.id not in failed]
         if not good:
             name, reason = next(iter(failed.items()))
             raise InputError(
                 f"none of {len(failed)} videos could be read; {name}: {reason}"
             )
-        _write(test, about, failed, _scored(test, good, kept, journal))
+        left = {folder.id for folder in todo}
+        _write(test, about, failed, _scored(test, good, left, (before, journal)))
     except files.DiskFullError as error:
         journal.close()
         raise files.DiskFullError(
@@ -192,15 +215,55 @@ def _score(test, settings, divided, listener):
     return Outcome(test, len(good), failed)
 
 
+def _score_into(journal, test, settings, todo, listener):
+    """Scores videos here or on a cluster; returns {id: reason} of those that fail."""
+    left = _not_in(journal, test, todo)
+    for folder in left:
+        journal.forget(folder.id)
+    scored = engine.Scored(test.weights, test.stream, test.order)
+    failed = {}
+    try:
+        with listener.bar(test.title, len(todo), len(todo) - len(left)) as bar:
+            if left and settings.scheduler:
+                told = listener, bar
+                failed = cluster.score(scored, settings, left, journal, told)
+            elif left:
+                made = engine.Engine(scored, settings)
+                failed = engine.score(made, left, journal, bar)
+    except (KeyboardInterrupt, *clusters.LOST) as stop:
+        finished = len(todo) - len(_not_in(journal, test, todo))
+        kept = (
+            f"{finished} of {len(todo)} videos are scored and kept in {journal.path}; "
+            f"the same command resumes from there"
+        )
+        if isinstance(stop, KeyboardInterrupt):
+            raise KeyboardInterrupt(f"{stop or 'stopped'}: {kept}") from None
+        if not settings.scheduler:
+            raise
+        raise InputError(f"{clusters.words_for(stop)}: {kept}") from None
+    for video, reason in failed.items():
+        listener.say(f"{video} failed: {reason}")
+    return failed
+
+
+def _not_in(journal, test, folders):
+    """Folders whose snippets are not all in the journal."""
+    there, length = journal.ticks(), test.stream.modality.length
+    return [
+        folder
+        for folder in folders
+        if there.get((folder.id, folder.files))
+        != set(range(len(test.view.distinct(folder.files, length)[0])))
+    ]
+
+
 def describe(test, settings):
     """What decides the scores: kept with them, and compared on resumption."""
     return {
         "dataset": test.videos.name,
         "split": test.videos.split,
         "modality": test.stream.modality.name,
-        "protocol": test.stream.protocol.name,
-        "snippets": test.view.snippets,
-        "crops": test.view.crops.count,
+        **test.told,
         "average": test.stream.protocol.average,
         "precision": settings.precision,
         "weights": test.weights.name,
@@ -208,169 +271,26 @@ def describe(test, settings):
     }
 
 
-def _differing(there, now):
-    """Keys in which scores are of something else.
-
-    The digest tells the weights, whatever they are called; score files of
-    version 0.1 do not say what is averaged, which their protocol does.
-    """
-    there = {"average": now["average"], **there}
-    return [key for key in differing(there, now) if key in now and key != "weights"]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Before:
-    """What an earlier run has left in the score file.
-
-    Attributes:
-        files: {video id: number of files} of the videos that were scored.
-        failed: {video id: reason}.
-    """
-
-    files: dict[str, int] = dataclasses.field(default_factory=dict)
-    failed: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path, about):
-        if not path.exists():
-            return cls()
-        try:
-            with score_file.ScoreFile(path) as file:
-                keys = _differing(file.about, about)
-                files = dict(zip(file.video_ids, map(int, file.frames), strict=True))
-                failed, there = file.failed, file.about
-        except (score_file.ScoreFileError, OSError) as error:
-            raise InputError(
-                f"{error}; delete it, or name another file with `scores`"
-            ) from None
-        for key in keys:
-            raise InputError(
-                f"{path} holds other scores: its {key} is {there.get(key)}, now it is "
-                f"{about[key]}; delete it, or name another file with `scores`"
-            )
-        return cls(files, failed)
-
-    def check_that_none_is_gone(self, path, known):
-        gone = set(self.files) - known
-        if gone:
-            raise InputError(
-                f"{path} holds scores of {len(gone)} videos that are not on disk now, "
-                f"as {min(gone)}: to keep them name another file with `scores`"
-            )
-
-
-class _Run:
-    """Scores videos into the journal.
+def _scored(test, good, left, sources):
+    """Yields the VideoScores of earlier runs and of this one.
 
     Args:
         test: Test.
-        settings: Settings.
-        folders: FrameFolder of each video without scores.
-        journal: Journal.
+        good: FrameFolders that have scores.
+        left: ids of those whose scores are in the journal.
+        sources: (Kept, Journal).
     """
-
-    def __init__(self, test, settings, folders, journal):
-        self._test, self._settings, self._journal = test, settings, journal
-        self._total = len(folders)
-        self._left = self._without(journal.ticks(), folders)
-        self._snippets = snippets.plan(self._left, test.stream, test.view)
-        # For each video the snippets that are not scored yet.
-        counts = np.bincount(self._snippets.video, minlength=len(self._left))
-        self._pending = counts.tolist()
-        self._sizes = {}  # {index of the video: size of its files}
-
-    def _without(self, there, folders):
-        """Folders whose snippets are not all in the journal; forgets their rest."""
-        length, left = self._test.stream.modality.length, []
-        for folder in folders:
-            needed = len(self._test.view.distinct(folder.files, length)[0])
-            if there.get((folder.id, folder.files)) != set(range(needed)):
-                self._journal.forget(folder.id)
-                left.append(folder)
-        return left
-
-    def go(self, listener):
-        """Returns {id: reason} of the videos that fail."""
-        done = self._total - len(self._left)
-        try:
-            with listener.bar(self._test.title, self._total, done) as bar:
-                for batch in self._batches():
-                    self._keep(*self._of_equal_size(*batch), bar)
-        except KeyboardInterrupt as stop:
-            finished = self._total - sum(map(bool, self._pending))
-            raise KeyboardInterrupt(
-                f"{stop or 'stopped'}: {finished} of {self._total} videos are scored "
-                f"and kept in {self._journal.path}; the same command resumes from there"
-            ) from None
-        return self._explained(listener)
-
-    def _batches(self):
-        """Yields (index of the video, tick, size, scores) of each batch."""
-        if not self._left:
-            return  # A run before this one ended at the score file.
-        test, settings = self._test, self._settings
-        devices = distribution.of_this_machine()
-        replicas = devices.num_replicas_in_sync
-        batch = -(-settings.batch // replicas) * replicas
-        with devices.scope():
-            scorer = inference.scorer(test.weights, test.view, settings.precision)
-        step = inference.stepper(scorer, devices)
-        dataset = snippets.for_test(self._left, self._snippets, test.stream, batch)
-        for *batch_of, values in inference.run(step, dataset, devices):
-            yield *batch_of, values if test.order is None else values[..., test.order]
-
-    def _of_equal_size(self, videos, indices, sizes, values):
-        """Drops snippets of another size than the first of their video.
-
-        Their video lacks them then, and fails.
-        """
-        fits = [
-            self._sizes.setdefault(video, size) == size
-            for video, size in zip(videos.tolist(), sizes.tolist(), strict=True)
-        ]
-        return videos[fits], indices[fits], values[fits]
-
-    def _keep(self, videos, indices, values, bar):
-        folders = [self._left[video] for video in videos]
-        self._journal.add(
-            (folder.id, folder.files, int(tick), value)
-            for folder, tick, value in zip(folders, indices, values, strict=True)
-        )
-        for video in videos:
-            self._pending[video] -= 1
-            bar.update(self._pending[video] == 0)
-
-    def _explained(self, listener):
-        """Names and forgets the videos of which a snippet never came."""
-        failed = {}
-        for index in (k for k, count in enumerate(self._pending) if count):
-            folder: FrameFolder = self._left[index]
-            snippets = self._snippets.of(index)
-            failed[folder.id] = (
-                reading.explain_video(folder, snippets, self._test.stream)
-                or f"{folder.path}: a file could not be read, but can be now: run again"
-            )
-            self._journal.forget(folder.id)
-            listener.say(f"{folder.id} failed: {failed[folder.id]}")
-        return failed
-
-
-def _scored(test, good, kept, journal):
-    """Yields the VideoScores of earlier runs and of this one."""
     length = test.stream.modality.length
-    old = score_file.ScoreFile(test.path) if kept else None
-    try:
+    before, journal = sources
+    with before.opened() as read:
         for folder in good:
-            if folder.id in kept:
-                array = old.read(folder.id)
-            else:
+            if folder.id in left:
                 ticks, order = test.view.distinct(folder.files, length)
                 array = journal.read(folder.id, len(ticks))[order]
+            else:
+                array = read(folder.id)
             about = folder.id, folder.label, folder.files
             yield VideoScores(*about, array, folder.labels)
-    finally:
-        if old is not None:
-            old.close()
 
 
 def _write(test, about, failed, scored):

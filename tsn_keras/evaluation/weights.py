@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tsn_keras.checkpoints import loading, presets
+from tsn_keras.checkpoints import loading, overriding, presets
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation.scoring import Test
 
@@ -38,10 +38,20 @@ def match(request, parts, located):
             given = {str(w.path): w.modality and w.modality.name for w in opened}
             raise InputError(f"no weights for {name}; the files given are for {given}")
         _check_classes(weights, part.videos)
-        stream = weights.stream.with_prefixes(request.prefixes)
-        path, order = _score_path(request, part), _class_order(weights, part.videos)
-        selected = part.selected.under(stream)
-        tests.append(Test(part.videos, selected, weights, stream, path, order))
+        tested = overriding.overridden(weights, request.override)
+        path = _score_path(request, part)
+        tests.append(
+            Test(
+                part.videos,
+                part.selected.under(tested.stream),
+                tested,
+                tested.stream.with_prefixes(request.prefixes),
+                path if request.shard is None else request.shard.place(path),
+                _class_order(weights, part.videos),
+                request.shard,
+                None if tested.protocol == weights.protocol else weights.protocol,
+            )
+        )
     return tests
 
 

@@ -10,6 +10,7 @@ import time
 
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+from tsn_keras.common import cluster as clusters
 from tsn_keras.common import console, progress, text
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import frames
@@ -215,7 +216,12 @@ def _told(found, ids):
     """
     try:
         yield
-    except (_Stopped, ImportError, BrokenProcessPool, KeyboardInterrupt) as end:
+    except (
+        _Stopped,
+        BrokenProcessPool,
+        KeyboardInterrupt,
+        *clusters.LOST,
+    ) as end:
         found.made = sum((found.out / name).is_dir() for name in ids)
         so_far, resumes = found.so_far, "the same command resumes from there"
         if isinstance(end, KeyboardInterrupt):
@@ -224,8 +230,8 @@ def _told(found, ids):
             ) from None
         if isinstance(end, _Stopped):
             text = f"stopped at {end}: {so_far}; correct that, and {resumes}"
-        elif isinstance(end, ImportError):
-            text = f"a worker of the cluster lacks a package: {end}; {so_far}"
+        elif isinstance(end, clusters.LOST):
+            text = f"{clusters.words_for(end)}; {so_far}; {resumes}"
         else:
             text = (
                 f"a worker died: was it killed, or did memory run out? {so_far}; "

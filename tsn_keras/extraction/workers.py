@@ -6,10 +6,8 @@ import dataclasses
 import warnings
 
 import joblib
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from tsn_keras.common import console
-from tsn_keras.common.errors import InputError
+from tsn_keras.common import cluster, console
 from tsn_keras.extraction import video_job
 from tsn_keras.extraction.video_job import Crew
 
@@ -65,7 +63,7 @@ def _in_processes(jobs, processes, crew):
 
 def _on_cluster(jobs, address):
     with contextlib.ExitStack() as stack:
-        client = _cluster(address, stack)
+        client = stack.enter_context(cluster.connected(address))
         stack.enter_context(joblib.parallel_config("dask", client=client))
         threads = client.nthreads().values()
         # Each thread of a worker has a video.
@@ -102,30 +100,3 @@ def _engine(settings, cores, listener):
     with console.quiet_frameworks():
         engine.warm_up(*reversed(settings.size))
     return engine
-
-
-@contextlib.contextmanager
-def _named_as(error):
-    """Turns a cluster's error for a worker that died into joblib's."""
-    try:
-        yield
-    except error as died:
-        raise BrokenProcessPool(str(died)) from None
-
-
-def _cluster(address, stack):
-    """Connects to a Dask scheduler; the stack will close the connection."""
-    try:
-        import distributed
-    except ImportError:
-        raise InputError(
-            "a Dask cluster needs Dask: pip install 'dask[distributed]'"
-        ) from None
-    stack.enter_context(_named_as(distributed.scheduler.KilledWorker))
-    try:
-        client = stack.enter_context(distributed.Client(address, timeout="10s"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler answers at {address}: {error}") from None
-    if not client.nthreads():
-        raise InputError(f"the Dask cluster at {address} has no workers")
-    return client

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tsn_keras.checkpoints import loading
+from tsn_keras.checkpoints import loading, overriding
 from tsn_keras.common import console, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation import inference
 from tsn_keras.pipeline import transforms
 from tsn_keras.prediction import class_names
 from tsn_keras.prediction.settings import Settings
+from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.protocols.records import Stream
 from tsn_keras.scores import joining, tables
 
@@ -121,7 +122,7 @@ class Predictor:
 
     def __init__(self, names: Sequence[str], settings: Settings):
         self._batch, self.decoding = settings.batch, settings.decoding
-        opened = open_weights(names)
+        opened = open_weights(names, override=settings.override)
         self.streams: dict[str, Stream] = {m: w.stream for m, w in opened.items()}
         self.protocol = next(iter(self.streams.values())).protocol
         self.view = settings.view(self.protocol)
@@ -277,12 +278,15 @@ class Predictor:
         return ", ".join(f"{m} {weight:.0%}" for m, weight in self.weights.items())
 
 
-def open_weights(names, listener=progress.SILENT) -> dict[str, loading.Weights]:
+def open_weights(
+    names, listener=progress.SILENT, override: Override = UNCHANGED
+) -> dict[str, loading.Weights]:
     """Opens weights that go together.
 
     Args:
         names: preset names, paths or loading.Weights, one for each modality.
         listener: is shown how far a download has come.
+        override: another test than that of the weights.
 
     Returns:
         {name of the modality: loading.Weights}.
@@ -295,6 +299,7 @@ def open_weights(names, listener=progress.SILENT) -> dict[str, loading.Weights]:
     for named in names:
         is_open = isinstance(named, loading.Weights)
         weights = named if is_open else loading.find(named, listener=listener)
+        weights = overriding.overridden(weights, override)
         modality = weights.stream.modality.name
         if modality in opened:
             raise InputError(

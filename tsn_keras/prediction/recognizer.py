@@ -15,10 +15,12 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.common.progress import Reporting, listener_of
 from tsn_keras.evaluation import run as evaluating
 from tsn_keras.evaluation.run import Evaluation
+from tsn_keras.evaluation.shards import Shard
 from tsn_keras.flow.settings import FlowSettings
 from tsn_keras.pipeline.from_video import Decoding
 from tsn_keras.prediction import run
 from tsn_keras.prediction.settings import Settings
+from tsn_keras.protocols.overrides import Override
 
 if TYPE_CHECKING:
     # They load TensorFlow, which takes seconds.
@@ -48,6 +50,9 @@ class Recognizer:
         cls,
         *names: str | os.PathLike,
         fast: bool = False,
+        protocol: str | None = None,
+        snippets: int | None = None,
+        crops: int | None = None,
         classes: str | None = None,
         precision: str = "float32",
         batch: int = 5,
@@ -62,6 +67,9 @@ class Recognizer:
             *names: names of presets (`tsn_keras.presets`) or weight files, one for
                 each modality; several are fused, RGB : flow as 1 : 1.5.
             fast: look at 3 snippets in the centre crop instead of 25 in ten crops.
+            protocol: name of another protocol than that of the weights; None: theirs.
+            snippets: their number; None: as the test of the protocol.
+            crops: 1, 3 or 10 crops of a snippet; None: as the test of the protocol.
             classes: data set, or file with a name a line, that names the classes;
                 None: as the weights do.
             precision: "float32", or "bfloat16": faster where the processor has it,
@@ -98,6 +106,7 @@ class Recognizer:
                 f"`precision` must be one of {', '.join(evaluating.PRECISIONS)}, not "
                 f"{precision!r}"
             )
+        override = _override(protocol, snippets, crops)
         flow = FlowSettings(parameters, device)
         flow.check()
         settings = Settings(
@@ -106,8 +115,10 @@ class Recognizer:
             precision=precision,
             batch=batch,
             decoding=Decoding(flow, keep_damaged, workers or joblib.cpu_count()),
+            override=override,
         )
-        return cls(run.open_weights(names), settings)
+        settings.check()
+        return cls(run.open_weights(names, override=override), settings)
 
     @functools.cached_property
     def _predictor(self) -> Any:
@@ -176,6 +187,11 @@ class Recognizer:
         data: str | os.PathLike | None = None,
         annotations: str | os.PathLike | None = None,
         scores: str | os.PathLike | None = None,
+        protocol: str | None = None,
+        snippets: int | None = None,
+        crops: int | None = None,
+        shard: str | None = None,
+        scheduler: str | None = None,
         allow_missing: bool = False,
         rgb_prefix: str = "img_",
         flow_x_prefix: str = "flow_x_",
@@ -192,6 +208,11 @@ class Recognizer:
                 folder), or the list file.
             scores: score file to write; None: in scores/ of the working folder.
                 What it holds already is not computed again.
+            protocol, snippets, crops: another test; None: as `from_preset` was told.
+            shard: "2/8" scores the second of eight shares of the videos, into a score
+                file of its own. When all are there, the call without it joins them.
+            scheduler: address of a Dask cluster's scheduler, whose workers see frames
+                and weights at the same paths; None: this machine.
             allow_missing: score what is there when videos are not on disk.
             rgb_prefix, flow_x_prefix, flow_y_prefix: what stands before the number
                 in the names of the files.
@@ -225,12 +246,24 @@ class Recognizer:
                 "flow_x_": flow_x_prefix,
                 "flow_y_": flow_y_prefix,
             },
+            override=self._settings.override.but(_override(protocol, snippets, crops)),
+            shard=None if shard is None else Shard.read(shard),
+            scheduler=scheduler,
         )
         return evaluating.evaluate(request, listener_of(progress))
 
     def __repr__(self) -> str:
         named = (weights.name for weights in self._opened.values())
         return f"Recognizer({', '.join(named)})"
+
+
+def _override(
+    protocol: str | None, snippets: int | None, crops: int | None
+) -> Override:
+    for name, number in (("snippets", snippets), ("crops", crops)):
+        if number is not None:
+            _check_number(name, number)
+    return Override(protocol, snippets, crops)
 
 
 def _check_number(name: str, value: object) -> None:

@@ -12,6 +12,7 @@ from tsn_keras.common import console, progress, storage
 from tsn_keras.common.errors import InputError
 from tsn_keras.flow.settings import DeviceError
 from tsn_keras.prediction.settings import Settings
+from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.video import sources, webcam
 
 WINDOW = 5  # looks at a webcam
@@ -49,7 +50,8 @@ class Glance:
 
 def predictor(weights, settings: Settings, listener=progress.SILENT):
     """Opens weights by name and makes them ready to score; see `open_weights`."""
-    return ready(open_weights(weights, listener), settings)
+    settings.check()
+    return ready(open_weights(weights, listener, settings.override), settings)
 
 
 def ready(opened, settings: Settings):
@@ -67,13 +69,13 @@ def ready(opened, settings: Settings):
     return Predictor(opened.values(), settings)
 
 
-def open_weights(names, listener=progress.SILENT):
+def open_weights(names, listener=progress.SILENT, override: Override = UNCHANGED):
     """Opens weights that go together; see predictor.open_weights."""
     # Imported when the videos are found: TensorFlow takes seconds.
     with console.quiet_frameworks():
         storage.prepare(names)
         from tsn_keras.prediction import predictor as opening
-    return opening.open_weights(names, listener)
+    return opening.open_weights(names, listener, override)
 
 
 def look_at(source, scorer, key_frames=False, listener=progress.SILENT):

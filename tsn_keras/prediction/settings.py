@@ -2,7 +2,9 @@
 
 import dataclasses
 
+from tsn_keras.common.errors import InputError
 from tsn_keras.pipeline.from_video import Decoding
+from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.protocols.records import View
 
 
@@ -17,6 +19,7 @@ class Settings:
         precision: "float32" or "bfloat16".
         batch: snippets in a batch.
         decoding: pipeline.from_video.Decoding.
+        override: another test than that of the weights.
     """
 
     quick: bool = False
@@ -25,6 +28,18 @@ class Settings:
     precision: str = "float32"
     batch: int = 5
     decoding: Decoding = dataclasses.field(default_factory=Decoding)
+    override: Override = UNCHANGED
+
+    def check(self):
+        """Refuses settings that would do nothing.
+
+        Raises:
+            InputError: snippets or crops of the test are named for a quick look.
+        """
+        if self.quick and (self.override.snippets or self.override.crops):
+            raise InputError(
+                "`fast` is a look of its own, which takes no `snippets` or `crops`"
+            )
 
     def view(self, protocol) -> View:
         """The look at a video under a protocol."""

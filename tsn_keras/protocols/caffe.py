@@ -20,4 +20,6 @@ CAFFE = Protocol(
     },
     # caffe data_transformer.cpp:49-104.
     augmentation=augmentations.TSN,
+    # The original has the ten only; three are MMAction2's, as high as the frames.
+    other_crops=((crops.CENTRE, None), (crops.THREE, 256)),
 )

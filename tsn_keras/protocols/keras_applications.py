@@ -20,6 +20,7 @@ def _protocol(mode, red_first, image, flow):
         red_first=red_first,
         normalisation={"image": image, "flow": flow},
         augmentation=augmentations.TSN,
+        other_crops=((crops.CENTRE, None), (crops.THREE, 256)),
         direct=True,
     )
 

@@ -45,17 +45,20 @@ _TESTS = (
 )
 
 TRAINED_SIDE = 224  # of the crops, in every configuration
+# Of the three crops, and of the centre crop where the test's own crops are as large.
+_LARGE_SIDE = 256
 
 
 def _protocol(letter, number, kind, side):
     rule, windows, train_rule = _RULES[letter]
+    other = None if side == TRAINED_SIDE else side
     return Protocol(
         name=f"mmaction2_{letter}{number}_{kind}{side}",
         test=View(
             number * windows,
             rule,
             _CROPS[kind],
-            side=None if side == TRAINED_SIDE else side,
+            side=other,
         ),
         # That of the configurations of three segments. Others validate with more
         # segments or with crops of 256, the dense ones with their whole test.
@@ -73,6 +76,12 @@ def _protocol(letter, number, kind, side):
         # That of the configurations of three segments.
         augmentation=augmentations.MMACTION2_5,
         train_rule=train_rule,
+        # As the configurations' tests combine them: ten crops are always small.
+        other_crops=(
+            (_CROPS["centre"], other),
+            (_CROPS["3crop"], _LARGE_SIDE),
+            (_CROPS["10crop"], None),
+        ),
         # out_of_bound_opt="loop", 0.x pipelines/loading.py:137-259.
         loops=True,
         direct=True,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from tsn_keras.common.errors import InputError
 from tsn_keras.protocols import sampling, train_sampling
 from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
 from tsn_keras.protocols.crops import Crops
@@ -92,6 +93,8 @@ class Protocol:
             its kind is there by its name.
         augmentation: how a video is cut in training, unless the run says otherwise.
         train_rule: which snippets training reads, one of protocols.train_sampling.
+        other_crops: (crops, their side as in a View) that a test may have on
+            request instead of its own, told apart by their number.
         average: what is averaged over crops and snippets: raw "scores", or
             "probabilities", after the softmax.
         loops: whether a snippet that reaches past the end of a video goes on with
@@ -111,9 +114,43 @@ class Protocol:
     normalisation: Mapping[str, Normalisation]
     augmentation: MultiScaleCrop | RandomResizedCrop
     train_rule: Callable = train_sampling.in_segments
+    other_crops: tuple[tuple[Crops, int | None], ...] = ()
     average: str = "scores"
     loops: bool = False
     direct: bool = False
+
+    def with_test(
+        self, snippets: int | None = None, crops: int | None = None
+    ) -> "Protocol":
+        """This protocol with another test.
+
+        Args:
+            snippets: their number; None: that of the test.
+            crops: their number; None: those of the test.
+
+        Raises:
+            InputError: it has no such test.
+        """
+        view = self.test
+        if crops not in (None, view.crops.count):
+            there = {found.count: (found, side) for found, side in self.other_crops}
+            if crops not in there:
+                known = sorted({view.crops.count, *there})
+                raise InputError(
+                    f"`crops` is {crops}; the protocol {self.name} has "
+                    f"{' or '.join(map(str, known))}"
+                )
+            found, side = there[crops]
+            view = dataclasses.replace(view, crops=found, side=side)
+        if snippets is not None:
+            view = view.with_snippets(snippets)
+            try:
+                view.ticks(files=1, length=1)
+            except ValueError as error:
+                raise InputError(
+                    f"the protocol {self.name} cannot take {snippets} snippets: {error}"
+                ) from None
+        return dataclasses.replace(self, test=view)
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:

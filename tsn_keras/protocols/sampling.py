@@ -135,6 +135,98 @@ def dense_ticks(files, depth, snippets):
     ]
 
 
+def spread_ticks(files, depth, snippets):
+    """First file of each snippet from the first to the last that fits.
+
+    MMAction2 1.x's test of snippets of several files (1.x transforms/loading.py:
+    230-398); of one file it has `centre_ticks`. So its flow is of other frames than
+    that of 0.x. One snippet is in the middle.
+
+    Args:
+        files: number of files of the modality, at least 1.
+        depth: files in a snippet.
+        snippets: number of snippets, at least 1.
+
+    Returns:
+        list of `snippets` ints, in [1, files].
+
+    Example:
+        >>> spread_ticks(100, 5, 3)
+        [1, 49, 96]
+    """
+    _check(files, depth, snippets)
+    if depth == 1:
+        return centre_ticks(files, depth, snippets)
+    last = max(files - depth, 0)
+    if snippets == 1:
+        return [1 + last // 2]
+    # Halves go to the even neighbour, as in Python and NumPy.
+    return [1 + round(i * last / (snippets - 1)) for i in range(snippets)]
+
+
+def twice_ticks(files, depth, snippets):
+    """`centre_ticks` of half of the snippets, then where their parts begin.
+
+    MMAction2's `twice_sample` (0.x pipelines/loading.py:137-259), which no published
+    configuration of TSN has. 1.x has the same for snippets of one file.
+
+    Args:
+        files: number of files of the modality, at least 1.
+        depth: files in a snippet.
+        snippets: number of snippets of both, even.
+
+    Returns:
+        list of `snippets` ints, in [1, files].
+
+    Example:
+        >>> twice_ticks(10, 1, 4)
+        [3, 8, 1, 6]
+    """
+    _check(files, depth, snippets)
+    half, rest = divmod(snippets, 2)
+    if rest:
+        raise ValueError(
+            f"`snippets` of sampling twice must be even. Received: snippets={snippets}"
+        )
+    part = max(files - depth + 1, 0) / half
+    begins = [1 + int(i * part) for i in range(half)]
+    return centre_ticks(files, depth, half) + begins
+
+
+def untrimmed_files(files, depth, interval=16):
+    """Files of the snippets of an untrimmed video, one snippet each `interval` files.
+
+    MMAction2's UntrimmedSampleFrames (0.x pipelines/loading.py:299-323), from which
+    features of untrimmed videos are made; no published test has it. A snippet has its
+    place in the middle; past either end of the video the last file there is repeated.
+
+    Args:
+        files: number of files of the modality, more than half of `interval`.
+        depth: files in a snippet.
+        interval: files from one snippet to the next, at least 1.
+
+    Returns:
+        list of lists of `depth` ints, in [1, files]; as many as the video is long.
+
+    Example:
+        >>> untrimmed_files(50, 1)
+        [[9], [25], [41]]
+    """
+    _check(files, depth, 1)
+    if interval < 1 or files <= interval // 2:
+        raise ValueError(
+            "`interval` must be at least 1, and half of it less than `files`. "
+            f"Received: files={files}, interval={interval}"
+        )
+    return [
+        [
+            min(max(middle + k, 0), files - 1) + 1
+            for k in range(-(depth // 2), depth - depth // 2)
+        ]
+        for middle in range(interval // 2, files, interval)
+    ]
+
+
 def _check(files, depth, snippets):
     if files < 1 or depth < 1 or snippets < 1:
         raise ValueError(

@@ -28,6 +28,8 @@ def _protocol(name, red_first, normalisation):
         normalisation=normalisation,
         augmentation=augmentations.TSN_PYTORCH,
         train_rule=train_sampling.in_parts_or_first,
+        # test_models.py, --test_crops 1; three are MMAction2's, as high as the frames.
+        other_crops=((crops.ROUNDED_CENTRE, None), (crops.THREE, 256)),
     )
 
 
