@@ -287,7 +287,7 @@ class Batches:
         Yields:
             (FrameFolder, [numbers of each snippet's files]) of each video.
         """
-        total, length = len(self.folders), self.stream.modality.length
+        total = len(self.folders)
         for number in range(first, first + videos):
             epoch, place = divmod(number, total)
             folder = self.folders[int(draws.order(self.seed, epoch, total)[place])]
