@@ -64,7 +64,8 @@ def parse_args(argv=None):
         "--data",
         metavar="DIR",
         help="folder of the frame folders, flat, in class folders or in frames/; or, "
-        "not for flow, of the video files, flat or in class folders (default: $TSN_KERAS_DATA/DATASET; for list the working folder)",
+        "not for flow, of the video files, flat or in class folders "
+        "(default: $TSN_KERAS_DATA/DATASET; for list the working folder)",
     )
     add(
         "--annotations",
