@@ -126,6 +126,7 @@ def test_training(classes, tmp_path):
         tsn_keras.train(config, out=tmp_path / "flow")
 
 
+@pytest.mark.slow
 def test_dataset_of_the_api(classes, tmp_path):
     frames = tmp_path / "frames"
     tsn_keras.extract(classes, frames, flow="none")

@@ -175,6 +175,9 @@ class TrainSettings:
     """Section [train]: the solver, by the terms of Caffe's.
 
     Attributes:
+        solver: whose updates are made: "caffe", or "torch" for PyTorch's SGD, as
+            tsn-pytorch and MMAction2 use it (see training.optimizer), with the
+            statistics of trainable batch norms as PyTorch keeps them.
         batch: videos of an update, over all devices and sub-batches.
         iter_size: Caffe's sub-batches of an update. They matter to clipping,
             which sees the sum of their mean gradients. Further sub-batches that
@@ -188,12 +191,14 @@ class TrainSettings:
         momentum: of the velocity.
         weight_decay: L2, of kernels.
         clip: greatest norm of the gradient; 0 for none.
+        label_smoothing: share of the label that is spread evenly over all classes.
         precision: "float32", "bfloat16" or "float16".
         seed: of everything that is drawn.
         validate_every: iterations; 0 for at the end only.
         save_every: iterations between checkpoints.
     """
 
+    solver: str = "caffe"
     batch: int = 128
     iter_size: int = 1
     device_batch: int = 32
@@ -204,6 +209,7 @@ class TrainSettings:
     momentum: float = 0.9
     weight_decay: float = 0.0005
     clip: float = 40.0
+    label_smoothing: float = 0.0
     precision: str = "float32"
     seed: int = 0
     validate_every: int = 500
@@ -231,6 +237,7 @@ _RULES = {
     "model.dropout": _SHARE,
     "model.batch_norm": _OneOf(("first", "none", "all")),
     "model.width": _Range(0, 4, above=True),
+    "train.solver": _OneOf(("caffe", "torch")),
     "train.batch": _VIDEOS,
     "train.iter_size": _VIDEOS,
     "train.device_batch": _VIDEOS,
@@ -241,6 +248,7 @@ _RULES = {
     "train.momentum": _SHARE,
     "train.weight_decay": _Range(0, 10),
     "train.clip": _Range(0, 1_000_000),
+    "train.label_smoothing": _SHARE,
     "train.precision": _OneOf(("float32", "bfloat16", "float16")),
     "train.seed": _Range(0, 2**31 - 1),
     "train.validate_every": _Range(0, _ITERATIONS.most),

@@ -27,6 +27,10 @@ CAFFE = dataclasses.replace(
     PROTOCOLS["caffe"], test=PROTOCOLS["caffe"].test.with_snippets(5)
 )
 RGB, RGBDIFF = (Stream(MODALITIES[name], CAFFE) for name in ("rgb", "rgbdiff"))
+STREAMS = (
+    pytest.param(RGB, id="rgb"),
+    pytest.param(RGBDIFF, id="rgbdiff", marks=pytest.mark.slow),
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +99,7 @@ def scored(folders, stream):
     return found, sizes
 
 
-@pytest.mark.parametrize("stream", [RGB, RGBDIFF], ids=["rgb", "rgbdiff"])
+@pytest.mark.parametrize("stream", STREAMS)
 def test_the_test_of_files_is_that_of_frames(extracted, stream):
     """All files, all folders, and both in one set."""
     files, folders = files_of(extracted, stream), folders_of(extracted)
@@ -143,11 +147,7 @@ def taken(dataset, count):
     return found
 
 
-@pytest.mark.parametrize(
-    "stream",
-    [RGB, pytest.param(RGBDIFF, marks=pytest.mark.slow)],
-    ids=["rgb", "rgbdiff"],
-)
+@pytest.mark.parametrize("stream", STREAMS)
 def test_training_on_files_is_that_on_frames(extracted, stream):
     """The same draws give the same pixels and labels, bit for bit."""
     files, folders = files_of(extracted, stream), folders_of(extracted)

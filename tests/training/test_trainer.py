@@ -416,3 +416,46 @@ def test_the_scale_grows_and_goes_on():
     while other.lower():
         pass
     assert other.value == 1
+
+
+def test_solvers_make_their_own_updates():
+    """After a drop of the rate PyTorch's old velocity is felt less than Caffe's."""
+    found = {}
+    for solver in ("caffe", "torch"):
+        trainer = make(solver=solver, drops=(1,), dropout=0.0, clip=0.0)
+        start = trained(trainer)
+        trainer.step([batch(0)])
+        once = trained(trainer)
+        norm = trainer.backbone.get_layer("conv1_7x7_s2_bn")
+        found[solver] = once - start, np.array(norm.moving_variance)
+        trainer.step([batch(1)])
+        found[solver] += (trained(trainer) - once,)
+    # The first updates are equal, but for rounding; so are momentum and decay.
+    largest = np.abs(found["caffe"][0]).max()
+    np.testing.assert_allclose(
+        found["torch"][0], found["caffe"][0], rtol=0, atol=1e-5 * largest
+    )
+    # The batch's variance over n - 1 instead of n: 12 images of 32 x 32 pixels.
+    count = 12 * 32 * 32
+    kept = found["caffe"][1] - 0.9
+    np.testing.assert_allclose(
+        found["torch"][1] - 0.9, kept * count / (count - 1), rtol=1e-5, atol=1e-7
+    )
+    coasting = [np.linalg.norm(found[solver][2]) for solver in ("caffe", "torch")]
+    assert coasting[0] > 4 * coasting[1]
+
+
+def test_labels_are_smoothed_in_training():
+    plain, smooth = (
+        make(dropout=0.0, label_smoothing=share).step([batch(0)]) for share in (0, 0.2)
+    )
+    trainer = make(dropout=0.0)
+    images, labels = batch(0)
+    from tsn_keras.models.preprocessing import network_input
+
+    stream = Stream(MODALITIES["rgb"], PROTOCOL)
+    scores = trainer.network(network_input(tf.constant(images), stream), training=True)
+    told = tf.nn.log_softmax(scores).numpy()
+    right = -told[np.arange(4), labels].mean()
+    assert plain == pytest.approx(right, rel=1e-5)
+    assert smooth == pytest.approx(0.8 * right - 0.2 * told.mean(), rel=1e-5)

@@ -14,8 +14,11 @@ from tsn_keras.models.tsn import TSN
 from tsn_keras.protocols.records import Stream
 from tsn_keras.training.loss_scale import LossScale
 from tsn_keras.training.losses import cross_entropy
-from tsn_keras.training.optimizer import CaffeSGD, Steps
+from tsn_keras.training.optimizer import CaffeSGD, Steps, TorchSGD
 
+# Whose updates: (optimizer, whether a batch norm's statistics keep the variance of a
+# sample), see models.training_graph.FusedNorm.
+_SOLVERS = {"caffe": (CaffeSGD, False), "torch": (TorchSGD, True)}
 _STRIDE = 1_000_003  # between the seeds of replicas
 
 
@@ -83,10 +86,13 @@ class Trainer:
         backbone, modality = network.backbone, network.stream.modality
         training_rules.set_batch_norm(backbone, network.batch_norm)
         self.backbone = backbone
-        self.network = TSN(training_graph.for_training(backbone), network.segments)
+        made, unbiased = _SOLVERS[train.solver]
+        computed = training_graph.for_training(backbone, unbiased=unbiased)
+        self.network = TSN(computed, network.segments)
         self._stream = network.stream
         self._distribution = distribution
-        self.optimizer = CaffeSGD(
+        self._smoothing = train.label_smoothing
+        self.optimizer = made(
             Steps(train.base_lr, train.drops, train.gamma),
             momentum=train.momentum,
             weight_decay=train.weight_decay,
@@ -195,7 +201,8 @@ class Trainer:
         inputs = network_input(images, self._stream)
         videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
         with tf.GradientTape() as tape:
-            losses = cross_entropy(self.network(inputs, training=True), labels)
+            scores = self.network(inputs, training=True)
+            losses = cross_entropy(scores, labels, self._smoothing)
             loss = tf.reduce_sum(losses) / tf.cast(videos, losses.dtype)
             scaled = loss if self._scale is None else loss * factor
         weights = [variable.value for variable in self._variables]
