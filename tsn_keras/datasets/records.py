@@ -117,3 +117,42 @@ class Dataset:
     def default_split(self) -> int | None:
         """The split when none is named."""
         return self.splits[0] if self.splits else None
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameFolder:
+    """A video whose frames are on disk.
+
+    Attributes:
+        id: the video's.
+        label: class index, 0-based.
+        path: its frame folder, a path or an address.
+        files: number of files of each prefix, numbered from 1.
+    """
+
+    id: str
+    label: int
+    path: Place
+    files: int
+
+    def under(self, stream):
+        """The same for a protocols.records.Stream."""
+        return self
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoFile(FrameFolder):
+    """A video whose images are read from its file.
+
+    Attributes:
+        path: the file.
+        files: number of its images, numbered from 1: as many as an extraction makes,
+            or as a stream sees, see `under`.
+        frames: number of its decoded frames.
+    """
+
+    frames: int
+
+    def under(self, stream):
+        """The same with the images that a protocols.records.Stream sees."""
+        return dataclasses.replace(self, files=stream.images(self.frames))
