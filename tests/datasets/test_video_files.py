@@ -9,8 +9,13 @@ from test_selection import A, B, C, touch
 
 from tsn_keras.common import progress
 from tsn_keras.datasets import selection, training_sets, video_files
-from tsn_keras.datasets.records import Choice, DatasetError, Video
-from tsn_keras.datasets.selection import FrameFolder, VideoFile
+from tsn_keras.datasets.records import (
+    Choice,
+    DatasetError,
+    FrameFolder,
+    Video,
+    VideoFile,
+)
 from tsn_keras.protocols.catalogue import PROTOCOLS
 from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.records import Stream

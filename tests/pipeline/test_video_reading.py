@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import videofiles
 
-from tsn_keras.datasets.selection import FrameFolder, VideoFile
+from tsn_keras.datasets.records import FrameFolder, VideoFile
 from tsn_keras.extraction import extractor
 from tsn_keras.extraction.settings import Settings
 from tsn_keras.pipeline import from_video, reading, snippets, transforms, video_reading

@@ -196,3 +196,50 @@ class Dataset:
     def default_split(self) -> int | None:
         """The split when none is named."""
         return self.splits[0] if self.splits else None
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameFolder:
+    """A video whose frames are on disk.
+
+    Attributes:
+        id: the video's.
+        label: class index, 0-based.
+        path: its frame folder, a path or an address.
+        files: number of files of each prefix.
+        first: number of the first file; not 1 for clips, and where tools count from 0.
+        labels: all class indices where videos have several, else ().
+    """
+
+    id: str
+    label: int
+    path: Place
+    files: int
+    first: int = 1
+    labels: tuple[int, ...] = ()
+
+    def numbered(self, numbers):
+        """Numbers of files on disk, of those that count its files from 1."""
+        return [number + self.first - 1 for number in numbers]
+
+    def under(self, stream):
+        """The same for a protocols.records.Stream."""
+        return self
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoFile(FrameFolder):
+    """A video whose images are read from its file.
+
+    Attributes:
+        path: the file.
+        files: number of its images, numbered from 1: as many as an extraction makes,
+            or as a stream sees, see `under`.
+        frames: number of its decoded frames.
+    """
+
+    frames: int = 0
+
+    def under(self, stream):
+        """The same with the images that a protocols.records.Stream sees."""
+        return dataclasses.replace(self, files=stream.images(self.frames))

@@ -9,7 +9,14 @@ import pathlib
 from tsn_keras.common import progress, storage, text
 from tsn_keras.datasets import frames, video_files
 from tsn_keras.datasets.catalogue import DATASETS
-from tsn_keras.datasets.records import Choice, Dataset, DatasetError, Stretch, Video
+from tsn_keras.datasets.records import (
+    Choice,
+    Dataset,
+    DatasetError,
+    FrameFolder,
+    Stretch,
+    Video,
+)
 
 DATA_VARIABLE = "TSN_KERAS_DATA"
 REQUESTS = 32  # to an object store at a time
@@ -40,53 +47,6 @@ class VideoSet:
         """Number of classes; without names, up to the largest label."""
         labels = (max(v.labels, default=v.label) for v in self.videos)
         return len(self.classes or ()) or max(labels) + 1
-
-
-@dataclasses.dataclass(frozen=True)
-class FrameFolder:
-    """A video whose frames are on disk.
-
-    Attributes:
-        id: the video's.
-        label: class index, 0-based.
-        path: its frame folder, a path or an address.
-        files: number of files of each prefix.
-        first: number of the first file; not 1 for clips, and where tools count from 0.
-        labels: all class indices where videos have several, else ().
-    """
-
-    id: str
-    label: int
-    path: pathlib.Path | storage.Address
-    files: int
-    first: int = 1
-    labels: tuple[int, ...] = ()
-
-    def numbered(self, numbers):
-        """Numbers of files on disk, of those that count its files from 1."""
-        return [number + self.first - 1 for number in numbers]
-
-    def under(self, stream):
-        """The same for a protocols.records.Stream."""
-        return self
-
-
-@dataclasses.dataclass(frozen=True)
-class VideoFile(FrameFolder):
-    """A video whose images are read from its file.
-
-    Attributes:
-        path: the file.
-        files: number of its images, numbered from 1: as many as an extraction makes,
-            or as a stream sees, see `under`.
-        frames: number of its decoded frames.
-    """
-
-    frames: int = 0
-
-    def under(self, stream):
-        """The same with the images that a protocols.records.Stream sees."""
-        return dataclasses.replace(self, files=stream.images(self.frames))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,7 +222,7 @@ def select(
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         found = list(pool.map(look, videos.videos))
     if not storage.is_remote(videos.root) and None in found:
-        found = _from_files(videos, found, images, listener)
+        found = video_files.fill(videos, found, images, listener)
     for video, one in zip(videos.videos, found, strict=True):
         if one is None:
             missing.append(video.id)
@@ -291,45 +251,6 @@ def select(
     clips = {video.id for video in videos.videos if video.clip is not None}
     _check_that_folders_differ(videos, [f for f in kept if f.id not in clips])
     return Selection(tuple(kept), tuple(missing), failed)
-
-
-def _from_files(videos, found, images, listener):
-    """What `_look` found, and in the place of None what video files hold."""
-    finder = video_files.Finder(videos.root)
-    paths = {
-        video: path
-        for video, one in zip(videos.videos, found, strict=True)
-        if one is None and (path := finder.path(video)) is not None
-    }
-    if paths and not images:
-        raise DatasetError(
-            f"{len(paths)} of {len(videos.videos)} {videos.part} videos of "
-            f"{videos.name} have no frame folder, only a video file, as "
-            f"{next(iter(paths.values()))}; flow is not computed while it is read: "
-            f"extract it first with python -m tsn_keras.extract"
-        )
-    title = f"counting frames of {videos.name}"
-    counts = video_files.count(list(paths.values()), title, listener)
-    counted = dict(zip(paths, counts, strict=True))
-    return [
-        _of_file(video, paths[video], counted[video]) if video in paths else one
-        for video, one in zip(videos.videos, found, strict=True)
-    ]
-
-
-def _of_file(video, path, frames):
-    """Returns a VideoFile, or what is wrong; `frames` may say that already."""
-    if isinstance(frames, str):
-        return frames
-    if video.clip is not None:
-        return f"{path}: clips of a video are read from its frames: extract it first"
-    if frames < 2:
-        return f"{path} has no two frames"
-    if frames < (video.listed_frames or 0):
-        return f"{path}: {frames} frames, but the list says {video.listed_frames}"
-    return VideoFile(
-        video.id, video.label, path, frames - 1, labels=video.labels, frames=frames
-    )
 
 
 def _check_that_folders_differ(videos, folders):

@@ -5,6 +5,7 @@ import os
 import pathlib
 
 from tsn_keras.common.errors import InputError
+from tsn_keras.datasets.records import DatasetError, VideoFile
 from tsn_keras.video import seeking, sources
 
 
@@ -63,6 +64,57 @@ class Finder:
             whole = {name: name for name in names if is_video(name)}
             self._listed[folder] = {**files, **whole}
         return self._listed[folder]
+
+
+def fill(videos, found, images, listener):
+    """Puts video files in the place of frame folders that are not there.
+
+    Args:
+        videos: selection.VideoSet.
+        found: for each video a FrameFolder, what is wrong with it, or None.
+        images, listener: see selection.select.
+
+    Returns:
+        `found`, with a VideoFile, or what is wrong, for each None with a file.
+
+    Raises:
+        DatasetError: there are files, but flow is asked for.
+    """
+    finder = Finder(videos.root)
+    paths = {
+        video: path
+        for video, one in zip(videos.videos, found, strict=True)
+        if one is None and (path := finder.path(video)) is not None
+    }
+    if paths and not images:
+        raise DatasetError(
+            f"{len(paths)} of {len(videos.videos)} {videos.part} videos of "
+            f"{videos.name} have no frame folder, only a video file, as "
+            f"{next(iter(paths.values()))}; flow is not computed while it is read: "
+            f"extract it first with python -m tsn_keras.extract"
+        )
+    title = f"counting frames of {videos.name}"
+    counts = count(list(paths.values()), title, listener)
+    counted = dict(zip(paths, counts, strict=True))
+    return [
+        _of_file(video, paths[video], counted[video]) if video in paths else one
+        for video, one in zip(videos.videos, found, strict=True)
+    ]
+
+
+def _of_file(video, path, frames):
+    """Returns a VideoFile, or what is wrong; `frames` may say that already."""
+    if isinstance(frames, str):
+        return frames
+    if video.clip is not None:
+        return f"{path}: clips of a video are read from its frames: extract it first"
+    if frames < 2:
+        return f"{path} has no two frames"
+    if frames < (video.listed_frames or 0):
+        return f"{path}: {frames} frames, but the list says {video.listed_frames}"
+    return VideoFile(
+        video.id, video.label, path, frames - 1, labels=video.labels, frames=frames
+    )
 
 
 def count(paths, title, listener):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tsn_keras.common.errors import reason_of
-from tsn_keras.datasets.selection import VideoFile
+from tsn_keras.datasets.records import VideoFile
 from tsn_keras.pipeline import framing, transforms, video_reading
 
 # The last feature map has one cell for 32 pixels. A smaller image would be nothing
@@ -103,7 +103,7 @@ def explain_video(video, numbers, stream, is_training=False):
     """Says why snippets of a video cannot be used.
 
     Args:
-        video: datasets.selection.FrameFolder.
+        video: datasets.records.FrameFolder.
         numbers: for each snippet the numbers of its files.
         stream: protocols.records.Stream.
         is_training: whether they are cut as they are; else they are resized.

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.datasets.selection import VideoFile
+from tsn_keras.datasets.records import VideoFile
 from tsn_keras.pipeline import reading, transforms, video_reading
 
 # Of a video file, decoded at a time: 20 MB at 340 x 256. All 25 of an RGB test; more
@@ -40,7 +40,7 @@ def plan(folders, stream, view):
     """Lists the distinct test snippets of videos.
 
     Args:
-        folders: list of datasets.selection.FrameFolder.
+        folders: list of datasets.records.FrameFolder.
         stream: protocols.records.Stream.
         view: protocols.records.View.
 
@@ -65,7 +65,7 @@ def for_test(folders, snippets, stream, batch):
     """Pipeline of the snippets of the protocol's test.
 
     Args:
-        folders: list of datasets.selection.FrameFolder.
+        folders: list of datasets.records.FrameFolder.
         snippets: Snippets of them.
         stream: protocols.records.Stream.
         batch: snippets in a batch.

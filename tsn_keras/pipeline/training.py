@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.datasets.selection import VideoFile
+from tsn_keras.datasets.records import VideoFile
 from tsn_keras.pipeline import (
     draws,
     framing,
@@ -60,7 +60,7 @@ class Batches:
     """What a training batch is made of.
 
     Attributes:
-        folders: datasets.selection.FrameFolder, or VideoFile, of each video.
+        folders: datasets.records.FrameFolder, or VideoFile, of each video.
         stream: protocols.records.Stream.
         segments: K, snippets of a video.
         batch: videos in a batch, over all machines and devices.
