@@ -89,7 +89,7 @@ class RandomResizedCrop:
 
         Example:
             >>> MMACTION2_RANDOM.window((256, 340), 224, (), [2**30] * 22)
-            (32, 57, 191, 225)
+            (20, 62, 217, 217)
         """
         height, width = shape
         low, high = map(math.log, self.ratio)
