@@ -179,7 +179,8 @@ def test_rgb_difference(case):
 def test_no_published_weights_for_rgb_difference(tmp_path, monkeypatch):
     argv = ["--dataset", "demo", "--data", str(tmp_path), "--modality", "rgbdiff"]
     monkeypatch.setattr(selection, "make", lambda *_: None)
-    monkeypatch.setattr(selection, "select", lambda *_: selection.Selection(()))
+    nothing = selection.Selection(())
+    monkeypatch.setattr(selection, "select", lambda *_, **__: nothing)
     with pytest.raises(InputError, match="no weights for rgbdiff.* --weights"):
         eval.main(argv)
 
