@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import itertools
+import logging
 import pickle
 import socket
 
@@ -13,6 +14,7 @@ _CONNECTING = "10s"
 _PATIENCE = 30  # seconds without a result, after which somebody asks for workers
 # Jobs for each thread that are on their way: one runs, one waits beside it.
 _AHEAD = 2
+_LOGGERS = ("asyncio", "tornado.application", "distributed")
 
 
 class WorkerLost(Exception):
@@ -59,11 +61,15 @@ def connected(address):
         concurrent.futures.CancelledError,
         asyncio.CancelledError,
     )
-    with client:
+    with contextlib.ExitStack() as ends, client:
         if not client.nthreads():
             raise InputError(f"the Dask cluster at {address} has no workers")
         try:
             yield client
+        except KeyboardInterrupt:
+            # Calls of Dask's threads that are cut off would be logged with tracebacks.
+            ends.enter_context(_muted())
+            raise
         except distributed.scheduler.KilledWorker:
             # Dask tries a job on four.
             raise WorkerLost(
@@ -74,6 +80,20 @@ def connected(address):
             raise WorkerLost(
                 f"the Dask scheduler at {address} does not answer any more"
             ) from None
+
+
+@contextlib.contextmanager
+def _muted():
+    """Until its end, what Dask and its event loop log is not seen."""
+    loggers = [logging.getLogger(n) for n in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def share_out(client, function, jobs, listener):
