@@ -24,11 +24,7 @@ def _small(monkeypatch):
 def prepared(tmp_path_factory):
     """(folder, arguments, scores of one process) of five videos."""
     root = tmp_path_factory.mktemp("shards")
-    argv = shared_work.make(root, COUNTS)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(BACKBONES, small_network.SMALL.name, small_network.SMALL)
-        assert eval.main([*argv, "--scores", str(root / "whole.h5")])[1] == 0
-    return root, argv, shared_work.read(root / "whole.h5")
+    return shared_work.prepared(root, COUNTS)
 
 
 @pytest.fixture

@@ -3,9 +3,12 @@
 import clips
 import keras
 import numpy as np
+import pytest
 import small_network
 
+from tsn_keras import eval
 from tsn_keras.checkpoints import keras_file
+from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.scores import score_file
 
 SNIPPETS, CROPS = 25, 10
@@ -30,6 +33,15 @@ def make(root, counts):
         *("--data", str(root / "data"), "--scores", str(root / "s.h5")),
         *("--weights", str(root / "rgb.weights.h5"), "--modality", "rgb"),
     ]
+
+
+def prepared(root, counts):
+    """(folder, arguments of `make`, scores of one process)."""
+    argv = make(root, counts)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(BACKBONES, small_network.SMALL.name, small_network.SMALL)
+        assert eval.main([*argv, "--scores", str(root / "whole.h5")])[1] == 0
+    return root, argv, read(root / "whole.h5")
 
 
 def read(path):

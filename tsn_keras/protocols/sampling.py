@@ -6,7 +6,7 @@ File numbers are 1-based, as the extraction tool names them.
 import numpy as np
 
 # mmaction2 0.x pipelines/loading.py:364-409: frames of a window, windows of a video.
-_DENSE_WINDOW, _DENSE_WINDOWS = 64, 10
+DENSE_WINDOW, _DENSE_WINDOWS = 64, 10
 
 
 def eval_ticks(files, depth, snippets=25):
@@ -121,13 +121,13 @@ def dense_ticks(files, depth, snippets):
     """
     _check(files, depth, snippets)
     each, rest = divmod(snippets, _DENSE_WINDOWS)
-    if rest or each > _DENSE_WINDOW:
+    if rest or each > DENSE_WINDOW:
         raise ValueError(
             f"`snippets` of dense sampling must be a multiple of {_DENSE_WINDOWS} up "
-            f"to {_DENSE_WINDOWS * _DENSE_WINDOW}. Received: snippets={snippets}"
+            f"to {_DENSE_WINDOWS * DENSE_WINDOW}. Received: snippets={snippets}"
         )
-    last = max(0, files - _DENSE_WINDOW)
-    step = _DENSE_WINDOW // each
+    last = max(0, files - DENSE_WINDOW)
+    step = DENSE_WINDOW // each
     return [
         1 + (int(start) + i * step) % files
         for start in np.linspace(0, last, _DENSE_WINDOWS)

@@ -4,8 +4,7 @@ Each is a function (files, length of a snippet, segments, drawn) to the first fi
 each snippet, counted from 1; `drawn` are ints from 0, below 2**31, one a segment.
 """
 
-# mmaction2 0.x pipelines/loading.py:364-409: frames of a window.
-_DENSE_WINDOW = 64
+from tsn_keras.protocols.sampling import DENSE_WINDOW
 
 
 def in_segments(files, depth, segments, drawn):
@@ -81,7 +80,7 @@ def in_window(files, depth, segments, drawn):
         >>> in_window(100, 1, 8, [5] + [0] * 7)
         [6, 14, 22, 30, 38, 46, 54, 62]
     """
-    places = max(1, 1 + files - _DENSE_WINDOW)
+    places = max(1, 1 + files - DENSE_WINDOW)
     begin = drawn[0] % (places - 1) if places > 1 else 0
-    step = _DENSE_WINDOW // segments
+    step = DENSE_WINDOW // segments
     return [1 + (begin + k * step) % files for k in range(segments)]
