@@ -247,17 +247,6 @@ def test_something_something_errors(tmp_path, version, part, content, words):
         read(f"sthv{version}", tmp_path)
 
 
-def test_huge_json_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
-    path = tmp_path / "a.json"
-    path.write_text("[" + ",".join(["{}"] * 1000) + "]")
-    monkeypatch.setattr(annotations, "_MAX_OBJECTS", 999)
-    with pytest.raises(TextFileError, match="more values than any annotation file"):
-        annotations.read_json(path, list)
-    monkeypatch.setattr(annotations, "MAX_JSON", 1000)
-    with pytest.raises(TextFileError, match="has 3001 bytes; .* at most 1000"):
-        annotations.read_json(path, list)
-
-
 MIT = {
     "moments_categories.txt": "clapping,0\nadult+female+singing,2\npraying,1\n",
     "trainingSet.csv": "praying/a_1.mp4,praying,4,1\nclapping/yt-b_2.mp4,clapping,3,0",

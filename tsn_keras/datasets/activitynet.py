@@ -13,7 +13,7 @@ matched by the names in checkpoints/classes/.
 
 import functools
 
-from tsn_keras.common import text
+from tsn_keras.common import json_file, text
 from tsn_keras.datasets import annotations
 from tsn_keras.datasets.records import Seconds, Split, Video
 
@@ -34,15 +34,15 @@ def _read_split(version, name, clips, folder):
         TextFileError: the file is missing, malformed or incomplete.
     """
     path = annotations.file_of(folder, name, (f"activity_net.v{version}.min.json",))
-    content = annotations.read_json(path, dict)
-    classes = _leaves(path, annotations.field(path, content, "taxonomy", list))
+    content = json_file.read(path, dict)
+    classes = _leaves(path, json_file.field(path, content, "taxonomy", list))
     annotations.expect(path, len(classes), _CLASSES[version], "classes")
     labels = {leaf: label for label, leaf in enumerate(classes)}
     parts = {"training": [], "validation": []}
-    for key, item in annotations.field(path, content, "database", dict).items():
+    for key, item in json_file.field(path, content, "database", dict).items():
         if reason := text.fault(key) or ("/" in key and "has a slash in its name"):
             raise text.TextFileError(f"{path}: video {key[:80]!r} {reason}")
-        part = parts.get(annotations.field(path, item, "subset", str))
+        part = parts.get(json_file.field(path, item, "subset", str))
         if part is not None:
             found = _annotated(path, key, item, labels)
             part += _clips(key, found) if clips else [_whole(key, found[0][0])]
@@ -50,18 +50,18 @@ def _read_split(version, name, clips, folder):
 
 
 def _leaves(path, taxonomy):
-    names = [annotations.field(path, item, "nodeName", str) for item in taxonomy]
+    names = [json_file.field(path, item, "nodeName", str) for item in taxonomy]
     parents = {str(item.get("parentName")) for item in taxonomy}
     return tuple(sorted(set(names) - parents))
 
 
 def _annotated(path, key, item, labels):
     """List of (label, Seconds) of a video."""
-    duration = annotations.field(path, item, "duration", float)
+    duration = json_file.field(path, item, "duration", float)
     found = []
-    for one in annotations.field(path, item, "annotations", list):
-        name = annotations.field(path, one, "label", str)
-        segment = annotations.field(path, one, "segment", list)
+    for one in json_file.field(path, item, "annotations", list):
+        name = json_file.field(path, one, "label", str)
+        segment = json_file.field(path, one, "segment", list)
         is_pair = len(segment) == 2 and all(type(s) in (int, float) for s in segment)
         if not is_pair or not 0 <= min(segment) <= max(segment) < _LONGEST:
             raise text.TextFileError(

@@ -5,7 +5,7 @@ Diving48_vocab.json names each class by four words, in the order of the labels
 (mmaction2 tools/data/parse_file_list.py; label_map.txt joins the words by "+").
 """
 
-from tsn_keras.common import text
+from tsn_keras.common import json_file, text
 from tsn_keras.datasets import annotations
 from tsn_keras.datasets.records import Split, Video
 
@@ -31,7 +31,7 @@ def read_split(folder):
         )
     )
     classes = []
-    for words in annotations.read_json(vocabulary, list):
+    for words in json_file.read(vocabulary, list):
         is_name = isinstance(words, list) and len(words) == _WORDS
         if not is_name or not all(isinstance(w, str) and w for w in words):
             raise text.TextFileError(
@@ -45,9 +45,9 @@ def read_split(folder):
 
 
 def _videos(path):
-    for item in annotations.read_json(path, list):
-        name = annotations.field(path, item, "vid_name", str)
-        label = annotations.field(path, item, "label", int)
+    for item in json_file.read(path, list):
+        name = json_file.field(path, item, "vid_name", str)
+        label = json_file.field(path, item, "label", int)
         if not 0 <= label < COUNT:
             raise text.TextFileError(f"{path}: {name} has label {label}")
         # The archive of the videos unpacks to rgb/.

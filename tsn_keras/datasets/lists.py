@@ -22,8 +22,7 @@ import posixpath
 import re
 import reprlib
 
-from tsn_keras.common import text
-from tsn_keras.datasets import annotations
+from tsn_keras.common import json_file, text
 from tsn_keras.datasets.records import Dataset, DatasetError, Split, Stretch, Video
 
 # Endings of names of video files.
@@ -142,18 +141,18 @@ _PARSERS = {"plain": _plain, "multilabel": _multilabel, "offset": _offset}
 
 def _objects(path):
     """Yields (number, row) of a JSON list; see `_video`."""
-    for number, item in enumerate(annotations.read_json(path, list), 1):
+    for number, item in enumerate(json_file.read(path, list), 1):
         is_folder = isinstance(item, dict) and "frame_dir" in item
         key = "frame_dir" if is_folder else "filename"
-        name, files, clip = annotations.field(path, item, key, str), None, None
+        name, files, clip = json_file.field(path, item, key, str), None, None
         label = item.get("label")
         labels = label if isinstance(label, list) else [label]
         numbers = list(labels)
         if is_folder:
-            files = annotations.field(path, item, "total_frames", int)
+            files = json_file.field(path, item, "total_frames", int)
             numbers.append(files)
         if is_folder and "offset" in item:
-            offset = annotations.field(path, item, "offset", int)
+            offset = json_file.field(path, item, "offset", int)
             numbers.append(offset)
             files, clip = None, Stretch(offset, files)
         if not labels or not all(type(n) is int and 0 <= n < 10**9 for n in numbers):

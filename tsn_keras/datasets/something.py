@@ -8,7 +8,7 @@ numbers the classes. The validation part is the test set: the test part has no l
 V1 comes as frames without a prefix, as 00001.jpg: name it `rgb_prefix=""`.
 """
 
-from tsn_keras.common import text
+from tsn_keras.common import json_file, text
 from tsn_keras.datasets import annotations
 from tsn_keras.datasets.records import Split, Video
 
@@ -35,7 +35,7 @@ def read_v2(folder):
     # The names of the first release, and of that by Qualcomm.
     paths = _files(folder, "sthv2", "something-something-v2-{}.json", "{}.json")
     numbers = []
-    for name, number in annotations.read_json(paths[0], dict).items():
+    for name, number in json_file.read(paths[0], dict).items():
         if reason := text.fault(name):
             raise text.TextFileError(f"{paths[0]}: class {name[:80]!r} {reason}")
         if not (isinstance(number, str) and number.isdecimal() and len(number) < 7):
@@ -68,9 +68,9 @@ def _rows(path):
 
 def _items(path):
     """Yields (id, class) of a JSON file."""
-    for item in annotations.read_json(path, list):
-        template = annotations.field(path, item, "template", str)
-        video = annotations.field(path, item, "id", str)
+    for item in json_file.read(path, list):
+        template = json_file.field(path, item, "template", str)
+        video = json_file.field(path, item, "id", str)
         yield video, template.replace("[", "").replace("]", "")
 
 
