@@ -15,7 +15,7 @@ from tsn_keras import convert
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import Split, Video
-from tsn_keras.scores import npz, score_file
+from tsn_keras.scores import npz, score_file, submission
 from tsn_keras.scores.score_file import VideoScores
 
 CLASSES = ("a", "b", "c")
@@ -69,6 +69,55 @@ def test_weights_decide(write):
     files = [write("rgb.h5", RGB), write("flow.h5", FLOW)]
     result, _ = fuse.main([*files, "--weights", "1", "0"])
     assert by_file(result)["fusion"]["top1"] == by_file(result)["rgb.h5"]["top1"]
+
+
+def held_out(path, values):
+    """Scores of other videos of the same classes."""
+    rows = [
+        VideoScores(f"held{i}", LABELS[i], 30, np.float32(values[i])[None, None])
+        for i in range(4)
+    ]
+    about = {"dataset": "demo", "split": 1}
+    score_file.write(path, rows, classes=CLASSES, about=about, failed={})
+    return str(path)
+
+
+def test_weights_are_chosen_on_held_out_videos(write, tmp_path, capsys):
+    """At 1 : 2 flow's class of held-out video 3 wins; at 1 : 1.5 it does not."""
+    files = [write("rgb.h5", RGB), write("flow.h5", FLOW)]
+    flow = [[0, 1, 0], [0, 4, 0], [0, 0, 4], [0, 0, 1]]
+    rgb = [*RGB[:3], [0, 1.8, 0]]
+    held = [held_out(tmp_path / "r.h5", rgb), held_out(tmp_path / "f.h5", flow)]
+    argv = [*files, "--weights", "1", "1.5", "--search", *held]
+    result, status = fuse.main(argv)
+    assert status == 0
+    names = ["rgb.h5", "flow.h5", "fusion, as given", "fusion"]
+    assert [pathlib.Path(r["file"]).name for r in result["results"]] == names
+    # Of the multiples that have all right, 2 is the nearest to 1.5.
+    assert [r.get("weight") for r in result["results"]] == [1.0, 2.0, None, None]
+    as_given = by_file(fuse.main([*files, "--weights", "1", "1.5"])[0])["fusion"]
+    assert result["results"][2]["top1"] == as_given["top1"] == 75
+    told = "4 held-out videos: 100.00 with the weights 1.0 2.0, 83.33 with 1.0 1.5"
+    assert told in capsys.readouterr().err
+
+
+def test_a_search_on_tested_videos_is_refused(write, tmp_path):
+    files = [write("rgb.h5", RGB), write("flow.h5", FLOW)]
+    with pytest.raises(InputError, match=r"4 held-out videos of .* are tested too"):
+        fuse.main([*files, "--search", *files])
+    with pytest.raises(InputError, match=r"--search names 1 files of held-out videos"):
+        fuse.main([*files, "--search", held_out(tmp_path / "h.h5", RGB)])
+
+
+def test_a_submission_is_written(write, tmp_path):
+    files = [write("rgb.h5", RGB), write("flow.h5", FLOW)]
+    path = tmp_path / "submission.json"
+    fuse.main([*files, "--weights", "1", "1.5", "--submission", str(path)])
+    found = submission.read(path)
+    assert list(found) == list(IDS)
+    # v2: 2, 7 and 0 before the softmax.
+    chances = dict(found["v2"])
+    assert chances["b"] == pytest.approx(1 / (1 + np.exp(-5) + np.exp(-7)))
 
 
 def test_details_are_written(write, tmp_path, capsys):

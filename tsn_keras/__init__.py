@@ -502,6 +502,7 @@ def fuse(
     crops: str = "mean",
     allow_missing: bool = False,
     classes: Sequence[str] | None = None,
+    search: Sequence[Path] = (),
     progress: Reporting = None,
 ) -> Fusion:
     """Adds the scores of several files, video by video, and their accuracy.
@@ -513,6 +514,8 @@ def fuse(
         crops: how the crops of a snippet become one score: "mean" or "max".
         allow_missing: use the videos that all files have.
         classes: names of the classes; None: those of the files.
+        search: score files of held-out videos, in the order of `files`: the weights
+            are chosen on them, beginning at `weights`, which are reported too.
         progress: see `extract`; told what is assumed where files do not say it.
 
     Returns:
@@ -539,6 +542,11 @@ def fuse(
         raise InputError("`files` names no score file")
     names = None if classes is None else tuple(classes)
     request = fusion.Request(
-        [os.fspath(path) for path in paths], weights, crops, allow_missing, names
+        [os.fspath(path) for path in paths],
+        weights,
+        crops,
+        allow_missing,
+        names,
+        [os.fspath(path) for path in search],
     )
     return fusion.fuse(request, listener_of(progress))

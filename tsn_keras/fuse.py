@@ -3,6 +3,8 @@
 python -m tsn_keras.fuse RGB.h5 FLOW.h5 --weights 1 1.5
 python -m tsn_keras.fuse RGB.h5 FLOW.h5 --weights 1 1.5 --per-class \\
     --confusion out/hmdb51
+python -m tsn_keras.fuse RGB.h5 FLOW.h5 --weights 1 1.5 \\
+    --search RGB_HELD_OUT.h5 FLOW_HELD_OUT.h5
 
 Files are those of tsn_keras.eval, joined by video id, or the original's .npz,
 which have no ids and are joined with one another by position. Exit status: 0,
@@ -13,6 +15,7 @@ from tsn_keras.common import console
 
 WORDS = {
     "weights": "--weights",
+    "search": "--search",
     "classes": "--classes",
     "allow_missing=True": "--allow-missing",
 }
@@ -28,6 +31,14 @@ def parse_args(argv=None):
         type=float,
         metavar="W",
         help="weight of each file, in their order (default: 1 each)",
+    )
+    add(
+        "--search",
+        nargs="+",
+        default=(),
+        metavar="SCORES",
+        help="score files of held-out videos, in the order of the files: choose the "
+        "weights on them, beginning at --weights, which are reported too",
     )
     add(
         "--crop-agg",
@@ -52,6 +63,11 @@ def parse_args(argv=None):
         metavar="PREFIX",
         help="write the confusion matrix to PREFIX.png and PREFIX.csv",
     )
+    add(
+        "--submission",
+        metavar="FILE",
+        help="write the probabilities as ActivityNet's server takes them (JSON)",
+    )
     return parser.parse_args(argv)
 
 
@@ -68,6 +84,7 @@ def main(argv=None):
         crops=args.crop_agg,
         allow_missing=args.allow_missing,
         classes=text.names(storage.path(args.classes)) if args.classes else None,
+        search=args.search,
     )
     found = fusion.fuse(request, progress.Terminal(WORDS))
     console.show(found)
@@ -80,6 +97,9 @@ def main(argv=None):
     if args.confusion:
         written = found.write_confusion(args.confusion)
         console.show("{} and {} written".format(*written))
+    if args.submission:
+        found.write_submission(args.submission)
+        console.show(f"{args.submission} written")
     status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
     return found.as_json(), status
 

@@ -10,10 +10,20 @@ import numpy as np
 
 from tsn_keras.common import progress
 from tsn_keras.common.errors import InputError
-from tsn_keras.scores import confusion, joining, metrics, npz, score_file, tables
+from tsn_keras.scores import (
+    confusion,
+    joining,
+    metrics,
+    npz,
+    score_file,
+    submission,
+    tables,
+    weight_search,
+)
 
 NPZ = ".npz"
 FUSION = "fusion"
+AS_GIVEN = "fusion, as given"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +31,9 @@ class Part:
     """One score file of a fusion, or the fusion itself.
 
     Attributes:
-        file: path of the score file, or "fusion".
-        weight: what its scores are multiplied by; None of the fusion.
+        file: path of the score file, "fusion", or after a search "fusion, as given"
+            for that by the weights of the request.
+        weight: what its scores are multiplied by; None of a fusion.
         accuracy: metrics.Accuracy, or Precision where videos have several labels.
     """
 
@@ -36,7 +47,8 @@ class Fusion:
     """What score files give together. `print` shows the table.
 
     Attributes:
-        parts: a Part for each file, and the last one for their weighted sum.
+        parts: a Part for each file; after a search one for their sum by the weights
+            of the request; and the last one for their weighted sum.
         video_ids: videos that all files have.
         labels: int64 [V].
         scores: [V, C], the weighted sum.
@@ -100,6 +112,11 @@ class Fusion:
         confusion.write(matrix, self.classes, png, csv, title)
         return png, csv
 
+    def write_submission(self, path: str) -> None:
+        """Writes the probabilities as ActivityNet's server takes them."""
+        chances = metrics.softmax(self.scores)
+        submission.write(pathlib.Path(path), self.video_ids, chances, self.classes)
+
     def as_json(self) -> dict:
         """As a dict of JSON values."""
         results = []
@@ -127,6 +144,8 @@ class Request:
         crops: "mean" or "max"; see joining.aggregate.
         allow_missing: use the videos that all files have.
         classes: names of the classes, or None for those of the first file.
+        search: score files of held-out videos, in the order of `paths`, on which the
+            weights are chosen; () for the given weights.
     """
 
     paths: Sequence[str]
@@ -134,6 +153,7 @@ class Request:
     crops: str = "mean"
     allow_missing: bool = False
     classes: tuple[str, ...] | None = None
+    search: Sequence[str] = ()
 
 
 def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusion:
@@ -150,13 +170,15 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         InputError: the files cannot be used, or not together.
         OSError: a file is missing.
     """
-    weights = _weights(request)
+    given = weights = _weights(request)
+    if request.search:
+        weights = _searched(request, given, listener)
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(read(path)) for path in request.paths]
-        _check_alike(opened)
         assumed = tuple(_assumptions(opened))
-        read_in = [joining.aggregate_file(file, request.crops) for file in opened]
-        joined = joining.join(read_in, request.allow_missing)
+        joined = _joined(request, opened)
+        if request.search:
+            _check_held_out(request, joined)
         failed = {video: why for file in opened for video, why in file.failed.items()}
         named = (joining.known_classes(file) for file in opened)
         classes = next(filter(None, named), opened[0].classes)
@@ -176,6 +198,9 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
             request.paths, weights, joined.scores, strict=True
         )
     ]
+    if request.search:
+        as_given = joined.accuracy_of(joining.fuse(joined.scores, given))
+        parts.append(Part(AS_GIVEN, None, as_given))
     parts.append(Part(FUSION, None, joined.accuracy_of(fused)))
     return Fusion(
         parts=tuple(parts),
@@ -188,6 +213,46 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         assumed=assumed,
         label_sets=joined.label_sets,
     )
+
+
+def _joined(request, opened):
+    """Opened files, of the same videos, as one score a class each."""
+    _check_alike(opened)
+    read_in = [joining.aggregate_file(file, request.crops) for file in opened]
+    return joining.join(read_in, request.allow_missing)
+
+
+def _searched(request, weights, listener):
+    """The weights that are best on the held-out videos."""
+    if len(request.search) != len(request.paths):
+        raise InputError(
+            f"`search` names {len(request.search)} files of held-out videos for "
+            f"{len(request.paths)} files"
+        )
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(read(path)) for path in request.search]
+        joined = _joined(request, opened)
+    found = weight_search.search(joined, weights)
+    before, after = (
+        joined.accuracy_of(joining.fuse(joined.scores, w)).main
+        for w in (weights, found)
+    )
+    listener.say(
+        f"{len(joined.video_ids)} held-out videos: {after:.2f} with the weights "
+        f"{' '.join(map(str, found))}, {before:.2f} with {' '.join(map(str, weights))}"
+    )
+    return found
+
+
+def _check_held_out(request, joined):
+    """Refuses a search on the very videos that are tested."""
+    with read(request.search[0]) as file:
+        both = set(file.video_ids) & set(joined.video_ids)
+        if both and file.names_videos:
+            raise InputError(
+                f"{len(both)} held-out videos of {file.path} are tested too, as "
+                f"{min(both)}: weights that are chosen on tested videos say nothing"
+            )
 
 
 def _weights(request):

@@ -26,6 +26,11 @@ class Accuracy:
     top1: float
     top5: float
 
+    @property
+    def main(self) -> float:
+        """The figure that a test is about."""
+        return self.mean_class_accuracy
+
 
 @dataclasses.dataclass(frozen=True)
 class Precision:
@@ -41,6 +46,11 @@ class Precision:
 
     mean_average_precision: float
     video_mean_average_precision: float
+
+    @property
+    def main(self) -> float:
+        """The figure that a test is about."""
+        return self.mean_average_precision
 
 
 def measured(scores, labels, label_sets=None):
