@@ -284,8 +284,6 @@ def test_config_round_trip(layer):
 def test_errors_name_the_value():
     with pytest.raises(ValueError, match="'median'"):
         layers.CaffePooling2D("median", 3)
-    with pytest.raises(ValueError, match="'top_k'"):
-        consensus.SegmentConsensus("top_k")
     with pytest.raises(ValueError, match="known height and width"):
         layers.CaffePooling2D("max", 3)(keras.Input((None, None, 3)))
 

@@ -7,6 +7,7 @@ import pytest
 from tsn_keras.models.bn_inception import BNInception
 from tsn_keras.models.folding import fold
 from tsn_keras.models.tsn import TSN
+from tsn_keras.scores import metrics
 
 pytestmark = pytest.mark.usefixtures("shallow_network")
 
@@ -59,11 +60,44 @@ def test_saves_and_loads(backbone, videos, tmp_path):
     assert copy.get_layer("segment_consensus").kind == "average"
 
 
+@pytest.mark.parametrize("consensus", ["max", "top_k", "linear", "attention"])
+def test_consensus_of_the_backbones_scores(backbone, videos, consensus, tmp_path):
+    model = TSN(backbone, segments=3, consensus=consensus)
+    layer = model.get_layer("segment_consensus")
+    for weight in layer.weights:
+        weight.assign(np.linspace(-1, 1, weight.shape[0]))
+    scores = np.stack([backbone.predict(videos[:, k], verbose=0) for k in range(3)], 1)
+    dense = backbone.layers[-1]
+    pooled = keras.Model(backbone.inputs, dense.input)
+    features = np.stack([pooled.predict(videos[:, k], verbose=0) for k in range(3)], 1)
+    expected = {
+        "max": scores.max(axis=1),
+        "top_k": scores.mean(axis=1),  # All three of three.
+        "linear": scores[:, 2] - scores[:, 0],
+        "attention": np.einsum(
+            "bkc,bk->bc",
+            scores,
+            metrics.softmax(features @ np.linspace(-1, 1, features.shape[-1])),
+        ),
+    }[consensus]
+    found = model.predict(videos, verbose=0)
+    # Another batch size may sum in another order.
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    model.save(tmp_path / "tsn.keras")
+    copy = keras.models.load_model(tmp_path / "tsn.keras")
+    np.testing.assert_array_equal(copy.predict(videos, verbose=0), found)
+
+
 def test_errors_name_the_value(backbone):
     with pytest.raises(ValueError, match="Received: 0"):
         TSN(backbone, segments=0)
     with pytest.raises(ValueError, match="'vote'"):
         TSN(backbone, consensus="vote")
+    with pytest.raises(ValueError, match="`k` is 3, but there are 2 segments"):
+        TSN(backbone, segments=2, consensus="top_k")
+    headless = keras.Model(backbone.inputs, backbone.layers[-1].input, name="headless")
+    with pytest.raises(ValueError, match="headless does not end with a Dense layer"):
+        TSN(headless, consensus="attention")
 
 
 def test_fold_leaves_the_model_alone_and_the_function_the_same(backbone, videos):

@@ -45,20 +45,24 @@ def TSN(
     Args:
         backbone: keras.Model, [N, H, W, C] to raw scores [N, classes].
         segments: K, snippets of a video.
-        consensus: "average", of raw scores, before the softmax.
+        consensus: of raw scores, before the softmax: "average", "max", "top_k" (the
+            mean of each class's three best segments), and with weights that are
+            learned "linear" and "attention"; "identity" for none. See
+            models.consensus.SegmentConsensus.
         preprocess: whether the model takes uint8 pixels, and subtracts the mean
             itself. True: as the backbone's weights ask for, if `tsn_keras.load`
             made it. A Preprocessing says it for other backbones.
         name: name of the model.
 
     Returns:
-        keras.Model: [B, K, H, W, C] to raw scores [B, classes]; with
+        keras.Model: [B, K, H, W, C] to raw scores [B, classes], of "identity"
+        [B, K, classes]; with
         `preprocess` uint8 [B, K, H, W, planes], as `tsn_keras.dataset` gives. Its
         `compile` takes "sparse_categorical_crossentropy" for that of raw scores.
 
     Raises:
-        ValueError: `segments` is not positive, `consensus` is unknown, or it is
-            not known how to preprocess for this backbone.
+        ValueError: `segments` is not positive, `consensus` is unknown or needs more
+            segments, or it is not known how to preprocess for this backbone.
 
     Example:
         >>> import tsn_keras as tsn
@@ -78,11 +82,35 @@ def TSN(
         shape = (*shape[:-1], layer.stream.modality.planes)
         inputs = keras.Input(shape, dtype="uint8", name="snippets")
         x = layer(inputs)  # [B, K, H, W, C]
-    x = TimeDistributed(backbone, name="segments")(x)  # [B, K, classes]
     # In the precision of the variables, where the backbone computes in less.
     dtype = backbone.dtype_policy.variable_dtype
-    x = SegmentConsensus(consensus, name="segment_consensus", dtype=dtype)(x)
-    return SegmentModel(inputs, x, name=name)
+    joined = SegmentConsensus(consensus, name="segment_consensus", dtype=dtype)
+    if joined.record.reads_features:
+        body, classifier = _parts(backbone)
+        features = TimeDistributed(body, name="segments")(x)  # [B, K, D]
+        x = [TimeDistributed(classifier, name="classifier")(features), features]
+    else:
+        x = TimeDistributed(backbone, name="segments")(x)  # [B, K, classes]
+    return SegmentModel(inputs, joined(x), name=name)
+
+
+def _parts(backbone):
+    """A backbone up to its classifier's input, dropout included, and the rest.
+
+    UntrimmedNets' attention reads the features after the dropout; the journal version
+    of TSN does not say.
+    """
+    dense = [x for x in backbone.layers if isinstance(x, keras.layers.Dense)]
+    if not dense or len(dense[-1].input.shape) != 2:
+        raise ValueError(
+            f"this consensus reads the features before the classifier, and "
+            f"{backbone.name} does not end with a Dense layer over them"
+        )
+    features = dense[-1].input
+    return (
+        keras.Model(backbone.inputs[0], features, name="features"),
+        keras.Model(features, backbone.outputs[0], name="scores"),
+    )
 
 
 def _preprocessing(backbone, preprocess):
