@@ -40,6 +40,12 @@ def clips():
 
 
 @pytest.fixture(scope="session")
+def reference():
+    """Folder of the sheets of facts about the originals."""
+    return _folder("reference", "the sheets of facts about the originals")
+
+
+@pytest.fixture(scope="session")
 def caffemodels(golden, tmp_path_factory):
     """Folder with the genuine ucf101_{rgb,flow}_init.caffemodel."""
     folder = tmp_path_factory.mktemp("caffemodels")

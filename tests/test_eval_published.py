@@ -1,14 +1,17 @@
 """The command `eval` with presets: their files, and what was published of them."""
 
 import dataclasses
+import json
 import shutil
 
 import clips
 import hdf5files
 import pytest
+from commands import call
+from mmaction2_pages import Row, Run, evaluated, measured, missing
 
 from tsn_keras import eval
-from tsn_keras.checkpoints import presets
+from tsn_keras.checkpoints import presets, records
 from tsn_keras.common import files
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import demo
@@ -103,3 +106,27 @@ def test_published_fusion_is_that_of_published_weights(
     found = {r["stream"]: r for r in eval.main(argv)[0]["results"]}
     assert found["rgb"]["published"] == 25.0
     assert found["fusion"]["published"] is not None
+
+
+def test_rows_of_pages_are_measured(
+    two_demo_videos, files_of_presets, tmp_path, monkeypatch
+):
+    """As tests/published measures those of weights that are not here."""
+    monkeypatch.setenv("TSN_KERAS_WEIGHTS", str(files_of_presets))
+    monkeypatch.chdir(tmp_path)
+    evaluated.cache_clear()
+    runs = Run("demo_rgb"), Run("demo_flow")
+    published = records.Tested("", 0.0)
+    alone = [measured(Row((run,), published)) for run in runs]
+    assert measured(Row(runs, published))[0] == sum(top1 for top1, _ in alone) / 2
+    fused = measured(Row(runs, published, fused=True))
+    done = call("fuse", *(run.scores for run in runs), "--weights", 1, 1)
+    result = json.loads(done.stdout.splitlines()[-1])["results"][-1]
+    assert fused == (result["top1"], result["top5"])
+    monkeypatch.setenv("TSN_KERAS_DATA", str(tmp_path))
+    assert list(missing(runs[0])) == ["demo in TSN_KERAS_DATA"]
+    (tmp_path / "hmdb51").mkdir()
+    lacking = list(missing(Run("hmdb51_rgb_split1")))
+    assert lacking[0].startswith("hmdb51_split_1_tsn_rgb_reference_bn_inception.caffem")
+    assert lacking[1].startswith("hmdb51: ")
+    assert len(lacking) == 2

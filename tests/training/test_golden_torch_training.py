@@ -13,8 +13,9 @@ import pytest
 
 from tsn_keras.checkpoints import foreign, transfer
 from tsn_keras.models import training_graph, training_rules
+from tsn_keras.models.bn_inception import BN_INCEPTION
 from tsn_keras.models.resnet import RESNET18
-from tsn_keras.training.optimizer import TorchSGD
+from tsn_keras.training.optimizer import Steps, TorchSGD
 
 TOLERANCE = 1e-6
 
@@ -66,12 +67,22 @@ def test_two_steps_of_mmaction2(golden, float64, variant):
         compare(backbone, tensors, recorded, f"{variant}/step{number}", rules)
 
 
+def named(backbone, tensors, record=RESNET18):
+    """Yields (name of a tensor, its variable)."""
+    for key, (place, role) in transfer._places(tensors, record).items():
+        yield key, tensors.layout.variables(backbone.get_layer(place))[role]
+
+
+def in_order(values):
+    """An array in PyTorch's order."""
+    orders = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
+    return np.asarray(values).transpose(orders[len(values.shape)])
+
+
 def exported(backbone, tensors):
     """Yields (name of a tensor, its values now in PyTorch's order)."""
-    orders = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
-    for key, (place, role) in transfer._places(tensors, RESNET18).items():
-        variable = tensors.layout.variables(backbone.get_layer(place))[role]
-        yield key, np.asarray(variable).transpose(orders[len(variable.shape)])
+    for key, variable in named(backbone, tensors):
+        yield key, in_order(variable)
 
 
 def compare(backbone, tensors, recorded, prefix, rules):
@@ -94,3 +105,120 @@ def compare(backbone, tensors, recorded, prefix, rules):
             error = np.abs(found - expected).max()
             assert error <= TOLERANCE * np.abs(expected).max(), (name, error)
     assert not left
+
+
+# Its true gradient is 0: a bias before a batch norm that is trained.
+ZERO = "base_model.conv1_7x7_s2.bias"
+# What one step changes is -rate * (gradient + decay * weight), and no rounding is
+# lost between: two float64 runs of the original differ by 3e-12. The learning rate
+# comes from a schedule here, which keeps it in float64.
+NEAR = 1e-9
+
+
+@pytest.mark.slow
+def test_steps_of_tsn_pytorch(golden, float64):
+    """Three of its BN-Inception: partial BN, its groups of parameters, clipping."""
+    import tensorflow as tf
+
+    folder = golden / "tsn_pytorch"
+    rules = golden_networks.rules_of(folder / "regenerate.py")
+    with np.load(folder / "train/step_BNInception_RGB_f64.npz") as file:
+        recorded = {key: file[key] for key in file.files}
+    keys = json.loads((folder / "keys/BNInception_RGB.json").read_text())
+    arrays = rules.state_arrays(dict(keys["checkpoint_dropout0"]))
+    assert rules.digest(arrays) == str(recorded["weights_sha256"])
+    arrays = {key.removeprefix("module."): array for key, array in arrays.items()}
+    tensors = foreign.Tensors("PyTorch", foreign.TORCH, arrays)
+    backbone = BN_INCEPTION.build((224, 224, 3), classes=101, dropout=0.0)
+    transfer.port(tensors, backbone, BN_INCEPTION)
+    training_rules.set_batch_norm(backbone, "first")
+    optimizer = TorchSGD(
+        Steps(float(recorded["learning_rate"]), ()),
+        momentum=float(recorded["momentum"]),
+        weight_decay=float(recorded["weight_decay"]),
+        clip=float(recorded["clip"]),
+        multipliers=training_rules.multipliers(backbone, BN_INCEPTION.first, 1.0),
+    )
+    variables = {
+        key: variable
+        for key, variable in named(backbone, tensors, BN_INCEPTION)
+        if variable.trainable
+    }
+    check_groups(folder, optimizer, variables)
+    assert set(variables) == {
+        str(name)
+        for name, norm in zip(
+            recorded["parameter_names"], recorded["step0:grad_norm"], strict=True
+        )
+        if not np.isnan(norm)
+    }
+    computed = training_graph.for_training(backbone, unbiased=True)
+    weights = [variable.value for variable in variables.values()]
+    for step, labels in enumerate(recorded["labels"]):
+        pictures = [
+            rules.picture(f"train/step/{step}/{video}/{k}", 224, 224, 3)
+            for video in range(2)
+            for k in range(3)
+        ]
+        images = np.stack(pictures)[..., ::-1] - np.array([104.0, 117.0, 128.0])
+        with tf.GradientTape() as tape:
+            scores = computed(images, training=True)
+            averaged = tf.reduce_mean(tf.reshape(scores, (2, 3, -1)), axis=1)
+            losses = keras.ops.sparse_categorical_crossentropy(
+                labels, averaged, from_logits=True
+            )
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, weights)
+        near(scores, recorded["logits_segments"][step])
+        near(averaged, recorded["logits"][step])
+        assert float(loss) == pytest.approx(recorded["loss"][step], rel=NEAR)
+        total = float(tf.linalg.global_norm(gradients))
+        assert total == pytest.approx(recorded["grad_total_norm"][step], rel=NEAR)
+        check_tsn_pytorch(recorded, f"step{step}:grad", variables, gradients)
+        before = [np.array(variable) for variable in variables.values()]
+        optimizer.apply(gradients, list(variables.values()))
+        changes = [
+            np.array(now) - old
+            for now, old in zip(variables.values(), before, strict=True)
+        ]
+        check_tsn_pytorch(recorded, f"step{step}:change", variables, changes)
+        norm = backbone.get_layer("conv1_7x7_s2_bn")
+        parts = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+        names = ("weight", "bias", "running_mean", "running_var")
+        for name, part in zip(names, parts, strict=True):
+            near(part, recorded[f"step{step}:first_bn:{name}"])
+    # The others are frozen, statistics too.
+    second = backbone.get_layer("conv2_3x3_reduce_bn")
+    for role, variable in tensors.layout.variables(second).items():
+        key = f"base_model.conv2_3x3_reduce_bn.{role}"
+        np.testing.assert_array_equal(np.asarray(variable), arrays[key])
+
+
+def near(found, expected):
+    assert np.abs(found - expected).max() <= NEAR * np.abs(expected).max()
+
+
+def check_groups(folder, optimizer, variables):
+    """Factors on rate and decay are those of the original's groups, by name."""
+    groups = json.loads((folder / "train/parameter_groups.json").read_text())
+    groups = groups["BNInception_RGB_partial_bn_dropout0"]["parameters"]
+    found = {
+        key: optimizer.multipliers[variable.path] for key, variable in variables.items()
+    }
+    assert found == {key: tuple(factors) for key, (_, *factors) in groups.items()}
+
+
+def check_tsn_pytorch(recorded, kind, variables, arrays):
+    """Norms of all, and samples of those that were recorded."""
+    names = [str(name) for name in recorded["parameter_names"]]
+    norms = dict(zip(names, recorded[f"{kind}_norm"], strict=True))
+    for key, array in zip(variables, arrays, strict=True):
+        found = in_order(array).ravel()
+        if key == ZERO:  # What is left is rounding, there and here.
+            assert np.abs(found).max() <= NEAR
+            continue
+        error = abs(np.linalg.norm(found) - norms[key])
+        assert error <= NEAR * norms[key], (kind, key, error / norms[key])
+        if (expected := recorded.get(f"{kind}:{key}")) is not None:
+            error = np.abs(found[recorded[f"idx:{key}"]] - expected).max()
+            assert error <= NEAR * np.abs(expected).max(), (kind, key, error)
