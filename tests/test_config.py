@@ -119,6 +119,8 @@ def test_not_text(tmp_path):
         ("train.precision=half", "must be one of float32, bfloat16, float16"),
         ("train.seed=-1", "train.seed must be from 0"),
         ("train.solver=adam", "train.solver must be one of caffe, torch"),
+        ("train.loss=hinge", "train.loss must be one of softmax, sigmoid"),
+        ("train.loss_weight=0.0", "train.loss_weight must be above 0 and at most 1"),
         ("train.label_smoothing=1", "train.label_smoothing must be from 0 to 1"),
         ("data.augmentation=none", "must be one of protocol, tsn, tsn_pytorch, mmact"),
         ("train.iter_size=3", "must be a multiple of train.iter_size"),

@@ -191,6 +191,10 @@ class TrainSettings:
         momentum: of the velocity.
         weight_decay: L2, of kernels.
         clip: greatest norm of the gradient; 0 for none.
+        loss: "softmax" cross-entropy, or "sigmoid" cross-entropy of each class, for
+            data sets whose videos have several labels.
+        loss_weight: factor on the loss; MMAction2 has 160 for Multi-Moments, 333 for
+            HVU.
         label_smoothing: share of the label that is spread evenly over all classes.
         precision: "float32", "bfloat16" or "float16".
         seed: of everything that is drawn.
@@ -209,6 +213,8 @@ class TrainSettings:
     momentum: float = 0.9
     weight_decay: float = 0.0005
     clip: float = 40.0
+    loss: str = "softmax"
+    loss_weight: float = 1.0
     label_smoothing: float = 0.0
     precision: str = "float32"
     seed: int = 0
@@ -248,6 +254,8 @@ _RULES = {
     "train.momentum": _SHARE,
     "train.weight_decay": _Range(0, 10),
     "train.clip": _Range(0, 1_000_000),
+    "train.loss": _OneOf(("softmax", "sigmoid")),
+    "train.loss_weight": _Range(0, 1_000_000, above=True),
     "train.label_smoothing": _SHARE,
     "train.precision": _OneOf(("float32", "bfloat16", "float16")),
     "train.seed": _Range(0, 2**31 - 1),

@@ -1,6 +1,5 @@
 """Videos to train on and videos to validate on, of any data set."""
 
-import collections
 import dataclasses
 import hashlib
 import json
@@ -27,6 +26,7 @@ class TrainingSet:
         classes: their names, or None.
         empty: names or labels of classes without a training video.
         mirrored: for each label that of the mirrored video, see records.Split.
+        multi_label: whether videos have several labels.
     """
 
     name: str
@@ -38,6 +38,7 @@ class TrainingSet:
     classes: tuple[str, ...] | None
     empty: tuple[str, ...]
     mirrored: tuple[int, ...] | None = None
+    multi_label: bool = False
 
     def under(self, stream) -> "TrainingSet":
         """The same with the images of video files that a Stream sees."""
@@ -56,11 +57,16 @@ class TrainingSet:
         return self.validation and _digest(self.validation)
 
 
+def _labels_of(video):
+    """All labels of a Video or FrameFolder, one or several."""
+    return video.labels or (video.label,)
+
+
 def _digest(chosen):
     # The first file's number only where it is not 1, so that checkpoints from before
     # it was known are resumed.
     rows = [
-        (f.id, f.label, f.files, *([f.first] if f.first != 1 else ()))
+        (f.id, f.labels or f.label, f.files, *([f.first] if f.first != 1 else ()))
         for f in chosen.folders
     ]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
@@ -83,11 +89,6 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
             label belongs to no class.
     """
     dataset, root, split = selection.read(choice)
-    if dataset.multi_label or split.multi_label:
-        raise DatasetError(
-            f"videos of {dataset.name} have several labels: they can be evaluated, but "
-            f"training takes one label a video"
-        )
     selection.make(dataset, root, split.train + split.test, listener)
     about = dataset.name, choice.split if dataset.splits else None, root
     parts = [VideoSet(*about, split.train, split.classes, "training")]
@@ -116,16 +117,18 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
         classes=split.classes,
         empty=empty,
         mirrored=split.mirrored,
+        multi_label=split.multi_label,
     )
 
 
 def _check_labels(videos, count):
     for video in videos.videos:
-        if not 0 <= video.label < count:
-            raise DatasetError(
-                f"{video.id} of the {videos.part} videos has label {video.label}; "
-                f"labels of {count} classes are from 0 to {count - 1}"
-            )
+        for label in _labels_of(video):
+            if not 0 <= label < count:
+                raise DatasetError(
+                    f"{video.id} of the {videos.part} videos has label {label}; "
+                    f"labels of {count} classes are from 0 to {count - 1}"
+                )
 
 
 def _select(videos, *how):
@@ -140,6 +143,6 @@ def _select(videos, *how):
 
 
 def _empty(chosen, count, classes):
-    present = collections.Counter(folder.label for folder in chosen.folders)
+    present = {label for folder in chosen.folders for label in _labels_of(folder)}
     names = classes or [f"label {label}" for label in range(count)]
-    return tuple(name for label, name in enumerate(names) if not present[label])
+    return tuple(name for label, name in enumerate(names) if label not in present)

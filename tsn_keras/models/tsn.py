@@ -12,6 +12,7 @@ from tsn_keras.models.preprocessing import Preprocessing
 _OF_SCORES = {
     "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
     "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
 }
 
 
@@ -23,8 +24,9 @@ class SegmentModel(keras.Model):
         """As `keras.Model.compile`; losses by name are those of raw scores.
 
         Keras would take the outputs for probabilities, and train something else
-        without a word: "sparse_categorical_crossentropy" and
-        "categorical_crossentropy" mean here those with `from_logits=True`.
+        without a word: "sparse_categorical_crossentropy",
+        "categorical_crossentropy" and "binary_crossentropy" mean here those with
+        `from_logits=True`.
         """
         if isinstance(loss, str) and loss in _OF_SCORES:
             loss = _OF_SCORES[loss](from_logits=True)

@@ -52,7 +52,7 @@ class Trained:
 
     @property
     def best(self) -> dict | None:
-        """The validation of the highest accuracy."""
+        """The validation of the highest accuracy or precision."""
         return best(self.validations)
 
     def as_json(self) -> dict:
@@ -71,8 +71,12 @@ class Trained:
 
 
 def best(validations) -> dict | None:
-    """The validation of the highest top-1 accuracy, then of the lowest loss."""
-    return max(validations, key=lambda row: (row["top1"], -row["loss"]), default=None)
+    """The validation of the highest top-1 accuracy or mAP, then of the lowest loss."""
+
+    def rank(row):
+        return row.get("top1", row.get("mean_average_precision")), -row["loss"]
+
+    return max(validations, key=rank, default=None)
 
 
 def _kept(settings):
@@ -180,7 +184,7 @@ class Loop:
                 **self._session.versions,
             }
             aside.write_text(json.dumps(record, indent=1))
-        return log.Log(self._out, iteration)
+        return log.Log(self._out, iteration, self._session.figures)
 
     def _iterate(self, first, last):
         listener = self._listener if self._session.is_chief else progress.SILENT
@@ -243,11 +247,17 @@ class Loop:
         """Logs a validation."""
         if figures is None or self._log is None:
             return
+        from tsn_keras.training import log
+
         self._log.validation(iteration=iteration, **figures)
+        shown = ", ".join(
+            f"{title} {figures[name]:.2f} %"
+            for name, title in log.TITLES.items()
+            if name in figures
+        )
         self._listener.say(
             f"iteration {iteration}: {figures['videos']} validation videos, loss "
-            f"{figures['loss']:.3f}, top-1 {figures['top1']:.2f} %, mean class "
-            f"accuracy {figures['mean_class_accuracy']:.2f} %"
+            f"{figures['loss']:.3f}, {shown}"
         )
 
     def _keep_best(self, figures):
@@ -259,10 +269,9 @@ class Loop:
 
     def _save_best(self, row):
         """Writes the best weights with a row of the validations."""
-        from tsn_keras.training import log
-
         # In the order of the log, from which a resumed run reads the row.
-        figures = {name: row[name] for name in log.VALIDATIONS if name != "iteration"}
+        columns = self._log.columns
+        figures = {name: row[name] for name in columns if name != "iteration"}
         self._session.save_weights(self._out / BEST, validation=figures)
 
     def _save(self):

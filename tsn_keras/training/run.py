@@ -64,6 +64,7 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
     _prepare_places(settings)
     stream = _stream(settings.data)
     found = _find_data(settings.data, stream, listener)
+    _check_loss(settings.train, found)
     if request.evaluate and found.validation is None:
         raise InputError(
             "`evaluate` needs videos to validate on: set data.holdout for folders, "
@@ -149,6 +150,17 @@ def _find_data(data, stream, listener):
             f"{found.empty[0]}"
         )
     return found
+
+
+def _check_loss(train, found):
+    """Refuses a loss that is for other labels than those of the data set."""
+    wanted, number = ("sigmoid", "several") if found.multi_label else ("softmax", "one")
+    if train.loss != wanted:
+        labels = "labels" if found.multi_label else "label"
+        raise InputError(
+            f"train.loss is {train.loss}, but videos of {found.name} have {number} "
+            f'{labels} each: set train.loss = "{wanted}"'
+        )
 
 
 def _evaluate(settings, found, out, listener):

@@ -14,11 +14,11 @@ import tensorflow as tf
 from tsn_keras.checkpoints import keras_file
 from tsn_keras.common.errors import InputError, reason_of
 from tsn_keras.pipeline import distribution, reading
+from tsn_keras.pipeline.labels import Labels
 from tsn_keras.pipeline.training import Batches
 from tsn_keras.protocols.augmentations import AUGMENTATIONS
-from tsn_keras.training import initialisation, trainer
+from tsn_keras.training import initialisation, losses, trainer, validator
 from tsn_keras.training.trainer import Network, Trainer
-from tsn_keras.training.validator import Validator
 
 _VERSIONS = ("tensorflow", "keras", "numpy")
 
@@ -55,6 +55,7 @@ class Session:
             part,
             train.seed,
             AUGMENTATIONS.get(settings.data.augmentation),
+            Labels(found.count, found.mirrored),
         )
         weights = initialisation.find(model, stream)
         self.initial_digest = weights.sha256 if weights else None
@@ -74,7 +75,10 @@ class Session:
                 model.batch_norm,
             )
             self.trainer = Trainer(network, train, self._parts, devices)
-            self._validator = Validator(self.trainer.network, stream, devices)
+            made = validator.of(found.multi_label)
+            self._validator = made(
+                self.trainer.network, stream, devices, losses.chosen(train)
+            )
         if weights is not None:
             text = f"initial weights: {weights.path}"
             listener.say(f"{text}; new: {', '.join(new)}" if new else text)
@@ -83,6 +87,11 @@ class Session:
     def validates(self):
         """Whether there are videos to validate on."""
         return self._found.validation is not None
+
+    @property
+    def figures(self):
+        """Names of what a validation finds beside the loss."""
+        return self._validator.FIGURES
 
     @property
     def versions(self):

@@ -12,8 +12,8 @@ from tsn_keras.models.preprocessing import network_input
 from tsn_keras.models.records import Backbone
 from tsn_keras.models.tsn import TSN
 from tsn_keras.protocols.records import Stream
+from tsn_keras.training import losses
 from tsn_keras.training.loss_scale import LossScale
-from tsn_keras.training.losses import cross_entropy
 from tsn_keras.training.optimizer import CaffeSGD, Steps, TorchSGD
 
 # Whose updates: (optimizer, whether a batch norm's statistics keep the variance of a
@@ -91,6 +91,7 @@ class Trainer:
         self.network = TSN(computed, network.segments)
         self._stream = network.stream
         self._distribution = distribution
+        self._loss = losses.chosen(train)
         self._smoothing = train.label_smoothing
         self.optimizer = made(
             Steps(train.base_lr, train.drops, train.gamma),
@@ -141,9 +142,9 @@ class Trainer:
         """Makes one update.
 
         Args:
-            batches: the parts of an update's batch: (uint8 [b, K, S, S,
-                planes], int32 [b]) each, distributed if there are several
-                replicas.
+            batches: the parts of an update's batch, as pipeline.training makes
+                them: (uint8 [b, K, S, S, planes], labels) each, distributed if
+                there are several replicas.
 
         Returns:
             float, the loss before the update: the mean over all videos.
@@ -202,8 +203,8 @@ class Trainer:
         videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
         with tf.GradientTape() as tape:
             scores = self.network(inputs, training=True)
-            losses = cross_entropy(scores, labels, self._smoothing)
-            loss = tf.reduce_sum(losses) / tf.cast(videos, losses.dtype)
+            each = self._loss(scores, labels, self._smoothing)
+            loss = tf.reduce_sum(each) / tf.cast(videos, each.dtype)
             scaled = loss if self._scale is None else loss * factor
         weights = [variable.value for variable in self._variables]
         return loss, tape.gradient(scaled, weights)
