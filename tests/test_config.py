@@ -121,6 +121,7 @@ def test_not_text(tmp_path):
         ("train.solver=adam", "train.solver must be one of caffe, torch"),
         ("train.loss=hinge", "train.loss must be one of softmax, sigmoid"),
         ("train.loss_weight=0.0", "train.loss_weight must be above 0 and at most 1"),
+        ("train.mixup=-0.1", "train.mixup must be from 0 to 1000"),
         ("train.label_smoothing=1", "train.label_smoothing must be from 0 to 1"),
         ("data.augmentation=none", "must be one of protocol, tsn, tsn_pytorch, mmact"),
         ("train.iter_size=3", "must be a multiple of train.iter_size"),

@@ -196,6 +196,8 @@ class TrainSettings:
         loss_weight: factor on the loss; MMAction2 has 160 for Multi-Moments, 333 for
             HVU.
         label_smoothing: share of the label that is spread evenly over all classes.
+        mixup: alpha of the Beta distribution that shares of blended videos are drawn
+            from, see training.mixup; 0 for videos as they are.
         precision: "float32", "bfloat16" or "float16".
         seed: of everything that is drawn.
         validate_every: iterations; 0 for at the end only.
@@ -216,6 +218,7 @@ class TrainSettings:
     loss: str = "softmax"
     loss_weight: float = 1.0
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     precision: str = "float32"
     seed: int = 0
     validate_every: int = 500
@@ -257,6 +260,7 @@ _RULES = {
     "train.loss": _OneOf(("softmax", "sigmoid")),
     "train.loss_weight": _Range(0, 1_000_000, above=True),
     "train.label_smoothing": _SHARE,
+    "train.mixup": _Range(0, 1000),
     "train.precision": _OneOf(("float32", "bfloat16", "float16")),
     "train.seed": _Range(0, 2**31 - 1),
     "train.validate_every": _Range(0, _ITERATIONS.most),

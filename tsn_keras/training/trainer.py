@@ -14,6 +14,7 @@ from tsn_keras.models.tsn import TSN
 from tsn_keras.protocols.records import Stream
 from tsn_keras.training import losses
 from tsn_keras.training.loss_scale import LossScale
+from tsn_keras.training.mixup import Mixup
 from tsn_keras.training.optimizer import CaffeSGD, Steps, TorchSGD
 
 # Whose updates: (optimizer, whether a batch norm's statistics keep the variance of a
@@ -93,6 +94,8 @@ class Trainer:
         self._distribution = distribution
         self._loss = losses.chosen(train)
         self._smoothing = train.label_smoothing
+        classes = self.network.output_shape[-1]
+        self._mixup = Mixup(train.mixup, classes, train.seed) if train.mixup else None
         self.optimizer = made(
             Steps(train.base_lr, train.drops, train.gamma),
             momentum=train.momentum,
@@ -167,12 +170,13 @@ class Trainer:
         """Returns (loss, sums of the gradients over the parts, times the scale)."""
         run, factor = self._distribution.run, self._factor()
         loss, gradients = None, None
-        for images, labels in batches:
+        first = self.iteration * self.optimizer.iter_size
+        for number, (images, labels) in enumerate(batches, first):
+            args = images, labels, factor, tf.constant(number, tf.int64)
             if gradients is None:
-                loss, gradients = run(self._first, args=(images, labels, factor))
+                loss, gradients = run(self._first, args=args)
             else:
-                args = (images, labels, factor, loss, gradients)
-                loss, gradients = run(self._more, args=args)
+                loss, gradients = run(self._more, args=(*args, loss, gradients))
         total = self._distribution.reduce("SUM", loss, axis=None)
         return float(total) / self.optimizer.iter_size, gradients
 
@@ -194,12 +198,14 @@ class Trainer:
         finite = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients]
         return 1.0 - tf.cast(tf.reduce_all(finite), tf.float32)
 
-    def _gradients(self, images, labels, factor):
+    def _gradients(self, images, labels, factor, number):
         """Loss and gradients of a replica's share of a part.
 
         The mean over the whole part, of which each replica adds a share.
         """
         inputs = network_input(images, self._stream)
+        if self._mixup is not None:
+            inputs, labels = self._mixup(inputs, labels, number)
         videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
         with tf.GradientTape() as tape:
             scores = self.network(inputs, training=True)
@@ -209,8 +215,8 @@ class Trainer:
         weights = [variable.value for variable in self._variables]
         return loss, tape.gradient(scaled, weights)
 
-    def _added(self, images, labels, factor, loss, gradients):
-        more, others = self._gradients(images, labels, factor)
+    def _added(self, images, labels, factor, number, loss, gradients):
+        more, others = self._gradients(images, labels, factor, number)
         sums = [a + b for a, b in zip(gradients, others, strict=True)]
         return loss + more, sums
 
