@@ -65,7 +65,7 @@ class Session:
         )
         with devices.scope():
             backbone, new = initialisation.build(
-                self._architecture, weights, model.dropout, train.precision
+                self._architecture, weights, model, train.precision
             )
             network = Network(
                 backbone,
@@ -73,6 +73,7 @@ class Session:
                 stream,
                 model.segments,
                 model.batch_norm,
+                model.consensus,
             )
             self.trainer = Trainer(network, train, self._parts, devices)
             made = validator.of(found.multi_label)
