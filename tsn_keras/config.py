@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import sys
+import typing
 from collections.abc import Mapping
 
 from tsn_keras.common import text
@@ -99,6 +100,33 @@ def _splits():
 
 
 @dataclasses.dataclass(frozen=True)
+class SourceSettings:
+    """[[data.sources]]: further videos to train on, see training.sources.
+
+    Their labels are those of the main videos. An image is a frame folder of one file,
+    with `segments = 1`.
+
+    Attributes:
+        dataset, split, root, annotations, allow_missing: see DataSettings. The data
+            set's training part is taken.
+        batch: videos of an update.
+        segments: K; 0 for that of the model.
+        updates: of an iteration that the source takes part in.
+        every: of how many iterations it takes part in one.
+    """
+
+    dataset: str = "list"
+    split: int = 1
+    root: str = ""
+    annotations: str = ""
+    allow_missing: bool = False
+    batch: int = 128
+    segments: int = 0
+    updates: int = 1
+    every: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
 class DataSettings:
     """Section [data] of a training file: what is trained on.
 
@@ -122,6 +150,7 @@ class DataSettings:
         allow_missing: whether videos of the split may be absent.
         rgb_prefix, flow_x_prefix, flow_y_prefix: what stands before the number
             in the names of the files.
+        sources: SourceSettings of what is trained on beside.
     """
 
     dataset: str = "list"
@@ -138,6 +167,7 @@ class DataSettings:
     rgb_prefix: str = "img_"
     flow_x_prefix: str = "flow_x_"
     flow_y_prefix: str = "flow_y_"
+    sources: tuple[SourceSettings, ...] = ()
 
     @property
     def prefixes(self) -> dict[str, str]:
@@ -372,6 +402,15 @@ _RULES = {
     "train.validate_epochs": _Range(0, _EPOCHS.most),
     "train.save_every": _ITERATIONS,
 }
+# The same of each of [[data.sources]].
+_SOURCE_RULES = {
+    "split": _RULES["data.split"],
+    "batch": _VIDEOS,
+    "segments": _Range(0, 100),
+    "updates": _Range(1, 100),
+    "every": _ITERATIONS,
+}
+_MAX_SOURCES = 16
 _MAX_TEXT = 4096  # characters: a path has no more
 
 
@@ -522,12 +561,36 @@ def _check(training, path):
             raise InputError(
                 f"{path}: {key} must be {rule}. Received: {_received(value)}"
             )
+    _check_sources(training, path)
     train = training.train
     if train.batch % train.iter_size:
         raise InputError(
             f"{path}: train.batch must be a multiple of train.iter_size. Received: "
             f"{train.batch} and {train.iter_size}"
         )
+
+
+def _check_sources(training, path):
+    """Checks [[data.sources]]; see `_check`."""
+    sources = training.data.sources
+    if len(sources) > _MAX_SOURCES:
+        raise InputError(
+            f"{path}: data.sources has {len(sources)} entries; at most {_MAX_SOURCES}"
+        )
+    if sources and training.train.mixup:
+        raise InputError(
+            f"{path}: train.mixup is for videos of one source: leave it or "
+            f"data.sources out"
+        )
+    rules = _SOURCE_RULES | {"dataset": _OneOf(tuple(DATASETS))}
+    for number, source in enumerate(sources):
+        for name, rule in rules.items():
+            value = getattr(source, name)
+            if value not in rule:
+                raise InputError(
+                    f"{path}: {name} of data.sources[{number}] must be {rule}. "
+                    f"Received: {_received(value)}"
+                )
 
 
 def _toml_value(value, override):
@@ -576,6 +639,9 @@ def _record(kind, values, where):
     return kind(**made)
 
 
+_ITEMS = {tuple[int, ...]: "int", tuple[SourceSettings, ...]: "tables"}
+
+
 def _typed(kind, value, where):
     """Checks a value against the type of its field."""
     if dataclasses.is_dataclass(kind):
@@ -586,10 +652,16 @@ def _typed(kind, value, where):
         if abs(value) >= 10**300:
             return math.inf if value > 0 else -math.inf
         return float(value)
+    if kind == tuple[SourceSettings, ...] and exact is list:
+        return tuple(
+            _record(SourceSettings, item, f"{where}[{number}]")
+            for number, item in enumerate(value)
+        )
     if kind == tuple[int, ...] and exact is list and all(type(v) is int for v in value):
         return tuple(value)
     if exact is not kind:
-        name = "list of int" if kind == tuple[int, ...] else kind.__name__
+        is_list = typing.get_origin(kind) is tuple
+        name = f"list of {_ITEMS[kind]}" if is_list else kind.__name__
         raise InputError(f"{where} must be {name}. Received: {_received(value)}")
     if exact is str:
         if len(value) > _MAX_TEXT:

@@ -51,6 +51,7 @@ def make(
     modality="rgb",
     dropout=0.5,
     consensus="scores",
+    also=(),
     **train,
 ):
     """A trainer of a small network, and random batches for it."""
@@ -66,7 +67,7 @@ def make(
         backbone = bn_inception.BNInception(shape, CLASSES, dropout, width=0.05)
     record = bn_inception.BN_INCEPTION
     network = Network(backbone, record, stream, 3, batch_norm, consensus)
-    return Trainer(network, config.TrainSettings(**settings), parts, distribution)
+    return Trainer(network, config.TrainSettings(**settings), parts, distribution, also)
 
 
 def batch(seed, videos=4, modality="rgb"):

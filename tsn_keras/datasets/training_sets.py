@@ -27,6 +27,7 @@ class TrainingSet:
         empty: names or labels of classes without a training video.
         mirrored: for each label that of the mirrored video, see records.Split.
         multi_label: whether videos have several labels.
+        sources: selection.Selection of each further source of training videos.
     """
 
     name: str
@@ -39,17 +40,26 @@ class TrainingSet:
     empty: tuple[str, ...]
     mirrored: tuple[int, ...] | None = None
     multi_label: bool = False
+    sources: tuple[Selection, ...] = ()
 
     def under(self, stream) -> "TrainingSet":
         """The same with the images of video files that a Stream sees."""
         validation = self.validation and self.validation.under(stream)
         train = self.train.under(stream)
-        return dataclasses.replace(self, train=train, validation=validation)
+        sources = tuple(source.under(stream) for source in self.sources)
+        return dataclasses.replace(
+            self, train=train, validation=validation, sources=sources
+        )
 
     @property
     def digest(self) -> str:
         """SHA-256 of what is trained on, wherever it lies."""
         return _digest(self.train)
+
+    @property
+    def digests_of_sources(self) -> list[str]:
+        """SHA-256 of each further source."""
+        return [_digest(source) for source in self.sources]
 
     @property
     def digest_of_validation(self) -> str | None:
@@ -119,6 +129,39 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
         mirrored=split.mirrored,
         multi_label=split.multi_label,
     )
+
+
+def more(choice: Choice, found: TrainingSet, prefixes, listener, images=False):
+    """Finds a further source of videos to train on.
+
+    Args:
+        choice: records.Choice; the training part of its data set is taken.
+        found: the main TrainingSet, whose classes the labels are.
+        prefixes, listener, images: see `find`.
+
+    Returns:
+        Selection. Classes may be without a video.
+
+    Raises:
+        InputError: see `find`; or the classes are others.
+    """
+    dataset, root, split = selection.read(choice)
+    if split.multi_label != found.multi_label:
+        raise DatasetError(
+            f"videos of {found.name} and of its source {dataset.name} must have one "
+            f"label each, or several each"
+        )
+    if None not in (split.classes, found.classes) and split.classes != found.classes:
+        raise DatasetError(
+            f"the source {dataset.name} has other classes than {found.name}, or in "
+            f"another order: list its videos with the labels of {found.name} "
+            f'(`dataset="list"`)'
+        )
+    selection.make(dataset, root, split.train, listener)
+    about = dataset.name, choice.split if dataset.splits else None, root
+    videos = VideoSet(*about, split.train, found.classes, "training")
+    _check_labels(videos, found.count)
+    return _select(videos, prefixes, choice.allow_missing, images, listener)
 
 
 def _check_labels(videos, count):

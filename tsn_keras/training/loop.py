@@ -92,6 +92,10 @@ def _kept(settings):
         for key, value in values.items()
         if key not in _FREE.get(section, ())
     }
+    kept["data.sources"] = [
+        {key: value for key, value in source.items() if key not in _FREE["data"]}
+        for source in kept["data.sources"]
+    ]
     if settings.train.schedule == "cosine":
         kept |= {f"train.{key}": getattr(settings.train, key) for key in _LENGTHS}
     return kept
@@ -112,6 +116,8 @@ class Loop:
             "training videos (digest)": found.digest,
             "initial weights (digest)": session.initial_digest,
         }
+        if found.sources:
+            self._about["sources (digests)"] = found.digests_of_sources
         self._digest = found.digest_of_validation
         self._log = None
         self.stopped = None
@@ -229,7 +235,7 @@ class Loop:
         rate = self._session.trainer.learning_rate
         loss = self._session.step(batches)
         if self._log is not None:
-            speed = self._settings.batch / (time.monotonic() - since)
+            speed = self._session.videos / (time.monotonic() - since)
             self._log.step(
                 iteration=iteration,
                 loss=loss,

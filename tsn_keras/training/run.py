@@ -128,7 +128,9 @@ def _devices():
 
 def _prepare_places(settings):
     data = settings.data
-    places = (data.root, data.annotations, data.validation, settings.model.initial)
+    places = [data.root, data.annotations, data.validation, settings.model.initial]
+    for source in data.sources:
+        places += [source.root, source.annotations]
     variables = (selection.DATA_VARIABLE, folders.VARIABLE)
     with console.quiet_frameworks():
         storage.prepare(filter(None, (*places, *map(os.environ.get, variables))))
@@ -141,23 +143,20 @@ def _stream(data):
 
 
 def _find_data(data, stream, listener):
-    has_splits = bool(DATASETS.find(data.dataset).splits)
-    choice = Choice(
-        dataset=data.dataset,
-        # Without official splits the default means none.
-        split=data.split if has_splits or data.split != 1 else None,
-        root=data.root or None,
-        annotations=data.annotations or None,
+    choice = _choice(
+        data,
         validation=data.validation or None,
         classes=data.classes or None,
         holdout=data.holdout,
-        allow_missing=data.allow_missing,
     )
-    modality = stream.modality
-    found = training_sets.find(
-        choice, modality.prefixes, listener, images=not modality.is_flow
-    ).under(stream)
-    for verb, part in (("train", found.train), ("validate", found.validation)):
+    how = stream.modality.prefixes, listener, not stream.modality.is_flow
+    found = training_sets.find(choice, *how)
+    sources = tuple(
+        training_sets.more(_choice(source), found, *how) for source in data.sources
+    )
+    found = dataclasses.replace(found, sources=sources).under(stream)
+    parts = [("train", found.train), ("validate", found.validation)]
+    for verb, part in (*parts, *(("train", source) for source in found.sources)):
         if part is not None and part.missing:
             listener.say(
                 f"{len(part.missing)} videos to {verb} on have no folder and are left "
@@ -169,6 +168,20 @@ def _find_data(data, stream, listener):
             f"{found.empty[0]}"
         )
     return found
+
+
+def _choice(data, **more):
+    """The Choice of config.DataSettings or SourceSettings."""
+    has_splits = bool(DATASETS.find(data.dataset).splits)
+    return Choice(
+        dataset=data.dataset,
+        # Without official splits the default means none.
+        split=data.split if has_splits or data.split != 1 else None,
+        root=data.root or None,
+        annotations=data.annotations or None,
+        allow_missing=data.allow_missing,
+        **more,
+    )
 
 
 def _check_loss(train, found):

@@ -101,14 +101,22 @@ class Trainer:
         train: config.TrainSettings with all lengths in iterations.
         parts: sub-batches of an update, a multiple of train.iter_size.
         distribution: tf.distribute.Strategy.
+        also: other numbers of segments than the network's that batches may have.
     """
 
-    def __init__(self, network, train, parts, distribution):
+    def __init__(self, network, train, parts, distribution, also=()):
         backbone, modality = network.backbone, network.stream.modality
         training_rules.set_batch_norm(backbone, network.batch_norm)
         self.backbone = backbone
         made, unbiased = _SOLVERS[train.solver]
-        self.network = network.over_segments(unbiased)
+        # Of each number of segments that a batch may have; all share the variables.
+        self._networks = {
+            segments: dataclasses.replace(network, segments=segments).over_segments(
+                unbiased
+            )
+            for segments in dict.fromkeys((network.segments, *also))
+        }
+        self.network = self._networks[network.segments]
         self._stream = network.stream
         self._distribution = distribution
         self._loss = losses.chosen(train)
@@ -151,11 +159,12 @@ class Trainer:
         self._more = tf.function(self._added)
         self._finite = tf.function(self._all_finite)
         self._update = tf.function(self._apply)
+        self._more_update = tf.function(self._apply_again)
         self._agree = tf.function(self._share_statistics)
 
     @property
     def iteration(self):
-        """Number of updates that were made."""
+        """Number of updates that were made, but for those made `again`."""
         return int(np.asarray(self.optimizer.iterations))
 
     @property
@@ -163,13 +172,15 @@ class Trainer:
         """That of the next update."""
         return float(self.optimizer.learning_rate)
 
-    def step(self, batches):
+    def step(self, batches, again=False):
         """Makes one update.
 
         Args:
             batches: the parts of an update's batch, as pipeline.training makes
                 them: (uint8 [b, K, S, S, planes], labels) each, distributed if
                 there are several replicas.
+            again: whether it is another update of the last iteration: it has the
+                same learning rate, and the iterations stay as many.
 
         Returns:
             float, the loss before the update: the mean over all videos.
@@ -185,7 +196,8 @@ class Trainer:
                 raise Diverged(f"the loss is {loss} at iteration {self.iteration}")
             if self._scale is None or self._fits(gradients):
                 break
-        self._distribution.run(self._update, args=(gradients, self._factor()))
+        update = self._more_update if again else self._update
+        self._distribution.run(update, args=(gradients, self._factor()))
         return loss
 
     def _accumulated(self, batches):
@@ -230,7 +242,7 @@ class Trainer:
             inputs, labels = self._mixup(inputs, labels, number)
         videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
         with tf.GradientTape() as tape:
-            scores = self.network(inputs, training=True)
+            scores = self._networks[inputs.shape[1]](inputs, training=True)
             each = self._loss(scores, labels, self._smoothing)
             loss = tf.reduce_sum(each) / tf.cast(videos, each.dtype)
             scaled = loss if self._scale is None else loss * factor
@@ -248,6 +260,11 @@ class Trainer:
         if self._scale is not None:
             gradients = [gradient / factor for gradient in gradients]
         self.optimizer.apply(gradients, self._variables)
+
+    def _apply_again(self, gradients, factor):
+        # What an update adds to them again; the rate is that of their number.
+        self.optimizer.iterations.assign_sub(1)
+        self._apply(gradients, factor)
 
     def agree(self):
         """Gives all replicas the first one's statistics of trainable batch norms.
