@@ -226,7 +226,7 @@ def multipliers(backbone: keras.Model) -> dict[str, tuple[float, float]]:
             f"`backbone` must be a model that tsn_keras.load made. Received: {backbone}"
         )
     rate = known.stream.modality.first_rate
-    return training_rules.multipliers(backbone, known.backbone.first, rate)
+    return training_rules.multipliers(backbone, known.backbone, rate)
 
 
 def dataset(
@@ -280,7 +280,8 @@ def dataset(
 
     Returns:
         tf.data.Dataset of (uint8 [batch, K, 224, 224, planes], int32 [batch]), 3
-        planes for RGB (B, G, R), 10 for flow, 18 for RGB difference. Its
+        planes for RGB (B, G, R), 10 for flow, 18 for RGB difference. Where videos
+        have several labels, these are float32 [batch, classes] of 0 and 1. Its
         `class_names` is a tuple of str, or None.
 
     Raises:
@@ -313,6 +314,7 @@ def dataset(
         {"img_": rgb_prefix, "flow_x_": flow_x_prefix, "flow_y_": flow_y_prefix}
     )
     with console.quiet_frameworks():
+        from tsn_keras.pipeline.labels import Labels
         from tsn_keras.pipeline.training import Batches
     root, listed, held_out, named = (
         None if path is None else storage.path(path)
@@ -341,7 +343,8 @@ def dataset(
             f'{name} has no videos for `part="test"`: name some with `holdout` or '
             f"`validation`"
         )
-    batches = Batches(chosen.folders, stream, segments, batch, seed)
+    labels = Labels(found.count, found.mirrored)
+    batches = Batches(chosen.folders, stream, segments, batch, seed, labels=labels)
     made = batches.for_fit() if part == "train" else batches.for_test()
     made.class_names = found.classes
     return made

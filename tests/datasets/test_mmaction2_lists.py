@@ -179,11 +179,34 @@ def test_list_errors_of_all_forms(tmp_path, form, text, words):
         read(tmp_path, text, form)
 
 
-def test_training_asks_for_one_label_a_video(tmp_path):
-    (tmp_path / "list.txt").write_text("a 3 0 1\n")
-    choice = Choice("list_multilabel", root=tmp_path, annotations=tmp_path / "list.txt")
-    with pytest.raises(DatasetError, match="list_multilabel have several labels"):
-        training_sets.find(choice, ("img_",), None)
+def test_several_labels_to_train_on(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in (1, 2, 3):
+            (tmp_path / name / f"img_{number:05d}.jpg").touch()
+
+    def find(lines, classes):
+        for name, content in (("list", lines), ("classes", classes)):
+            (tmp_path / f"{name}.txt").write_text("\n".join(content))
+        choice = Choice(
+            "list_multilabel",
+            root=tmp_path,
+            annotations=tmp_path / "list.txt",
+            classes=tmp_path / "classes.txt",
+        )
+        return training_sets.find(choice, ("img_",), None)
+
+    found = find(["a 3 0 2", "b 3 1"], ["x", "y", "z"])
+    assert found.multi_label
+    assert (found.count, found.empty) == (3, ())
+    assert [folder.labels for folder in found.train.folders] == [(0, 2), (1,)]
+    # Another label that is not the first is another run.
+    other = find(["a 3 0 1 2", "b 3 1"], ["x", "y", "z"])
+    assert other.digest != found.digest
+    with pytest.raises(DatasetError, match="a of the training videos has label 2"):
+        find(["a 3 0 2", "b 3 1"], ["x", "y"])
+    with pytest.raises(DatasetError, match="1 of 3 classes have no training video"):
+        find(["a 3 0 1", "b 3 1"], ["x", "y", "z"])
 
 
 def test_lists_to_train_and_validate_on_must_agree(tmp_path):

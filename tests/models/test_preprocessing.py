@@ -148,3 +148,8 @@ def test_losses_by_name_are_of_raw_scores():
         # float32 of numbers near 1.
         assert found[0] == pytest.approx(logs.mean(), rel=1e-5)
         assert found[1] == (scores.argmax(axis=1) == labels).mean()
+    several = np.array([[1, 0, 1, 0], [0, 0, 0, 1]])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    each = np.log1p(np.exp(np.where(several, -scores, scores)))
+    found = model.evaluate(pixels, several, verbose=0)
+    assert found[0] == pytest.approx(each.mean(), rel=1e-5)

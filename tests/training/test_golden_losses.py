@@ -62,7 +62,7 @@ def test_losses_of_several_classes(heads):
             continue
         labels = rules.metric_multihot(f"head/{name}", 2, case["classes"], 0.1)
         found = losses.sigmoid_cross_entropy(
-            tf.constant(scores), tf.constant(labels), case["loss_weight"]
+            tf.constant(scores), tf.constant(labels), weight=case["loss_weight"]
         )
         expected = case["loss"]["loss_cls"]
         assert float(np.mean(found)) == pytest.approx(expected, rel=TOLERANCE)

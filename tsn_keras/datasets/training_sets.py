@@ -1,6 +1,5 @@
 """Videos to train on and videos to validate on, of any data set."""
 
-import collections
 import dataclasses
 import hashlib
 import json
@@ -27,6 +26,8 @@ class TrainingSet:
         classes: their names, or None.
         empty: names or labels of classes without a training video.
         mirrored: for each label that of the mirrored video, see records.Split.
+        multi_label: whether videos have several labels.
+        sources: selection.Selection of each further source of training videos.
     """
 
     name: str
@@ -38,12 +39,17 @@ class TrainingSet:
     classes: tuple[str, ...] | None
     empty: tuple[str, ...]
     mirrored: tuple[int, ...] | None = None
+    multi_label: bool = False
+    sources: tuple[Selection, ...] = ()
 
     def under(self, stream) -> "TrainingSet":
         """The same with the images of video files that a Stream sees."""
         validation = self.validation and self.validation.under(stream)
         train = self.train.under(stream)
-        return dataclasses.replace(self, train=train, validation=validation)
+        sources = tuple(source.under(stream) for source in self.sources)
+        return dataclasses.replace(
+            self, train=train, validation=validation, sources=sources
+        )
 
     @property
     def digest(self) -> str:
@@ -51,16 +57,26 @@ class TrainingSet:
         return _digest(self.train)
 
     @property
+    def digests_of_sources(self) -> list[str]:
+        """SHA-256 of each further source."""
+        return [_digest(source) for source in self.sources]
+
+    @property
     def digest_of_validation(self) -> str | None:
         """SHA-256 of what is validated on, or None."""
         return self.validation and _digest(self.validation)
+
+
+def _labels_of(video):
+    """All labels of a Video or FrameFolder, one or several."""
+    return video.labels or (video.label,)
 
 
 def _digest(chosen):
     # The first file's number only where it is not 1, so that checkpoints from before
     # it was known are resumed.
     rows = [
-        (f.id, f.label, f.files, *([f.first] if f.first != 1 else ()))
+        (f.id, f.labels or f.label, f.files, *([f.first] if f.first != 1 else ()))
         for f in chosen.folders
     ]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
@@ -83,11 +99,6 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
             label belongs to no class.
     """
     dataset, root, split = selection.read(choice)
-    if dataset.multi_label or split.multi_label:
-        raise DatasetError(
-            f"videos of {dataset.name} have several labels: they can be evaluated, but "
-            f"training takes one label a video"
-        )
     selection.make(dataset, root, split.train + split.test, listener)
     about = dataset.name, choice.split if dataset.splits else None, root
     parts = [VideoSet(*about, split.train, split.classes, "training")]
@@ -116,16 +127,51 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
         classes=split.classes,
         empty=empty,
         mirrored=split.mirrored,
+        multi_label=split.multi_label,
     )
+
+
+def more(choice: Choice, found: TrainingSet, prefixes, listener, images=False):
+    """Finds a further source of videos to train on.
+
+    Args:
+        choice: records.Choice; the training part of its data set is taken.
+        found: the main TrainingSet, whose classes the labels are.
+        prefixes, listener, images: see `find`.
+
+    Returns:
+        Selection. Classes may be without a video.
+
+    Raises:
+        InputError: see `find`; or the classes are others.
+    """
+    dataset, root, split = selection.read(choice)
+    if split.multi_label != found.multi_label:
+        raise DatasetError(
+            f"videos of {found.name} and of its source {dataset.name} must have one "
+            f"label each, or several each"
+        )
+    if None not in (split.classes, found.classes) and split.classes != found.classes:
+        raise DatasetError(
+            f"the source {dataset.name} has other classes than {found.name}, or in "
+            f"another order: list its videos with the labels of {found.name} "
+            f'(`dataset="list"`)'
+        )
+    selection.make(dataset, root, split.train, listener)
+    about = dataset.name, choice.split if dataset.splits else None, root
+    videos = VideoSet(*about, split.train, found.classes, "training")
+    _check_labels(videos, found.count)
+    return _select(videos, prefixes, choice.allow_missing, images, listener)
 
 
 def _check_labels(videos, count):
     for video in videos.videos:
-        if not 0 <= video.label < count:
-            raise DatasetError(
-                f"{video.id} of the {videos.part} videos has label {video.label}; "
-                f"labels of {count} classes are from 0 to {count - 1}"
-            )
+        for label in _labels_of(video):
+            if not 0 <= label < count:
+                raise DatasetError(
+                    f"{video.id} of the {videos.part} videos has label {label}; "
+                    f"labels of {count} classes are from 0 to {count - 1}"
+                )
 
 
 def _select(videos, *how):
@@ -140,6 +186,6 @@ def _select(videos, *how):
 
 
 def _empty(chosen, count, classes):
-    present = collections.Counter(folder.label for folder in chosen.folders)
+    present = {label for folder in chosen.folders for label in _labels_of(folder)}
     names = classes or [f"label {label}" for label in range(count)]
-    return tuple(name for label, name in enumerate(names) if not present[label])
+    return tuple(name for label, name in enumerate(names) if label not in present)

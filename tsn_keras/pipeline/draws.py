@@ -66,3 +66,32 @@ def window(shape, augmentation, stream, drawn):
 
     found = tf.numpy_function(chosen, (shape, drawn), tf.int32, stateful=False)
     return tf.ensure_shape(found, (4,))
+
+
+def blending(seed, number, videos, alpha):
+    """Draws for the videos that a mixup blends, see training.mixup.
+
+    Args:
+        seed: of the run, below 2**31.
+        number: int64 from 0, another one for each set of videos.
+        videos: how many are blended.
+        alpha: of the Beta distribution, above 0.
+
+    Returns:
+        (float64 [], share that each video has in itself; int32 [videos], its partner)
+    """
+    # Seeds are below 2**31: no video and no pass has one of these keys.
+    first = tf.cast(seed, tf.int64) + 2**32
+    keys = [
+        tf.stack([first, 4 * tf.cast(number, tf.int64) + place]) for place in range(3)
+    ]
+    with tf.device("CPU:0"):  # The same numbers whatever device trains.
+        # Beta is x / (x + y) of two gamma numbers. For a small alpha both are 0 too
+        # often, so their logarithms are drawn: gamma(alpha) is gamma(alpha + 1) times
+        # a uniform number to the power of 1 / alpha.
+        powers = 1 - tf.random.stateless_uniform((2,), keys[0], dtype=tf.float64)
+        gammas = tf.random.stateless_gamma((2,), keys[1], alpha + 1.0, dtype=tf.float64)
+        logs = tf.math.log(gammas) + tf.math.log(powers) / alpha
+        share = tf.sigmoid(logs[0] - logs[1])
+        partners = tf.random.experimental.stateless_shuffle(tf.range(videos), keys[2])
+    return share, partners

@@ -15,6 +15,7 @@ from tsn_keras.pipeline import (
     transforms,
     video_reading,
 )
+from tsn_keras.pipeline.labels import Labels
 from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
 from tsn_keras.protocols.records import Stream, View
 
@@ -66,6 +67,7 @@ class Batches:
         batch: videos in a batch, over all machines and devices.
         seed: decides everything that is drawn.
         augmentation: one of protocols.augmentations, or None for the protocol's.
+        labels: labels.Labels.
     """
 
     folders: tuple
@@ -74,6 +76,7 @@ class Batches:
     batch: int
     seed: int = 0
     augmentation: MultiScaleCrop | RandomResizedCrop | None = None
+    labels: Labels = Labels()
 
     @property
     def _augmentation(self):
@@ -85,18 +88,15 @@ class Batches:
         drawn = draws.draw(self.seed, number, 1 + crop + self.segments)
         return drawn[0], drawn[1 : 1 + crop], drawn[1 + crop :]
 
-    def _columns(self):
-        """(number of files, label) of each video, int32 tensors."""
-        files = tf.constant([folder.files for folder in self.folders], tf.int32)
-        labels = tf.constant([folder.label for folder in self.folders], tf.int32)
-        return files, labels
+    def _files(self):
+        """Number of files of each video, int32."""
+        return tf.constant([folder.files for folder in self.folders], tf.int32)
 
     def _segments(self):
         """Function of (index of a video, ticks [K]) to uint8 [K, h, w, planes]."""
         paths = tf.constant([str(folder.path) for folder in self.folders])
         firsts = tf.constant([folder.first for folder in self.folders], tf.int32)
-        files, _ = self._columns()
-        stream = self.stream
+        files, stream = self._files(), self.stream
         are_files = [isinstance(folder, VideoFile) for folder in self.folders]
 
         def from_frames(index, ticks):
@@ -124,16 +124,18 @@ class Batches:
         n-th video of all passes depends on the seed and n alone: a run that
         resumes at n draws what an undisturbed one draws. Of each segment one
         snippet, at random inside it (video_data_layer.cpp:123-142); for all of a
-        video one crop size, place and mirroring (data_transformer.cpp:148-326).
+        video one crop size, place and mirroring (data_transformer.cpp:148-326). A
+        video that is mirrored has the label of its mirror image.
 
         Args:
             first: number of videos that were seen before, a multiple of the batch.
             share: Share.
 
         Returns:
-            tf.data.Dataset of (uint8 [b, K, S, S, planes], int32 [b]), b videos
-            of a device, device by device. A file that cannot be read is an error
-            when its batch is taken.
+            tf.data.Dataset of (uint8 [b, K, S, S, planes], labels), b videos
+            of a device, device by device; labels are int32 [b], or float32
+            [b, classes] of 0 and 1 where videos have several. A file that cannot be
+            read is an error when its batch is taken.
         """
         total = len(self.folders)
         start = first // total
@@ -150,8 +152,8 @@ class Batches:
         what the n-th pass of `for_training` draws.
 
         Returns:
-            tf.data.Dataset of (uint8 [b, K, S, S, planes], int32 [b]); the last
-            batch of a pass may be smaller.
+            tf.data.Dataset as that of `for_training`; the last batch of a pass may
+            be smaller.
         """
         passes = itertools.count()
 
@@ -179,7 +181,7 @@ class Batches:
 
     def _reader(self):
         """Function of a row of `_one_pass` to (uint8 [K, S, S, planes], label)."""
-        files, labels = self._columns()
+        files, label = self._files(), self.labels.of(self.folders)
         stream, segments, load = self.stream, self.segments, self._segments()
         rule = self._augmentation
         resize = pillow.resize if rule.antialiased else transforms.resize
@@ -199,10 +201,11 @@ class Batches:
             window = draws.window(tf.shape(snippets)[1:3], rule, stream, of_crop)
             side = stream.protocol.crop_size
             crops = transforms.resized_crop(snippets, window, side, resize)
-            if rule.mirrors:
-                mirrored = transforms.mirror(crops, stream.modality)
-                crops = tf.where(mirroring % 2 == 1, mirrored, crops)
-            return crops, labels[index]
+            if not rule.mirrors:
+                return crops, label(index)
+            is_mirrored = mirroring % 2 == 1
+            mirrored = transforms.mirror(crops, stream.modality)
+            return tf.where(is_mirrored, mirrored, crops), label(index, is_mirrored)
 
         return read
 
@@ -240,7 +243,7 @@ class Batches:
             return tf.cond(
                 index < total,
                 lambda: read(tf.cast(index, tf.int32)),
-                lambda: (tf.zeros(shape, tf.uint8), tf.constant(-1)),
+                lambda: (tf.zeros(shape, tf.uint8), self.labels.none(self.folders)),
             )
 
         dataset = tf.data.Dataset.range(padded).repeat().enumerate()
@@ -263,7 +266,7 @@ class Batches:
 
     def _middle_reader(self):
         """Function of a video's index to (uint8 [K, S, S, planes], label)."""
-        _, labels = self._columns()
+        label = self.labels.of(self.folders)
         view, stream, load = self._view, self.stream, self._segments()
         if view.crops.count != 1:
             raise ValueError(f"validation takes one crop, not {view.crops.name}")
@@ -273,7 +276,7 @@ class Batches:
         @transforms.as_it_is
         def read(index):
             snippets = load(index, ticks[index])
-            return transforms.cut(snippets, view, stream)[:, 0], labels[index]
+            return transforms.cut(snippets, view, stream)[:, 0], label(index)
 
         return read
 

@@ -63,7 +63,19 @@ def measured(scores, labels, label_sets=None):
     """
     if label_sets is None:
         return accuracy(scores, labels)
-    is_true = many_hot(label_sets, scores.shape[1])
+    return precision(scores, many_hot(label_sets, scores.shape[1]))
+
+
+def precision(scores, is_true):
+    """Precisions of scores.
+
+    Args:
+        scores: [V, C], one score a class for each video.
+        is_true: bool [V, C].
+
+    Returns:
+        Precision.
+    """
     return Precision(
         100 * mean_average_precision(scores, is_true),
         100 * video_mean_average_precision(scores, is_true),

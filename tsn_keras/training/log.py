@@ -9,7 +9,13 @@ import tensorflow as tf
 from tsn_keras.common import files
 
 STEPS = ("iteration", "loss", "learning_rate", "videos_per_s")
-VALIDATIONS = ("iteration", "loss", "top1", "mean_class_accuracy", "videos")
+# Figures of a validation, in percent: as people read them.
+TITLES = {
+    "top1": "top-1",
+    "mean_class_accuracy": "mean class accuracy",
+    "mean_average_precision": "mAP",
+    "video_mean_average_precision": "mAP over videos",
+}
 COUNTS = {"iteration", "videos"}  # whole numbers
 TENSORBOARD = "tensorboard"
 
@@ -21,16 +27,22 @@ class Log:
         folder: of the run.
         iteration: updates that were made before; rows of later ones are of a
             run that did not get to its next checkpoint, and go.
+        figures: names of what a validation finds beside the loss.
+
+    Attributes:
+        columns: of validation.csv.
+        validations: its rows, as dicts.
     """
 
-    def __init__(self, folder, iteration):
+    def __init__(self, folder, iteration, figures=("top1", "mean_class_accuracy")):
+        self.columns = ("iteration", "loss", *figures, "videos")
         self._folder = pathlib.Path(folder)
         self._events = self._folder / TENSORBOARD
         # Written anew from the rows: written events cannot be removed.
         shutil.rmtree(self._events, ignore_errors=True)
         with files.writing(self._events):
             self._writer = tf.summary.create_file_writer(str(self._events))
-        self.validations = self._open("validation.csv", VALIDATIONS, iteration)
+        self.validations = self._open("validation.csv", self.columns, iteration)
         steps = self._open("log.csv", STEPS, iteration)
         self._tell("train", steps)
         self._tell("validation", self.validations)
@@ -51,8 +63,8 @@ class Log:
         self._tell("train", [row])
 
     def validation(self, **row):
-        """Adds a validation; see VALIDATIONS."""
-        self._append("validation.csv", VALIDATIONS, row)
+        """Adds a validation, a value for each of `columns`."""
+        self._append("validation.csv", self.columns, row)
         self.validations.append(row)
         self._tell("validation", [row])
         with files.writing(self._events):

@@ -23,8 +23,13 @@ LAST, BEST = "last.weights.h5", "best.weights.h5"
 _FREE = {
     "data": ("root", "annotations", "validation", "classes"),
     "model": ("initial",),
-    "train": ("iterations", "validate_every", "save_every", "device_batch"),
+    "train": (
+        *("iterations", "epochs", "validate_every", "validate_epochs", "save_every"),
+        "device_batch",
+    ),
 }
+# Not those on which the rate of every iteration depends.
+_LENGTHS = ("iterations", "epochs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Trained:
 
     @property
     def best(self) -> dict | None:
-        """The validation of the highest accuracy."""
+        """The validation of the highest accuracy or precision."""
         return best(self.validations)
 
     def as_json(self) -> dict:
@@ -71,18 +76,29 @@ class Trained:
 
 
 def best(validations) -> dict | None:
-    """The validation of the highest top-1 accuracy, then of the lowest loss."""
-    return max(validations, key=lambda row: (row["top1"], -row["loss"]), default=None)
+    """The validation of the highest top-1 accuracy or mAP, then of the lowest loss."""
+
+    def rank(row):
+        return row.get("top1", row.get("mean_average_precision")), -row["loss"]
+
+    return max(validations, key=rank, default=None)
 
 
 def _kept(settings):
     """The settings that a resumed run must share, as a dict of JSON values."""
-    return {
+    kept = {
         f"{section}.{key}": value
         for section, values in dataclasses.asdict(settings).items()
         for key, value in values.items()
         if key not in _FREE.get(section, ())
     }
+    kept["data.sources"] = [
+        {key: value for key, value in source.items() if key not in _FREE["data"]}
+        for source in kept["data.sources"]
+    ]
+    if settings.train.schedule == "cosine":
+        kept |= {f"train.{key}": getattr(settings.train, key) for key in _LENGTHS}
+    return kept
 
 
 class Loop:
@@ -100,6 +116,8 @@ class Loop:
             "training videos (digest)": found.digest,
             "initial weights (digest)": session.initial_digest,
         }
+        if found.sources:
+            self._about["sources (digests)"] = found.digests_of_sources
         self._digest = found.digest_of_validation
         self._log = None
         self.stopped = None
@@ -180,7 +198,7 @@ class Loop:
                 **self._session.versions,
             }
             aside.write_text(json.dumps(record, indent=1))
-        return log.Log(self._out, iteration)
+        return log.Log(self._out, iteration, self._session.figures)
 
     def _iterate(self, first, last):
         listener = self._listener if self._session.is_chief else progress.SILENT
@@ -217,7 +235,7 @@ class Loop:
         rate = self._session.trainer.learning_rate
         loss = self._session.step(batches)
         if self._log is not None:
-            speed = self._settings.batch / (time.monotonic() - since)
+            speed = self._session.videos / (time.monotonic() - since)
             self._log.step(
                 iteration=iteration,
                 loss=loss,
@@ -243,11 +261,17 @@ class Loop:
         """Logs a validation."""
         if figures is None or self._log is None:
             return
+        from tsn_keras.training import log
+
         self._log.validation(iteration=iteration, **figures)
+        shown = ", ".join(
+            f"{title} {figures[name]:.2f} %"
+            for name, title in log.TITLES.items()
+            if name in figures
+        )
         self._listener.say(
             f"iteration {iteration}: {figures['videos']} validation videos, loss "
-            f"{figures['loss']:.3f}, top-1 {figures['top1']:.2f} %, mean class "
-            f"accuracy {figures['mean_class_accuracy']:.2f} %"
+            f"{figures['loss']:.3f}, {shown}"
         )
 
     def _keep_best(self, figures):
@@ -259,10 +283,9 @@ class Loop:
 
     def _save_best(self, row):
         """Writes the best weights with a row of the validations."""
-        from tsn_keras.training import log
-
         # In the order of the log, from which a resumed run reads the row.
-        figures = {name: row[name] for name in log.VALIDATIONS if name != "iteration"}
+        columns = self._log.columns
+        figures = {name: row[name] for name in columns if name != "iteration"}
         self._session.save_weights(self._out / BEST, validation=figures)
 
     def _save(self):

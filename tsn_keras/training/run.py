@@ -64,11 +64,13 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
     _prepare_places(settings)
     stream = _stream(settings.data)
     found = _find_data(settings.data, stream, listener)
+    _check_loss(settings.train, found)
     if request.evaluate and found.validation is None:
         raise InputError(
             "`evaluate` needs videos to validate on: set data.holdout for folders, "
             "data.validation for lists"
         )
+    settings = _in_iterations(settings, len(found.train.folders), listener)
     out.mkdir(parents=True, exist_ok=True)
     # Imported when all videos are in place: TensorFlow takes seconds.
     devices = devices or _devices()
@@ -92,6 +94,24 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
     return dataclasses.replace(trained, evaluation=scored)
 
 
+def _in_iterations(settings, videos, listener):
+    """The settings with all lengths in iterations; says what came of epochs."""
+    train = settings.train.in_iterations(videos)
+    if train.epochs:
+        drops = ", ".join(map(str, train.drops))
+        listener.say(
+            f"{train.epochs} epochs of {train.epoch(videos)} iterations ({videos} "
+            f"videos, {train.batch} a batch): {train.iterations} iterations"
+            + (f", the rate drops at {drops}" if drops else "")
+        )
+    if train.rate != train.base_lr:
+        listener.say(
+            f"learning rate {train.rate:g}: {train.base_lr:g} is that of "
+            f"{train.base_batch} videos, a batch has {train.batch}"
+        )
+    return dataclasses.replace(settings, train=train)
+
+
 def _out_folder(name):
     path = storage.path(name)
     if storage.is_remote(path):
@@ -108,7 +128,9 @@ def _devices():
 
 def _prepare_places(settings):
     data = settings.data
-    places = (data.root, data.annotations, data.validation, settings.model.initial)
+    places = [data.root, data.annotations, data.validation, settings.model.initial]
+    for source in data.sources:
+        places += [source.root, source.annotations]
     variables = (selection.DATA_VARIABLE, folders.VARIABLE)
     with console.quiet_frameworks():
         storage.prepare(filter(None, (*places, *map(os.environ.get, variables))))
@@ -121,23 +143,20 @@ def _stream(data):
 
 
 def _find_data(data, stream, listener):
-    has_splits = bool(DATASETS.find(data.dataset).splits)
-    choice = Choice(
-        dataset=data.dataset,
-        # Without official splits the default means none.
-        split=data.split if has_splits or data.split != 1 else None,
-        root=data.root or None,
-        annotations=data.annotations or None,
+    choice = _choice(
+        data,
         validation=data.validation or None,
         classes=data.classes or None,
         holdout=data.holdout,
-        allow_missing=data.allow_missing,
     )
-    modality = stream.modality
-    found = training_sets.find(
-        choice, modality.prefixes, listener, images=not modality.is_flow
-    ).under(stream)
-    for verb, part in (("train", found.train), ("validate", found.validation)):
+    how = stream.modality.prefixes, listener, not stream.modality.is_flow
+    found = training_sets.find(choice, *how)
+    sources = tuple(
+        training_sets.more(_choice(source), found, *how) for source in data.sources
+    )
+    found = dataclasses.replace(found, sources=sources).under(stream)
+    parts = [("train", found.train), ("validate", found.validation)]
+    for verb, part in (*parts, *(("train", source) for source in found.sources)):
         if part is not None and part.missing:
             listener.say(
                 f"{len(part.missing)} videos to {verb} on have no folder and are left "
@@ -149,6 +168,31 @@ def _find_data(data, stream, listener):
             f"{found.empty[0]}"
         )
     return found
+
+
+def _choice(data, **more):
+    """The Choice of config.DataSettings or SourceSettings."""
+    has_splits = bool(DATASETS.find(data.dataset).splits)
+    return Choice(
+        dataset=data.dataset,
+        # Without official splits the default means none.
+        split=data.split if has_splits or data.split != 1 else None,
+        root=data.root or None,
+        annotations=data.annotations or None,
+        allow_missing=data.allow_missing,
+        **more,
+    )
+
+
+def _check_loss(train, found):
+    """Refuses a loss that is for other labels than those of the data set."""
+    wanted, number = ("sigmoid", "several") if found.multi_label else ("softmax", "one")
+    if train.loss != wanted:
+        labels = "labels" if found.multi_label else "label"
+        raise InputError(
+            f"train.loss is {train.loss}, but videos of {found.name} have {number} "
+            f'{labels} each: set train.loss = "{wanted}"'
+        )
 
 
 def _evaluate(settings, found, out, listener):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import itertools
@@ -14,11 +15,11 @@ import tensorflow as tf
 from tsn_keras.checkpoints import keras_file
 from tsn_keras.common.errors import InputError, reason_of
 from tsn_keras.pipeline import distribution, reading
+from tsn_keras.pipeline.labels import Labels
 from tsn_keras.pipeline.training import Batches
 from tsn_keras.protocols.augmentations import AUGMENTATIONS
-from tsn_keras.training import initialisation, trainer
+from tsn_keras.training import initialisation, losses, sources, trainer, validator
 from tsn_keras.training.trainer import Network, Trainer
-from tsn_keras.training.validator import Validator
 
 _VERSIONS = ("tensorflow", "keras", "numpy")
 
@@ -36,6 +37,7 @@ class Session:
     Attributes:
         trainer: trainer.Trainer.
         initial_digest: SHA-256 of the initial weights, or None.
+        videos: how many the last iteration saw.
     """
 
     def __init__(self, settings, found, stream, devices, listener):
@@ -55,7 +57,16 @@ class Session:
             part,
             train.seed,
             AUGMENTATIONS.get(settings.data.augmentation),
+            Labels(found.count, found.mirrored),
         )
+        self._sources = sources.of(
+            settings.data.sources,
+            found.sources,
+            self._batches,
+            self._parts,
+            devices.num_replicas_in_sync,
+        )
+        self.videos = 0
         weights = initialisation.find(model, stream)
         self.initial_digest = weights.sha256 if weights else None
         keras.utils.set_random_seed(train.seed)
@@ -64,7 +75,7 @@ class Session:
         )
         with devices.scope():
             backbone, new = initialisation.build(
-                self._architecture, weights, model.dropout, train.precision
+                self._architecture, weights, model, train.precision
             )
             network = Network(
                 backbone,
@@ -72,9 +83,16 @@ class Session:
                 stream,
                 model.segments,
                 model.batch_norm,
+                model.consensus,
             )
-            self.trainer = Trainer(network, train, self._parts, devices)
-            self._validator = Validator(self.trainer.network, stream, devices)
+            self.trainer = Trainer(
+                *(network, train, self._parts, devices),
+                also=[source.batches.segments for source in self._sources],
+            )
+            made = validator.of(found.multi_label)
+            self._validator = made(
+                self.trainer.network, stream, devices, losses.chosen(train)
+            )
         if weights is not None:
             text = f"initial weights: {weights.path}"
             listener.say(f"{text}; new: {', '.join(new)}" if new else text)
@@ -85,35 +103,75 @@ class Session:
         return self._found.validation is not None
 
     @property
+    def figures(self):
+        """Names of what a validation finds beside the loss."""
+        return self._validator.FIGURES
+
+    @property
     def versions(self):
         """Versions of the libraries, and the number of devices."""
         found = {name: importlib.metadata.version(name) for name in _VERSIONS}
         return {**found, "devices": self._devices.num_replicas_in_sync}
 
     def training_batches(self):
-        """Iterator of sub-batches from the present iteration on."""
-        first = self.trainer.iteration * self._settings.train.batch
-        return distribution.iterate(
-            self._devices, lambda share: self._batches.for_training(first, share)
-        )
+        """Iterators of sub-batches from the present iteration on.
+
+        Returns:
+            list of iterators: of the main videos, and of each source.
+        """
+        iteration = self.trainer.iteration
+        seen = [(self._batches, iteration * self._settings.train.batch)]
+        seen += [(one.batches, one.seen(iteration)) for one in self._sources]
+        return [
+            distribution.iterate(
+                self._devices, functools.partial(plan.for_training, first)
+            )
+            for plan, first in seen
+        ]
 
     def step(self, batches):
-        """Makes an update with the next sub-batches; returns the loss.
+        """Makes an iteration with the next sub-batches.
+
+        Args:
+            batches: what `training_batches` returned.
+
+        Returns:
+            float, the loss of the main videos.
 
         Raises:
             InputError: the loss is not finite, or a file cannot be read.
         """
+        iteration, (main, *others) = self.trainer.iteration, batches
+        train = self._settings.train
+        loss = self._update(main, self._batches, iteration * train.batch)
+        self.videos = train.batch
+        for source, more in zip(self._sources, others, strict=True):
+            size = source.parts * source.batches.batch
+            for turn in range(source.due(iteration)):
+                first = source.seen(iteration) + turn * size
+                self._update(more, source.batches, first, again=True)
+                self.videos += size
+        return loss
+
+    def _update(self, batches, plan, first, again=False):
+        """Makes an update with the next sub-batches; returns the loss.
+
+        Args:
+            batches: their iterator.
+            plan: the Batches that they are of.
+            first: number of its videos that were seen before.
+            again: whether it is another one of the same iteration.
+        """
         train = self._settings.train
         try:
-            return self.trainer.step(itertools.islice(batches, self._parts))
+            return self.trainer.step(itertools.islice(batches, self._parts), again)
         except trainer.Diverged as error:
             raise trainer.Diverged(
                 f"{error}: lower train.base_lr (now {train.base_lr:g}) or train.clip "
                 f"(now {train.clip:g}), or begin with other weights"
             ) from None
         except tf.errors.OpError as error:
-            first = self.trainer.iteration * train.batch
-            files = self._batches.training_files(first, train.batch)
+            files = plan.training_files(first, self._parts * plan.batch)
             raise self._explained(error, files) from None
 
     def validate(self):

@@ -10,11 +10,12 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.models import training_graph, training_rules
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.models.records import Backbone
-from tsn_keras.models.tsn import TSN
+from tsn_keras.models.tsn import TSN, feature_network, halves
 from tsn_keras.protocols.records import Stream
+from tsn_keras.training import losses, schedules
 from tsn_keras.training.loss_scale import LossScale
-from tsn_keras.training.losses import cross_entropy
-from tsn_keras.training.optimizer import CaffeSGD, Steps, TorchSGD
+from tsn_keras.training.mixup import Mixup
+from tsn_keras.training.optimizer import CaffeSGD, TorchSGD
 
 # Whose updates: (optimizer, whether a batch norm's statistics keep the variance of a
 # sample), see models.training_graph.FusedNorm.
@@ -60,7 +61,8 @@ class Network:
         record: its models.records.Backbone.
         stream: protocols.records.Stream.
         segments: K.
-        batch_norm: the trainable batch norms, "first", "none" or "all".
+        batch_norm: the trainable batch norms, see config.ModelSettings.
+        consensus: what the segments' mean is taken of, "scores" or "features".
     """
 
     backbone: keras.Model
@@ -68,6 +70,25 @@ class Network:
     stream: Stream
     segments: int = 3
     batch_norm: str = "first"
+    consensus: str = "scores"
+
+    def over_segments(self, unbiased):
+        """The model that is trained, with the variables of the backbone.
+
+        Args:
+            unbiased: see training_graph.FusedNorm.
+
+        Returns:
+            keras.Model, [B, K, S, S, C] to raw scores [B, classes].
+        """
+        fixed = self.batch_norm == training_rules.AFFINE
+        how = {"unbiased": unbiased, "fixed": fixed}
+        if self.consensus == "scores":
+            computed = training_graph.for_training(self.backbone, **how)
+            return TSN(computed, self.segments)
+        body, classifier = halves(self.backbone, self.record.features)
+        body = training_graph.for_training(body, **how)
+        return feature_network(body, classifier, self.segments)
 
 
 class Trainer:
@@ -77,23 +98,33 @@ class Trainer:
 
     Args:
         network: Network.
-        train: config.TrainSettings.
+        train: config.TrainSettings with all lengths in iterations.
         parts: sub-batches of an update, a multiple of train.iter_size.
         distribution: tf.distribute.Strategy.
+        also: other numbers of segments than the network's that batches may have.
     """
 
-    def __init__(self, network, train, parts, distribution):
+    def __init__(self, network, train, parts, distribution, also=()):
         backbone, modality = network.backbone, network.stream.modality
         training_rules.set_batch_norm(backbone, network.batch_norm)
         self.backbone = backbone
         made, unbiased = _SOLVERS[train.solver]
-        computed = training_graph.for_training(backbone, unbiased=unbiased)
-        self.network = TSN(computed, network.segments)
+        # Of each number of segments that a batch may have; all share the variables.
+        self._networks = {
+            segments: dataclasses.replace(network, segments=segments).over_segments(
+                unbiased
+            )
+            for segments in dict.fromkeys((network.segments, *also))
+        }
+        self.network = self._networks[network.segments]
         self._stream = network.stream
         self._distribution = distribution
+        self._loss = losses.chosen(train)
         self._smoothing = train.label_smoothing
+        classes = self.network.output_shape[-1]
+        self._mixup = Mixup(train.mixup, classes, train.seed) if train.mixup else None
         self.optimizer = made(
-            Steps(train.base_lr, train.drops, train.gamma),
+            schedules.of(train),
             momentum=train.momentum,
             weight_decay=train.weight_decay,
             # Caffe clips the sum over its iter_size sub-batches. If memory splits
@@ -101,7 +132,10 @@ class Trainer:
             clip=train.clip * (parts // train.iter_size) or None,
             iter_size=parts,
             multipliers=training_rules.multipliers(
-                backbone, network.record.first, modality.first_rate
+                backbone,
+                network.record,
+                modality.first_rate,
+                training_rules.GROUPS[train.groups],
             ),
         )
         self._variables = backbone.trainable_variables
@@ -125,11 +159,12 @@ class Trainer:
         self._more = tf.function(self._added)
         self._finite = tf.function(self._all_finite)
         self._update = tf.function(self._apply)
+        self._more_update = tf.function(self._apply_again)
         self._agree = tf.function(self._share_statistics)
 
     @property
     def iteration(self):
-        """Number of updates that were made."""
+        """Number of updates that were made, but for those made `again`."""
         return int(np.asarray(self.optimizer.iterations))
 
     @property
@@ -137,13 +172,15 @@ class Trainer:
         """That of the next update."""
         return float(self.optimizer.learning_rate)
 
-    def step(self, batches):
+    def step(self, batches, again=False):
         """Makes one update.
 
         Args:
-            batches: the parts of an update's batch: (uint8 [b, K, S, S,
-                planes], int32 [b]) each, distributed if there are several
-                replicas.
+            batches: the parts of an update's batch, as pipeline.training makes
+                them: (uint8 [b, K, S, S, planes], labels) each, distributed if
+                there are several replicas.
+            again: whether it is another update of the last iteration: it has the
+                same learning rate, and the iterations stay as many.
 
         Returns:
             float, the loss before the update: the mean over all videos.
@@ -159,19 +196,21 @@ class Trainer:
                 raise Diverged(f"the loss is {loss} at iteration {self.iteration}")
             if self._scale is None or self._fits(gradients):
                 break
-        self._distribution.run(self._update, args=(gradients, self._factor()))
+        update = self._more_update if again else self._update
+        self._distribution.run(update, args=(gradients, self._factor()))
         return loss
 
     def _accumulated(self, batches):
         """Returns (loss, sums of the gradients over the parts, times the scale)."""
         run, factor = self._distribution.run, self._factor()
         loss, gradients = None, None
-        for images, labels in batches:
+        first = self.iteration * self.optimizer.iter_size
+        for number, (images, labels) in enumerate(batches, first):
+            args = images, labels, factor, tf.constant(number, tf.int64)
             if gradients is None:
-                loss, gradients = run(self._first, args=(images, labels, factor))
+                loss, gradients = run(self._first, args=args)
             else:
-                args = (images, labels, factor, loss, gradients)
-                loss, gradients = run(self._more, args=args)
+                loss, gradients = run(self._more, args=(*args, loss, gradients))
         total = self._distribution.reduce("SUM", loss, axis=None)
         return float(total) / self.optimizer.iter_size, gradients
 
@@ -193,23 +232,25 @@ class Trainer:
         finite = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients]
         return 1.0 - tf.cast(tf.reduce_all(finite), tf.float32)
 
-    def _gradients(self, images, labels, factor):
+    def _gradients(self, images, labels, factor, number):
         """Loss and gradients of a replica's share of a part.
 
         The mean over the whole part, of which each replica adds a share.
         """
         inputs = network_input(images, self._stream)
+        if self._mixup is not None:
+            inputs, labels = self._mixup(inputs, labels, number)
         videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
         with tf.GradientTape() as tape:
-            scores = self.network(inputs, training=True)
-            losses = cross_entropy(scores, labels, self._smoothing)
-            loss = tf.reduce_sum(losses) / tf.cast(videos, losses.dtype)
+            scores = self._networks[inputs.shape[1]](inputs, training=True)
+            each = self._loss(scores, labels, self._smoothing)
+            loss = tf.reduce_sum(each) / tf.cast(videos, each.dtype)
             scaled = loss if self._scale is None else loss * factor
         weights = [variable.value for variable in self._variables]
         return loss, tape.gradient(scaled, weights)
 
-    def _added(self, images, labels, factor, loss, gradients):
-        more, others = self._gradients(images, labels, factor)
+    def _added(self, images, labels, factor, number, loss, gradients):
+        more, others = self._gradients(images, labels, factor, number)
         sums = [a + b for a, b in zip(gradients, others, strict=True)]
         return loss + more, sums
 
@@ -219,6 +260,11 @@ class Trainer:
         if self._scale is not None:
             gradients = [gradient / factor for gradient in gradients]
         self.optimizer.apply(gradients, self._variables)
+
+    def _apply_again(self, gradients, factor):
+        # What an update adds to them again; the rate is that of their number.
+        self.optimizer.iterations.assign_sub(1)
+        self._apply(gradients, factor)
 
     def agree(self):
         """Gives all replicas the first one's statistics of trainable batch norms.
