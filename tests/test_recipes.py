@@ -67,7 +67,7 @@ def test_recipes_are_those_of_the_tables(name):
 def test_recipes_begin_and_are_averaged_as_the_originals(name):
     found = read(name)
     is_mmaction2 = not name.startswith("tsn_pytorch")
-    assert found.model.consensus == ("features" if is_mmaction2 else "scores")
+    assert found.model.consensus == ("features" if is_mmaction2 else "average")
     assert found.train.groups == ("mmaction2" if is_mmaction2 else "tsn_pytorch")
     # The rate is meant for this batch; with another --set train.batch it follows.
     assert found.train.base_batch == (found.train.batch if is_mmaction2 else 0)

@@ -188,9 +188,11 @@ class ModelSettings:
         initial: preset or file; empty for random weights.
         segments: K.
         dropout: fraction of the pooled features that is dropped.
-        consensus: what the segments' mean is taken of: "scores", or "features" for
-            the pooled ones, of which one share is then dropped for all segments of a
-            video, as MMAction2 does.
+        consensus: of the segments' scores, one of models.consensus: "average", "max",
+            "top_k", "linear", "attention"; or "features", the average of the pooled
+            features, of which one share is then dropped for all segments of a video,
+            as MMAction2 does.
+        consensus_k: how many scores of each class "top_k" takes the mean of.
         init_std: deviation of the kernel of a new classifier; 0 for that of the
             backbone's original, 0.01 of a ResNet and 0.001 of most others.
         first_conv: of a first convolution that the initial weights have for other
@@ -204,7 +206,8 @@ class ModelSettings:
     initial: str = ""
     segments: int = 3
     dropout: float = 0.8
-    consensus: str = "scores"
+    consensus: str = "average"
+    consensus_k: int = 3
     init_std: float = 0.0
     first_conv: str = "cross_modality"
     batch_norm: str = "first"
@@ -223,6 +226,9 @@ class TrainSettings:
         solver: whose updates are made: "caffe", or "torch" for PyTorch's SGD, as
             tsn-pytorch and MMAction2 use it (see training.optimizer), with the
             statistics of trainable batch norms as PyTorch keeps them.
+        consensus_updates: "alternate": where a linear consensus learns weights, every
+            second update is theirs alone, and the others are the network's, as the
+            paper says; "joint": all learn in every update, as attention does anyway.
         groups: whose factors of the rate and the decay the variables have, one of
             models.training_rules.GROUPS.
         batch: videos of an update, over all devices and sub-batches.
@@ -265,6 +271,7 @@ class TrainSettings:
     """
 
     solver: str = "caffe"
+    consensus_updates: str = "alternate"
     groups: str = "caffe"
     batch: int = 128
     iter_size: int = 1
@@ -367,12 +374,16 @@ _RULES = {
     "data.holdout": _SHARE,
     "model.segments": _Range(1, 100),
     "model.dropout": _SHARE,
-    "model.consensus": _OneOf(("scores", "features")),
+    "model.consensus": _OneOf(
+        ("average", "max", "top_k", "linear", "attention", "features")
+    ),
+    "model.consensus_k": _Range(1, 100),
     "model.init_std": _Range(0, 10),
     "model.first_conv": _OneOf(("cross_modality", "random")),
     "model.batch_norm": _OneOf(("first", "none", "all", "affine")),
     "model.width": _Range(0, 4, above=True),
     "train.solver": _OneOf(("caffe", "torch")),
+    "train.consensus_updates": _OneOf(("alternate", "joint")),
     "train.groups": _OneOf(("caffe", "tsn_pytorch", "mmaction2", "mmaction2_tsm")),
     "train.batch": _VIDEOS,
     "train.iter_size": _VIDEOS,
@@ -562,11 +573,30 @@ def _check(training, path):
                 f"{path}: {key} must be {rule}. Received: {_received(value)}"
             )
     _check_sources(training, path)
+    _check_consensus(training, path)
     train = training.train
     if train.batch % train.iter_size:
         raise InputError(
             f"{path}: train.batch must be a multiple of train.iter_size. Received: "
             f"{train.batch} and {train.iter_size}"
+        )
+
+
+def _check_consensus(training, path):
+    """Checks that there are as many segments as the consensus asks for."""
+    model = training.model
+    counts = [source.segments or model.segments for source in training.data.sources]
+    if model.consensus == "top_k" and model.consensus_k > min(
+        (model.segments, *counts)
+    ):
+        raise InputError(
+            f"{path}: model.consensus_k is {model.consensus_k}, more than there are "
+            f"segments ({min((model.segments, *counts))})"
+        )
+    if model.consensus == "linear" and set(counts) - {model.segments}:
+        raise InputError(
+            f'{path}: model.consensus = "linear" learns a weight for each of '
+            f"{model.segments} segments; sources of data.sources must have as many"
         )
 
 

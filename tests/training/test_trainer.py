@@ -1,8 +1,10 @@
 """Training steps: sub-batches, replicas, and going on from a checkpoint."""
 
+import base64
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import pathlib
 import shutil
@@ -10,6 +12,7 @@ import sys
 import tempfile
 
 import h5py
+import keras
 import numpy as np
 import processes
 import pytest
@@ -50,12 +53,11 @@ def make(
     parts=1,
     modality="rgb",
     dropout=0.5,
-    consensus="scores",
+    consensus="average",
     also=(),
     **train,
 ):
     """A trainer of a small network, and random batches for it."""
-    import keras
 
     stream = Stream(MODALITIES[modality], PROTOCOL)
     keras.utils.set_random_seed(1)
@@ -66,7 +68,7 @@ def make(
         shape = stream.input_shape
         backbone = bn_inception.BNInception(shape, CLASSES, dropout, width=0.05)
     record = bn_inception.BN_INCEPTION
-    network = Network(backbone, record, stream, 3, batch_norm, consensus)
+    network = Network(backbone, record, stream, 3, batch_norm, consensus, 2)
     return Trainer(network, config.TrainSettings(**settings), parts, distribution, also)
 
 
@@ -465,12 +467,12 @@ def scores_of(trainer, images, training=True):
 def test_mean_features_give_the_scores_and_updates_of_mean_scores():
     """The classifier is linear; where nothing is dropped both are the same."""
     found = {}
-    for consensus in ("scores", "features"):
+    for consensus in ("average", "features"):
         trainer = make(dropout=0.0, consensus=consensus, solver="torch")
         scores = scores_of(trainer, batch(0)[0], training=False)
         losses = [trainer.step([batch(seed)]) for seed in range(3)]
         found[consensus] = scores, losses, trained(trainer)
-    for one, other in zip(found["scores"], found["features"], strict=True):
+    for one, other in zip(found["average"], found["features"], strict=True):
         scale = np.abs(one).max()
         np.testing.assert_allclose(other, one, rtol=0, atol=1e-5 * scale)
 
@@ -494,6 +496,89 @@ def test_mean_features_are_dropped_once_for_a_video():
     expected = (features * ones) @ kernel + bias
     found = scores_of(trainer, images)
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+KINDS = ["max", "top_k", "linear", "attention"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_consensus_functions_are_trained(kind):
+    """The loss and the update against the backbone's own scores, in NumPy and tape."""
+    trainer = make("none", dropout=0.0, consensus=kind, momentum=0.0, clip=0.0)
+    images, labels = batch(0)
+    inputs = network_input(tf.constant(images), Stream(MODALITIES["rgb"], PROTOCOL))
+    backbone, (*weights,) = trainer.backbone, trainer._learned
+    if kind == "attention":
+        weights[0].assign(np.linspace(-0.1, 0.1, weights[0].shape[0]))
+    fc = backbone.get_layer("fc-action")
+    body = keras.Model(backbone.inputs, fc.input)
+    with tf.GradientTape() as tape:
+        features = tf.reshape(body(tf.reshape(inputs, (-1, SIDE, SIDE, 3))), (4, 3, -1))
+        scores = tf.tensordot(features, fc.kernel.value, 1) + fc.bias.value
+        found = {
+            "max": lambda: tf.reduce_max(scores, 1),
+            # The best two of three: all but the worst.
+            "top_k": lambda: (tf.reduce_sum(scores, 1) - tf.reduce_min(scores, 1)) / 2,
+            "linear": lambda: tf.reduce_mean(scores, 1),
+            "attention": lambda: tf.reduce_sum(
+                scores * tf.nn.softmax(features @ weights[0].value[:, None], 1), 1
+            ),
+        }[kind]()
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, found)
+        )
+    before = fc.kernel.numpy()
+    gradient = tape.gradient(loss, fc.kernel.value).numpy()
+    assert trainer.step([(images, labels)]) == pytest.approx(float(loss), rel=1e-5)
+    moved = fc.kernel.numpy() - before
+    expected = -0.01 * (gradient + 0.0005 * before)
+    # Sums in another order.
+    np.testing.assert_allclose(
+        moved, expected, rtol=0, atol=1e-4 * np.abs(expected).max()
+    )
+
+
+def test_linear_weights_learn_in_every_second_update():
+    """As the paper has it; momentum rests too while the others move."""
+    trainer = make("none", consensus="linear", drops=())
+    (weight,) = trainer._learned
+    seen = []
+    for seed in range(4):
+        trainer.step([batch(seed)])
+        seen.append((np.array(weight), trained(trainer)))
+    np.testing.assert_allclose(seen[0][0], 1 / 3, rtol=1e-7)
+    moved = [
+        [bool(np.any(b != a)) for a, b in zip(one, other, strict=True)]
+        for one, other in itertools.pairwise(seen)
+    ]
+    # (the consensus, the network) in updates 2, 3 and 4.
+    assert moved == [[True, False], [False, True], [True, False]]
+    assert trainer.iteration == 4
+
+
+def test_linear_weights_learn_jointly_on_request():
+    trainer = make("none", consensus="linear", consensus_updates="joint")
+    before = trained(trainer)
+    trainer.step([batch(0)])
+    assert np.abs(np.array(trainer._learned[0]) - 1 / 3).max() > 1e-6
+    assert np.abs(trained(trainer) - before).max() > 0
+
+
+@pytest.mark.parametrize("kind", ["linear", "attention"])
+def test_learned_weights_are_kept_with_the_run(kind, tmp_path):
+    trainer = make("none", consensus=kind)
+    for seed in range(2):
+        trainer.step([batch(seed)])
+    checkpoint.save(trainer, tmp_path / "a.h5", {})
+    kept = np.array(trainer._learned[0])
+    assert trainer.consensus["kind"] == kind
+    text = base64.b64decode(trainer.consensus["weight"])
+    np.testing.assert_array_equal(np.frombuffer(text, "<f4"), kept)
+    other = make("none", consensus=kind)
+    checkpoint.restore(other, tmp_path / "a.h5", {})
+    np.testing.assert_array_equal(other._learned[0], kept)
+    losses = [one.step([batch(9)]) for one in (trainer, other)]
+    assert losses[0] == losses[1]
 
 
 def test_slopes_are_trained_with_statistics_that_stay():

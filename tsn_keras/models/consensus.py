@@ -23,6 +23,7 @@ class Consensus:
             None where nothing is learned.
         start: function of K to the value that they begin with.
         reads_features: whether `of` needs the features before the classifier.
+        decay: factor on the weight decay of the learned weights.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Consensus:
     weights: object = None
     start: object = None
     reads_features: bool = False
+    decay: float = 1.0
 
 
 def _average(layer, scores, features):
@@ -65,8 +67,9 @@ CONSENSUS = Catalogue(
         Consensus("average", _average),
         Consensus("max", _max),
         Consensus("top_k", _top_k),
-        # One for each position in the video, shared by all classes.
-        Consensus("linear", _linear, lambda k, d: (k,), lambda k: 1 / k),
+        # One for each position in the video, shared by all classes. They do not decay:
+        # 0 is no consensus.
+        Consensus("linear", _linear, lambda k, d: (k,), lambda k: 1 / k, decay=0.0),
         Consensus("attention", _attention, lambda k, d: (d,), lambda k: 0.0, True),
         Consensus("identity", _identity),
     ),

@@ -36,7 +36,7 @@ class SegmentModel(keras.Model):
 def TSN(
     backbone: keras.Model,
     segments: int = 3,
-    consensus: str = "average",
+    consensus: str | SegmentConsensus = "average",
     preprocess: bool | Preprocessing = False,
     name: str = "tsn",
 ) -> keras.Model:
@@ -49,7 +49,7 @@ def TSN(
         segments: K, snippets of a video.
         consensus: of raw scores, before the softmax: "average", "max", "top_k" (the
             mean of each class's three best segments), and with weights that are
-            learned "linear" and "attention"; "identity" for none. See
+            learned "linear" and "attention"; "identity" for none. Or a
             models.consensus.SegmentConsensus.
         preprocess: whether the model takes uint8 pixels, and subtracts the mean
             itself. True: as the backbone's weights ask for, if `tsn_keras.load`
@@ -86,7 +86,10 @@ def TSN(
         x = layer(inputs)  # [B, K, H, W, C]
     # In the precision of the variables, where the backbone computes in less.
     dtype = backbone.dtype_policy.variable_dtype
-    joined = SegmentConsensus(consensus, name="segment_consensus", dtype=dtype)
+    if isinstance(consensus, SegmentConsensus):
+        joined = consensus
+    else:
+        joined = SegmentConsensus(consensus, name="segment_consensus", dtype=dtype)
     if joined.record.reads_features:
         body, classifier = _parts(backbone)
         features = TimeDistributed(body, name="segments")(x)  # [B, K, D]
@@ -102,20 +105,24 @@ def _parts(backbone):
     UntrimmedNets' attention reads the features after the dropout; the journal version
     of TSN does not say.
     """
-    dense = [x for x in backbone.layers if isinstance(x, keras.layers.Dense)]
-    if not dense or len(dense[-1].input.shape) != 2:
+    # By the calls of this model: its layers may be another model's too.
+    calls = [
+        node for _, level in sorted(backbone._nodes_by_depth.items()) for node in level
+    ]
+    dense = [c for c in calls if isinstance(c.operation, keras.layers.Dense)]
+    if not dense or len(dense[0].input_tensors[0].shape) != 2:
         raise ValueError(
             f"this consensus reads the features before the classifier, and "
             f"{backbone.name} does not end with a Dense layer over them"
         )
-    features = dense[-1].input
+    features = dense[0].input_tensors[0]
     return (
         keras.Model(backbone.inputs[0], features, name="features"),
         keras.Model(features, backbone.outputs[0], name="scores"),
     )
 
 
-def feature_network(body, classifier, segments, name="tsn"):
+def feature_network(body, classifier, segments, joined, name="tsn"):
     """A segment-level model that classifies the segments' mean features.
 
     MMAction2's head (models/heads/tsn_head.py:77-97). The classifier is linear, so that
@@ -126,6 +133,7 @@ def feature_network(body, classifier, segments, name="tsn"):
         body: keras.Model, [N, H, W, C] to pooled features [N, ...].
         classifier: keras.Model, [N, ...] to raw scores [N, classes].
         segments: K.
+        joined: SegmentConsensus, "average".
         name: name of the model.
 
     Returns:
@@ -134,7 +142,7 @@ def feature_network(body, classifier, segments, name="tsn"):
     inputs = keras.Input((segments, *body.input_shape[1:]), name="snippets")
     x = TimeDistributed(body, name="segments")(inputs)  # [B, K, ...]
     dtype = body.dtype_policy.variable_dtype
-    x = classifier(SegmentConsensus(name="segment_consensus", dtype=dtype)(x))
+    x = classifier(joined(x))
     # In the precision of the variables, where the classifier computes in less.
     x = keras.layers.Identity(name="scores", dtype=dtype)(x)
     return SegmentModel(inputs, x, name=name)

@@ -66,6 +66,8 @@ class CaffeSGD(keras.optimizers.Optimizer):
         self.clip = clip
         self.iter_size = iter_size
         self.multipliers = {k: tuple(v) for k, v in (multipliers or {}).items()}
+        # Indices of the variables that an update moves; None: all.
+        self.moving = None
 
     def build(self, variables):
         if self.built:
@@ -108,6 +110,8 @@ class CaffeSGD(keras.optimizers.Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         """Steps 4 and 5."""
         index = self._get_variable_index(variable)
+        if self.moving is not None and index not in self.moving:
+            return
         rate, decay = self._factors[index]
         gradient = ops.cast(gradient, variable.dtype)
         rate = ops.cast(learning_rate, variable.dtype) * rate

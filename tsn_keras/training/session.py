@@ -84,6 +84,7 @@ class Session:
                 model.segments,
                 model.batch_norm,
                 model.consensus,
+                model.consensus_k,
             )
             self.trainer = Trainer(
                 *(network, train, self._parts, devices),
@@ -272,6 +273,7 @@ class Session:
             "split": found.split,
             "initial": self._settings.model.initial,
             "iteration": self.trainer.iteration,
+            "consensus": self.trainer.consensus,
             **more,
         }
         keras_file.save(self.trainer.backbone, path, about)

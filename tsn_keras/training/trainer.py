@@ -1,6 +1,8 @@
 """Training steps on every device there is."""
 
+import base64
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import tensorflow as tf
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.models import training_graph, training_rules
+from tsn_keras.models.consensus import SegmentConsensus
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.models.records import Backbone
 from tsn_keras.models.tsn import TSN, feature_network, halves
@@ -21,6 +24,7 @@ from tsn_keras.training.optimizer import CaffeSGD, TorchSGD
 # sample), see models.training_graph.FusedNorm.
 _SOLVERS = {"caffe": (CaffeSGD, False), "torch": (TorchSGD, True)}
 _STRIDE = 1_000_003  # between the seeds of replicas
+FEATURES = "features"
 
 
 class Diverged(InputError):
@@ -62,7 +66,7 @@ class Network:
         stream: protocols.records.Stream.
         segments: K.
         batch_norm: the trainable batch norms, see config.ModelSettings.
-        consensus: what the segments' mean is taken of, "scores" or "features".
+        consensus, consensus_k: see config.ModelSettings.
     """
 
     backbone: keras.Model
@@ -70,12 +74,24 @@ class Network:
     stream: Stream
     segments: int = 3
     batch_norm: str = "first"
-    consensus: str = "scores"
+    consensus: str = "average"
+    consensus_k: int = 3
 
-    def over_segments(self, unbiased):
+    def joined(self):
+        """A new layer of the consensus."""
+        return SegmentConsensus(
+            "average" if self.consensus == FEATURES else self.consensus,
+            self.consensus_k,
+            name="segment_consensus",
+            dtype=self.backbone.dtype_policy.variable_dtype,
+        )
+
+    def over_segments(self, segments, joined, unbiased):
         """The model that is trained, with the variables of the backbone.
 
         Args:
+            segments: K.
+            joined: what `joined` returned, for all numbers of segments.
             unbiased: see training_graph.FusedNorm.
 
         Returns:
@@ -83,12 +99,12 @@ class Network:
         """
         fixed = self.batch_norm == training_rules.AFFINE
         how = {"unbiased": unbiased, "fixed": fixed}
-        if self.consensus == "scores":
-            computed = training_graph.for_training(self.backbone, **how)
-            return TSN(computed, self.segments)
-        body, classifier = halves(self.backbone, self.record.features)
-        body = training_graph.for_training(body, **how)
-        return feature_network(body, classifier, self.segments)
+        if self.consensus == FEATURES:
+            body, classifier = halves(self.backbone, self.record.features)
+            body = training_graph.for_training(body, **how)
+            return feature_network(body, classifier, segments, joined)
+        computed = training_graph.for_training(self.backbone, **how)
+        return TSN(computed, segments, joined)
 
 
 class Trainer:
@@ -110,10 +126,9 @@ class Trainer:
         self.backbone = backbone
         made, unbiased = _SOLVERS[train.solver]
         # Of each number of segments that a batch may have; all share the variables.
+        joined = network.joined()
         self._networks = {
-            segments: dataclasses.replace(network, segments=segments).over_segments(
-                unbiased
-            )
+            segments: network.over_segments(segments, joined, unbiased)
             for segments in dict.fromkeys((network.segments, *also))
         }
         self.network = self._networks[network.segments]
@@ -131,15 +146,26 @@ class Trainer:
             # each of them into n parts, the sum is n times larger.
             clip=train.clip * (parts // train.iter_size) or None,
             iter_size=parts,
-            multipliers=training_rules.multipliers(
-                backbone,
-                network.record,
-                modality.first_rate,
-                training_rules.GROUPS[train.groups],
-            ),
+            multipliers={
+                **training_rules.multipliers(
+                    backbone,
+                    network.record,
+                    modality.first_rate,
+                    training_rules.GROUPS[train.groups],
+                ),
+                **{v.path: (1.0, joined.record.decay) for v in joined.weights},
+            },
         )
-        self._variables = backbone.trainable_variables
+        self._consensus, self._learned = network.consensus, joined.trainable_variables
+        learned = self._learned
+        self._variables = backbone.trainable_variables + learned
         self.optimizer.build(self._variables)
+        every = range(len(self._variables))
+        split = len(self._variables) - len(learned)
+        if network.consensus == "linear" and train.consensus_updates == "alternate":
+            self._turns = [every[:split], every[split:]]
+        else:
+            self._turns = [every]
         # Each replica has its own; see `agree`.
         self._statistics = [
             variable.value
@@ -158,8 +184,14 @@ class Trainer:
         self._first = tf.function(self._gradients)
         self._more = tf.function(self._added)
         self._finite = tf.function(self._all_finite)
-        self._update = tf.function(self._apply)
-        self._more_update = tf.function(self._apply_again)
+        # (of an iteration, of another update of it), of each turn.
+        self._updates = [
+            tuple(
+                tf.function(functools.partial(apply, moving=frozenset(turn)))
+                for apply in (self._apply, self._apply_again)
+            )
+            for turn in self._turns
+        ]
         self._agree = tf.function(self._share_statistics)
 
     @property
@@ -196,7 +228,7 @@ class Trainer:
                 raise Diverged(f"the loss is {loss} at iteration {self.iteration}")
             if self._scale is None or self._fits(gradients):
                 break
-        update = self._more_update if again else self._update
+        update = self._updates[self.iteration % len(self._updates)][again]
         self._distribution.run(update, args=(gradients, self._factor()))
         return loss
 
@@ -254,17 +286,22 @@ class Trainer:
         sums = [a + b for a, b in zip(gradients, others, strict=True)]
         return loss + more, sums
 
-    def _apply(self, gradients, factor):
+    def _apply(self, gradients, factor, moving):
         # Arguments of a function have no device; the sum over machines needs one.
-        gradients = [tf.identity(gradient) for gradient in gradients]
+        # What does not move has no part in the norm that is clipped.
+        gradients = [
+            tf.identity(gradient) if index in moving else tf.zeros_like(gradient)
+            for index, gradient in enumerate(gradients)
+        ]
+        self.optimizer.moving = moving
         if self._scale is not None:
             gradients = [gradient / factor for gradient in gradients]
         self.optimizer.apply(gradients, self._variables)
 
-    def _apply_again(self, gradients, factor):
+    def _apply_again(self, gradients, factor, moving):
         # What an update adds to them again; the rate is that of their number.
         self.optimizer.iterations.assign_sub(1)
-        self._apply(gradients, factor)
+        self._apply(gradients, factor, moving)
 
     def agree(self):
         """Gives all replicas the first one's statistics of trainable batch norms.
@@ -301,7 +338,20 @@ class Trainer:
 
     def is_finite(self):
         """Whether all weights are finite."""
-        return all(np.isfinite(np.asarray(v)).all() for v in self.backbone.variables)
+        variables = self.backbone.variables + self._learned
+        return all(np.isfinite(np.asarray(v)).all() for v in variables)
+
+    @property
+    def consensus(self):
+        """How the segments were joined, as a dict of JSON values.
+
+        `weight` has the learned weights, a float32 each in base64.
+        """
+        found = {"kind": self._consensus}
+        for variable in self._learned:
+            values = np.asarray(variable).astype("<f4")
+            found["weight"] = base64.b64encode(values.tobytes()).decode()
+        return found
 
     @property
     def size(self):
@@ -319,6 +369,7 @@ class Trainer:
         parts = {
             "backbone": self.backbone.variables,
             "optimizer": self.optimizer.variables,
+            "consensus": self._learned,
         }
         return {
             f"{part}/{index}": variable
