@@ -27,6 +27,7 @@ from tsn_keras.checkpoints import presets
 from tsn_keras.common import locks
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets import selection
+from tsn_keras.evaluation import results
 from tsn_keras.evaluation import run as evaluation
 from tsn_keras.scores import metrics, score_file
 from tsn_keras.scores.score_file import VideoScores
@@ -197,7 +198,7 @@ def test_a_preset_of_another_split_is_not_the_published_one(split, published):
     )
     outcome = SimpleNamespace(test=test, scored=3783, total=3783)
     accuracy = metrics.Accuracy(85.0, 85.0, 90.0)
-    row = evaluation.Row("rgb", 1, accuracy, 3783, 3783, outcome=outcome)
+    row = results.Row("rgb", 1, accuracy, 3783, 3783, outcome=outcome)
     request = evaluation.Request("ucf101", modality=("rgb",))
     (found,) = evaluation._beside_published(request, [row], [outcome])
     assert found.published == published

@@ -9,7 +9,7 @@ import pytest
 
 from tsn_keras import eval
 from tsn_keras.checkpoints import presets
-from tsn_keras.evaluation import run as evaluation
+from tsn_keras.evaluation import results
 from tsn_keras.scores import metrics, score_file
 
 pytestmark = pytest.mark.usefixtures("shallow_network")
@@ -128,7 +128,7 @@ def test_files_without_a_prefix(prepared, tmp_path):
 
 
 def row_of(accuracy, published, metric):
-    return evaluation.Row("rgb", None, accuracy, 3, 3, published, metric=metric)
+    return results.Row("rgb", None, accuracy, 3, 3, published, metric=metric)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def row_of(accuracy, published, metric):
 def test_beside_what_was_published(accuracy, metric, cells):
     row = row_of(accuracy, 60.0, metric)
     assert row.cells() == ("", "rgb", "3 of 3", *cells)
-    table = str(evaluation.Evaluation("x", (row,)))
+    table = str(results.Evaluation("x", (row,)))
     assert table.split("\n")[0].split()[:3] == ["split", "stream", "videos"]
     assert row.as_json().get("published_metric") == (
         None if metric == "mean class accuracy" else metric

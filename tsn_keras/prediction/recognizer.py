@@ -14,7 +14,7 @@ from tsn_keras.common import console
 from tsn_keras.common.errors import InputError
 from tsn_keras.common.progress import Reporting, listener_of
 from tsn_keras.evaluation import run as evaluating
-from tsn_keras.evaluation.run import Evaluation
+from tsn_keras.evaluation.results import Evaluation
 from tsn_keras.evaluation.shards import Shard
 from tsn_keras.flow.settings import FlowSettings
 from tsn_keras.pipeline.from_video import Decoding

@@ -11,7 +11,7 @@ import tsn_keras
 from tsn_keras import config
 from tsn_keras.common import files, progress, stopping
 from tsn_keras.common.errors import InputError
-from tsn_keras.evaluation.run import Evaluation
+from tsn_keras.evaluation.results import Evaluation
 from tsn_keras.training import checkpoint
 
 RECORD = "run.json"
@@ -41,7 +41,7 @@ class Trained:
         iterations: updates that were made, of this and of earlier calls.
         seconds: that this call took.
         validations: rows of validation.csv, as dicts.
-        evaluation: evaluation.run.Evaluation, or None if none was asked for.
+        evaluation: evaluation.results.Evaluation, or None if none was asked for.
     """
 
     out: pathlib.Path
