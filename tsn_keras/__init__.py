@@ -505,6 +505,7 @@ def fuse(
     crops: str = "mean",
     allow_missing: bool = False,
     classes: Sequence[str] | None = None,
+    over_time: str | None = None,
     search: Sequence[Path] = (),
     progress: Reporting = None,
 ) -> Fusion:
@@ -517,6 +518,8 @@ def fuse(
         crops: how the crops of a snippet become one score: "mean" or "max".
         allow_missing: use the videos that all files have.
         classes: names of the classes; None: those of the files.
+        over_time: how the snippets of a video become one score: "mean", "windows",
+            "windows_paper" or "top3"; None: as the files say.
         search: score files of held-out videos, in the order of `files`: the weights
             are chosen on them, beginning at `weights`, which are reported too.
         progress: see `extract`; told what is assumed where files do not say it.
@@ -550,6 +553,7 @@ def fuse(
         crops,
         allow_missing,
         names,
+        over_time,
         [os.fspath(path) for path in search],
     )
     return fusion.fuse(request, listener_of(progress))

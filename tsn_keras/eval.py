@@ -32,6 +32,9 @@ WORDS = {
     'dataset="list"': "--dataset list",
     "shard": "--shard",
     "snippets": "--snippets",
+    "every": "--every",
+    'every="30"': "--every 30",
+    "over_time": "--over-time",
     "crops": "--crops",
     "allow_missing=True": "--allow-missing",
     "rgb_prefix": "--rgb-prefix",
@@ -130,6 +133,19 @@ def parse_args(argv=None):
         help="crops of a snippet (default: as the protocol's test)",
     )
     add(
+        "--every",
+        metavar="STEP",
+        help="for untrimmed videos: a snippet every so many files, as 30, or seconds, "
+        "as 1s (whole parts of a second), instead of --snippets",
+    )
+    add(
+        "--over-time",
+        metavar="WAY",
+        help="how the snippets of a video become one score: mean, windows (multi-scale "
+        "temporal windows), windows_paper or top3 (default: mean; with --every "
+        "windows)",
+    )
+    add(
         "--shard",
         metavar="I/N",
         help="score the I-th of N shares of the videos only, from 1 to N, into a score "
@@ -172,7 +188,9 @@ def main(argv=None):
         precision=args.precision,
         allow_missing=args.allow_missing,
         prefixes={name: getattr(args, name) for name in PREFIXES},
-        override=Override(args.protocol, args.snippets, args.crops),
+        override=Override(
+            args.protocol, args.snippets, args.crops, args.every, args.over_time
+        ),
         shard=None if args.shard is None else Shard.read(args.shard),
         scheduler=console.scheduler_of(args),
     )

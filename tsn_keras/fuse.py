@@ -16,6 +16,7 @@ from tsn_keras.common import console
 WORDS = {
     "weights": "--weights",
     "search": "--search",
+    "over_time": "--over-time",
     "classes": "--classes",
     "allow_missing=True": "--allow-missing",
 }
@@ -45,6 +46,12 @@ def parse_args(argv=None):
         choices=("mean", "max"),
         default="mean",
         help="how the crops of a snippet become one score (default: mean)",
+    )
+    add(
+        "--over-time",
+        metavar="WAY",
+        help="how the snippets of a video become one score: mean, windows (multi-scale "
+        "temporal windows), windows_paper or top3 (default: as the files say)",
     )
     add(
         "--allow-missing",
@@ -84,6 +91,7 @@ def main(argv=None):
         crops=args.crop_agg,
         allow_missing=args.allow_missing,
         classes=text.names(storage.path(args.classes)) if args.classes else None,
+        over_time=args.over_time,
         search=args.search,
     )
     found = fusion.fuse(request, progress.Terminal(WORDS))

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tsn_keras.common import progress
 from tsn_keras.common.text import TextFileError
 from tsn_keras.datasets import annotations, frames, hvu, selection, training_sets
 from tsn_keras.datasets import something as something_set
@@ -332,8 +333,8 @@ def test_activitynet(tmp_path):
     split = read("activitynet", tmp_path)
     assert split.classes[:2] == ("Leaf 001", "Leaf 002")
     # The label of a whole video is that of its first annotation.
-    assert split.train == (Video("v_tra_n", 1, aliases=("tra_n",)),)
-    assert split.test == (Video("v_val-d", 0, aliases=("val-d",)),)
+    assert split.train == (Video("v_tra_n", 1, aliases=("tra_n",), duration=100),)
+    assert split.test == (Video("v_val-d", 0, aliases=("val-d",), duration=9.5),)
     assert len(read("activitynet12", tmp_path).classes) == 100
     clips = read("activitynet_clips", tmp_path)
     names = ("v_tra_n", "tra_n")
@@ -342,6 +343,16 @@ def test_activitynet(tmp_path):
         Video("v_tra_n 2", 0, aliases=names, clip=Seconds(30.5, 100, 100)),
     )
     assert read("activitynet12_clips", tmp_path).train == clips.train
+
+
+def test_the_rate_of_whole_videos_of_activitynet_is_known(tmp_path):
+    write(tmp_path, {"activity_net.v1-3.min.json": activitynet()})
+    for number in range(1, 191):
+        write(tmp_path / "v_val-d", {f"img_{number:05d}.jpg": ""})
+    choice = Choice("activitynet", root=tmp_path)
+    videos = selection.find_test_set(choice, progress.SILENT)
+    (folder,) = selection.select(videos, ("img_",)).folders
+    assert (folder.files, folder.rate) == (190, 20.0)
 
 
 def test_clips_of_activitynet_are_parts_of_folders(tmp_path):

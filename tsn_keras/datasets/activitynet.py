@@ -45,7 +45,7 @@ def _read_split(version, name, clips, folder):
         part = parts.get(json_file.field(path, item, "subset", str))
         if part is not None:
             found = _annotated(path, key, item, labels)
-            part += _clips(key, found) if clips else [_whole(key, found[0][0])]
+            part += _clips(key, found) if clips else [_whole(key, found)]
     return Split(*(annotations.unique(path, p) for p in parts.values()), classes)
 
 
@@ -80,8 +80,9 @@ def _annotated(path, key, item, labels):
     return found
 
 
-def _whole(key, label):
-    return Video(f"v_{key}", label, aliases=(key,))
+def _whole(key, found):
+    (label, seconds), *_ = found
+    return Video(f"v_{key}", label, aliases=(key,), duration=seconds.duration)
 
 
 def _clips(key, found):

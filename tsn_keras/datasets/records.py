@@ -86,6 +86,7 @@ class Video:
             else ().
         clip: which part of the frame folder it is, or None for the whole.
         folders: other folders that may hold the frame folder.
+        duration: seconds of the whole video, where the annotations say it.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Video:
     labels: tuple[int, ...] = ()
     clip: Stretch | Seconds | None = None
     folders: tuple[str, ...] = ()
+    duration: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,6 +211,7 @@ class FrameFolder:
         files: number of files of each prefix.
         first: number of the first file; not 1 for clips, and where tools count from 0.
         labels: all class indices where videos have several, else ().
+        rate: files a second, or None where it is not known.
     """
 
     id: str
@@ -217,6 +220,7 @@ class FrameFolder:
     files: int
     first: int = 1
     labels: tuple[int, ...] = ()
+    rate: float | None = None
 
     def numbered(self, numbers):
         """Numbers of files on disk, of those that count its files from 1."""

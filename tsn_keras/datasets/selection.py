@@ -294,7 +294,10 @@ def _look(root, prefixes, video):
         except DatasetError as error:
             return f"{folder}: {error}"
         first += before
-    return FrameFolder(video.id, video.label, folder, count, first, video.labels)
+    return FrameFolder(
+        *(video.id, video.label, folder, count, first, video.labels),
+        rate=count / video.duration if video.duration else None,
+    )
 
 
 def _believed(root, video):

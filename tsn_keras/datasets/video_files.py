@@ -6,7 +6,7 @@ import pathlib
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.records import DatasetError, VideoFile
-from tsn_keras.video import seeking, sources
+from tsn_keras.video import decode, seeking, sources
 
 
 def by_stem(names):
@@ -112,9 +112,9 @@ def _of_file(video, path, frames):
         return f"{path} has no two frames"
     if frames < (video.listed_frames or 0):
         return f"{path}: {frames} frames, but the list says {video.listed_frames}"
-    return VideoFile(
-        video.id, video.label, path, frames - 1, labels=video.labels, frames=frames
-    )
+    rate = frames / video.duration if video.duration else decode.rate(path)
+    about = video.id, video.label, path, frames - 1
+    return VideoFile(*about, labels=video.labels, rate=rate, frames=frames)
 
 
 def count(paths, title, listener):

@@ -14,9 +14,11 @@ def differences(there, now):
     """Keys in which scores are of something else.
 
     The digest tells the weights, whatever they are called; score files of
-    version 0.1 do not say what is averaged, which their protocol does.
+    version 0.1 do not say what is averaged, which their protocol does, and have the
+    mean over time of as many snippets of each video.
     """
-    there = {"average": now["average"], **there}
+    first = {"average": now["average"], "over_time": "mean", "every": None}
+    there = {**first, "a_second": 1, **there}
     return [key for key in differing(there, now) if key in now and key != "weights"]
 
 

@@ -18,7 +18,7 @@ from tsn_keras.evaluation.settings import Settings
 from tsn_keras.evaluation.shards import Shard
 from tsn_keras.protocols.modalities import MODALITIES, Modality
 from tsn_keras.protocols.overrides import UNCHANGED, Override
-from tsn_keras.scores import fusion, joining, metrics, score_file
+from tsn_keras.scores import fusion, joining, metrics, score_file, windows
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -90,6 +90,8 @@ def evaluate(
         InputError: something is missing; the text gives the next step.
         KeyboardInterrupt: with a text that says what was kept.
     """
+    if request.override.over_time is not None:
+        windows.OVER_TIME.find(request.override.over_time, "`over_time`")
     places = (request.data, request.annotations, *request.weights)
     with console.quiet_frameworks():
         storage.prepare((*places, *map(os.environ.get, PLACES)))

@@ -61,11 +61,15 @@ class Test:
     @property
     def told(self) -> dict[str, object]:
         """What the scores are of, beyond the data set: a dict of JSON values."""
+        stride = self.view.stride
         found = {
             "protocol": self.stream.protocol.name,
-            "snippets": self.view.snippets,
+            "snippets": None if stride else self.view.snippets,
             "crops": self.view.crops.count,
         }
+        if stride:
+            over_time = self.stream.protocol.over_time
+            found |= {"every": str(stride), "over_time": over_time}
         return found | ({"shard": str(self.shard)} if self.shard else {})
 
     @property
@@ -125,6 +129,7 @@ def score(test, settings, listener) -> Outcome:
         KeyboardInterrupt: with a text that says what was kept.
     """
     about = describe(test, settings)
+    _check_rates(test)
     before, todo = _divided(test, about, listener)
     if todo is None:
         _tidy(test, about, before.files.keys())
@@ -136,6 +141,20 @@ def score(test, settings, listener) -> Outcome:
         if todo is None:
             return _found(test)
         return _score(test, settings, (before, todo), listener)
+
+
+def _check_rates(test):
+    """Refuses videos of which it is not known how long they are, if that matters."""
+    stride = test.view.stride
+    if stride is None or not stride.needs_rate:
+        return
+    unknown = [f.id for f in test.selection.folders if not f.rate]
+    if unknown:
+        raise InputError(
+            f"how many files a second {len(unknown)} of "
+            f"{len(test.selection.folders)} videos have is not known, as {unknown[0]}: "
+            f'take a snippet every so many files instead, as `every="30"`'
+        )
 
 
 def _found(test):
@@ -253,7 +272,7 @@ def _not_in(journal, test, folders):
         folder
         for folder in folders
         if there.get((folder.id, folder.files))
-        != set(range(len(test.view.distinct(folder.files, length)[0])))
+        != set(range(len(test.view.distinct(folder.files, length, folder.rate)[0])))
     ]
 
 
@@ -265,6 +284,9 @@ def describe(test, settings):
         "modality": test.stream.modality.name,
         **test.told,
         "average": test.stream.protocol.average,
+        "over_time": test.stream.protocol.over_time,
+        "every": str(test.view.stride) if test.view.stride else None,
+        "a_second": test.view.stride.a_second if test.view.stride else 1,
         "precision": settings.precision,
         "weights": test.weights.name,
         "weights_sha256": test.weights.sha256,
@@ -285,7 +307,7 @@ def _scored(test, good, left, sources):
     with before.opened() as read:
         for folder in good:
             if folder.id in left:
-                ticks, order = test.view.distinct(folder.files, length)
+                ticks, order = test.view.distinct(folder.files, length, folder.rate)
                 array = journal.read(folder.id, len(ticks))[order]
             else:
                 array = read(folder.id)

@@ -51,7 +51,9 @@ def plan(folders, stream, view):
     rows = [
         (video, index, folder.numbered(stream.numbers(int(tick), folder.files)))
         for video, folder in enumerate(folders)
-        for index, tick in enumerate(view.distinct(folder.files, length)[0])
+        for index, tick in enumerate(
+            view.distinct(folder.files, length, folder.rate)[0]
+        )
     ]
     video, tick, numbers = zip(*rows, strict=True) if rows else ((), (), ())
     return Snippets(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -190,6 +191,8 @@ class Recognizer:
         protocol: str | None = None,
         snippets: int | None = None,
         crops: int | None = None,
+        every: str | None = None,
+        over_time: str | None = None,
         shard: str | None = None,
         scheduler: str | None = None,
         allow_missing: bool = False,
@@ -209,6 +212,11 @@ class Recognizer:
             scores: score file to write; None: in scores/ of the working folder.
                 What it holds already is not computed again.
             protocol, snippets, crops: another test; None: as `from_preset` was told.
+            every: for untrimmed videos: a snippet every so many files, "30", or
+                seconds, "1s", instead of `snippets`.
+            over_time: how the snippets' scores become the video's: "mean", "windows"
+                (multi-scale temporal windows; the default with `every`),
+                "windows_paper" or "top3".
             shard: "2/8" scores the second of eight shares of the videos, into a score
                 file of its own. When all are there, the call without it joins them.
             scheduler: address of a Dask cluster's scheduler, whose workers see frames
@@ -246,7 +254,13 @@ class Recognizer:
                 "flow_x_": flow_x_prefix,
                 "flow_y_": flow_y_prefix,
             },
-            override=self._settings.override.but(_override(protocol, snippets, crops)),
+            override=self._settings.override.but(
+                dataclasses.replace(
+                    _override(protocol, snippets, crops),
+                    every=every,
+                    over_time=over_time,
+                )
+            ),
             shard=None if shard is None else Shard.read(shard),
             scheduler=scheduler,
         )

@@ -14,6 +14,8 @@ class Override:
         protocol: name of a protocol.
         snippets: snippets of a video.
         crops: crops of a snippet.
+        every: how far apart the snippets of untrimmed videos are, see strides.Stride.
+        over_time: how their scores become the video's, see records.Protocol.
 
     Example:
         >>> from tsn_keras.protocols.caffe import CAFFE
@@ -24,6 +26,8 @@ class Override:
     protocol: str | None = None
     snippets: int | None = None
     crops: int | None = None
+    every: str | None = None
+    over_time: str | None = None
 
     def __bool__(self) -> bool:
         return self != UNCHANGED
@@ -32,8 +36,9 @@ class Override:
         """This where the other says nothing, else what the other says.
 
         Example:
-            >>> Override("caffe", 8).but(Override(snippets=3))
-            Override(protocol='caffe', snippets=3, crops=None)
+            >>> both = Override("caffe", 8).but(Override(snippets=3))
+            >>> both.protocol, both.snippets
+            ('caffe', 3)
         """
         said = {k: v for k, v in vars(other).items() if v is not None}
         return dataclasses.replace(self, **said)
@@ -46,7 +51,7 @@ class Override:
         """
         if self.protocol is not None:
             protocol = PROTOCOLS.find(self.protocol)
-        return protocol.with_test(self.snippets, self.crops)
+        return protocol.with_test(self.snippets, self.crops, self.every, self.over_time)
 
 
 UNCHANGED = Override()

@@ -11,6 +11,7 @@ from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
 from tsn_keras.protocols.crops import Crops
 from tsn_keras.protocols.modalities import Modality
 from tsn_keras.protocols.sizes import STORED_SIZE, ShorterSide
+from tsn_keras.protocols.strides import Stride
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,8 @@ class View:
         crops: what is cut out of every snippet.
         side: of the crops and so of the network's input, pixels; None: the
             protocol's `crop_size`.
+        stride: how far apart the snippets of untrimmed videos are; their number and
+            rule mean nothing then. None: they are as many for all videos.
 
     Example:
         >>> from tsn_keras.protocols import crops, sampling
@@ -35,22 +38,36 @@ class View:
     rule: Callable[[int, int, int], list[int]]
     crops: Crops
     side: int | None = None
+    stride: Stride | None = None
 
     def __str__(self) -> str:
-        return f"{self.snippets} snippets x {self.crops.name}"
+        return f"{self.stride or f'{self.snippets} snippets'} x {self.crops.name}"
 
-    def ticks(self, files: int, length: int) -> list[int]:
-        """First file of each snippet; a short video repeats them."""
+    def ticks(self, files: int, length: int, rate: float | None = None) -> list[int]:
+        """First file of each snippet; a short video repeats them.
+
+        Args:
+            files: number of files of the modality.
+            length: files in a snippet.
+            rate: files a second, where it is known.
+        """
+        if self.stride is not None:
+            return self.stride.ticks(files, length, rate)
         return self.rule(files, length, self.snippets)
 
-    def distinct(self, files: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    def distinct(
+        self, files: int, length: int, rate: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Distinct ticks of a video, and which of them each snippet takes.
+
+        Args:
+            files, length, rate: see `ticks`.
 
         Returns:
             (int array of ticks, increasing; int array [snippets] of indices
             into it)
         """
-        return np.unique(self.ticks(files, length), return_inverse=True)
+        return np.unique(self.ticks(files, length, rate), return_inverse=True)
 
     def with_snippets(self, snippets: int) -> "View":
         """The same look at another number of snippets."""
@@ -97,6 +114,8 @@ class Protocol:
             request instead of its own, told apart by their number.
         average: what is averaged over crops and snippets: raw "scores", or
             "probabilities", after the softmax.
+        over_time: how the snippets' scores become the video's, one of
+            scores.windows.OVER_TIME; "mean" but for untrimmed videos.
         loops: whether a snippet that reaches past the end of a video goes on with
             its first file; else the last file is repeated.
         direct: how a video is seen whose frames were not extracted. False: its
@@ -116,17 +135,25 @@ class Protocol:
     train_rule: Callable = train_sampling.in_segments
     other_crops: tuple[tuple[Crops, int | None], ...] = ()
     average: str = "scores"
+    over_time: str = "mean"
     loops: bool = False
     direct: bool = False
 
     def with_test(
-        self, snippets: int | None = None, crops: int | None = None
+        self,
+        snippets: int | None = None,
+        crops: int | None = None,
+        every: str | None = None,
+        over_time: str | None = None,
     ) -> "Protocol":
         """This protocol with another test.
 
         Args:
             snippets: their number; None: that of the test.
             crops: their number; None: those of the test.
+            every: how far apart they are, see Stride.read, instead of their number.
+            over_time: see above; None: "windows" with `every`, else that of the
+                protocol.
 
         Raises:
             InputError: it has no such test.
@@ -150,7 +177,17 @@ class Protocol:
                 raise InputError(
                     f"the protocol {self.name} cannot take {snippets} snippets: {error}"
                 ) from None
-        return dataclasses.replace(self, test=view)
+        if every is not None:
+            if snippets is not None:
+                raise InputError(
+                    "`snippets` is their number and `every` how far apart they are: "
+                    "give one of them"
+                )
+            view = dataclasses.replace(view, stride=Stride.read(every))
+        if over_time is None:
+            # Untrimmed videos show their class in a part of them.
+            over_time = "windows" if every is not None else self.over_time
+        return dataclasses.replace(self, test=view, over_time=over_time)
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:

@@ -144,6 +144,8 @@ class Request:
         crops: "mean" or "max"; see joining.aggregate.
         allow_missing: use the videos that all files have.
         classes: names of the classes, or None for those of the first file.
+        over_time: how snippets become a video, one of windows.OVER_TIME, instead of
+            what the files say.
         search: score files of held-out videos, in the order of `paths`, on which the
             weights are chosen; () for the given weights.
     """
@@ -153,6 +155,7 @@ class Request:
     crops: str = "mean"
     allow_missing: bool = False
     classes: tuple[str, ...] | None = None
+    over_time: str | None = None
     search: Sequence[str] = ()
 
 
@@ -218,7 +221,10 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
 def _joined(request, opened):
     """Opened files, of the same videos, as one score a class each."""
     _check_alike(opened)
-    read_in = [joining.aggregate_file(file, request.crops) for file in opened]
+    read_in = [
+        joining.aggregate_file(file, request.crops, request.over_time)
+        for file in opened
+    ]
     return joining.join(read_in, request.allow_missing)
 
 

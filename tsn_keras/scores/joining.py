@@ -5,12 +5,63 @@ import dataclasses
 import numpy as np
 
 from tsn_keras.common.errors import InputError
-from tsn_keras.scores import metrics
+from tsn_keras.scores import metrics, windows
 from tsn_keras.scores.npz import NpzScores
 from tsn_keras.scores.score_file import NotFiniteError, ScoreFile, ScoreFileError
 
 # What may be averaged over crops and snippets, the original's first.
 AVERAGES = ("scores", "probabilities")
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """How the scores of a video's snippets and crops become one a class.
+
+    Attributes:
+        crops: "mean" or "max" over the crops, unless `over_time` says it.
+        average: what is averaged: "scores", or "probabilities", after the softmax;
+            see protocols.records.Protocol.
+        over_time: windows.OverTime, over the snippets.
+        a_second: snippets a second, for windows.
+    """
+
+    crops: str = "mean"
+    average: str = AVERAGES[0]
+    over_time: windows.OverTime = windows.MEAN
+    a_second: int = 1
+
+    @classmethod
+    def of(cls, file, crops="mean", over_time=None):
+        """What a score file says; files that do not say it are of the original's.
+
+        Args:
+            file: ScoreFile or NpzScores.
+            crops: see above.
+            over_time: name of an OverTime, instead of the file's.
+
+        Raises:
+            ScoreFileError: the file says something unknown.
+        """
+        average = file.about.get("average", AVERAGES[0])
+        if average not in AVERAGES:
+            raise ScoreFileError(
+                f"{file.path} says its average is of {average!r}; known are "
+                f"{' and '.join(AVERAGES)}"
+            )
+        if over_time is None:
+            over_time = file.about.get("over_time", windows.MEAN.name)
+            found = windows.OVER_TIME.find(over_time, str(file.path))
+        else:
+            found = windows.OVER_TIME.find(over_time, "`over_time`")
+        a_second = file.about.get("a_second", 1)
+        if type(a_second) is not int or not 1 <= a_second <= 1000:
+            raise ScoreFileError(f"{file.path} says its a_second is {a_second!r}")
+        return cls(crops, average, found, a_second)
+
+    def __call__(self, scores):
+        """`aggregate` of a video's scores, [snippets, crops, C], to [C]."""
+        values = of_snippets(scores, self.over_time.crops or self.crops, self.average)
+        return self.over_time.of(values, self.a_second)
 
 
 def aggregate(scores, crops="mean", average="scores"):
@@ -25,7 +76,7 @@ def aggregate(scores, crops="mean", average="scores"):
     Returns:
         float32 [C].
     """
-    return of_snippets(scores, crops, average).mean(axis=0)
+    return Way(crops, average)(scores)
 
 
 def of_snippets(scores, crops="mean", average="scores"):
@@ -61,28 +112,20 @@ class Aggregated:
         return metrics.measured(self.scores, self.file.labels, self.file.label_sets)
 
 
-def aggregate_file(file, crops="mean") -> Aggregated:
-    """`aggregate` of every video of a score file.
-
-    What is averaged is what the file says; files that do not say it are of a
-    protocol that averages raw scores.
+def aggregate_file(file, crops="mean", over_time=None) -> Aggregated:
+    """Every video of a score file, with one score a class; see `Way`.
 
     Raises:
         NotFiniteError: scores or their means are not finite; names the videos.
         ScoreFileError: the file averages something unknown.
     """
-    average = file.about.get("average", AVERAGES[0])
-    if average not in AVERAGES:
-        raise ScoreFileError(
-            f"{file.path} says its average is of {average!r}; known are "
-            f"{' and '.join(AVERAGES)}"
-        )
+    way = Way.of(file, crops, over_time)
     scores, bad = [], []
     for video in file.video_ids:
         try:
             # Numbers near float32's largest become infinite when they are summed.
             with np.errstate(over="ignore", invalid="ignore"):
-                scores.append(aggregate(file.read(video), crops, average))
+                scores.append(way(file.read(video)))
             if not np.isfinite(scores[-1]).all():
                 bad.append(video)
         except NotFiniteError:

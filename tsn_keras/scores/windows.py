@@ -109,10 +109,7 @@ def mtwi(scores, rule=CODE, rate=1, spans=SPANS, overlap=OVERLAP):
         >>> mtwi(np.array([[[0.0, 1.0]], [[2.0, 0.0]]]), spans=(1,))
         array([1. , 0.5])
     """
-    best = _finite(scores).max(axis=1)
-    return np.mean(
-        [_of_span(best, rule, span * rate, overlap) for span in spans], axis=0
-    )
+    return _integrated(_finite(scores).max(axis=1), rule, rate, spans, overlap)
 
 
 def strongest(scores, rule=CODE, rate=1, spans=SPANS, overlap=OVERLAP):
@@ -193,6 +190,12 @@ def _finite(scores):
     return scores
 
 
+def _integrated(best, rule, rate, spans=SPANS, overlap=OVERLAP):
+    """`mtwi` of the best crops, [snippets, C]."""
+    widths = [span * rate for span in spans]
+    return np.mean([_of_span(best, rule, w, overlap) for w in widths], axis=0)
+
+
 def _of_span(best, rule, width, overlap):
     _, _, values = _windows(best, rule, width, overlap)
     return _mean_of_best(values, rule.best(len(best), width, overlap))
@@ -216,3 +219,35 @@ def _windows(best, rule, width, overlap):
 def _mean_of_best(values, count):
     """Mean of each class's highest values, or of all where there are fewer."""
     return np.sort(values, axis=0)[-count:].mean(axis=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class OverTime:
+    """How the scores of a video's snippets become the video's.
+
+    Attributes:
+        name: what users call it.
+        of: function (scores [snippets, C], snippets a second) to [C].
+        crops: how the crops of a snippet become one score: "max", or None for as the
+            user says.
+    """
+
+    name: str
+    of: Callable
+    crops: str | None = None
+
+
+_TOP = 3  # TSN-Top3, the journal version's table 6
+
+MEAN = OverTime("mean", lambda scores, a_second: scores.mean(axis=0))
+OVER_TIME = Catalogue(
+    "way over time",
+    (
+        MEAN,
+        OverTime("windows", lambda s, a_second: _integrated(s, CODE, a_second), "max"),
+        OverTime(
+            "windows_paper", lambda s, a_second: _integrated(s, PAPER, a_second), "max"
+        ),
+        OverTime(f"top{_TOP}", lambda s, a_second: _mean_of_best(s, _TOP)),
+    ),
+)

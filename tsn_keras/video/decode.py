@@ -90,6 +90,24 @@ def told_frames(path):
     return told if 0 < told <= status.st_size else 0
 
 
+def rate(path):
+    """Frames a second, as a file's header says it: the average.
+
+    Args:
+        path: a video file.
+
+    Returns:
+        float, or None if the header does not say it.
+    """
+    try:
+        with opened(path) as container:
+            videos = container.streams.video
+            found = videos[0].average_rate if videos else None
+    except (OSError, av.error.FFmpegError):
+        return None
+    return float(found) if found else None
+
+
 def _by_time(duration, rate):
     """Frames of a duration in FFmpeg's units, at a rate a second or None."""
     return round(duration * rate / av.time_base) if rate else 0
