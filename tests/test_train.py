@@ -568,24 +568,27 @@ def test_initial_weights_with_a_new_classifier(data, tmp_path, capsys):
     )
     classifier = found.get_layer("fc-action").get_weights()[0]
     assert classifier.std() == pytest.approx(0.001, rel=0.2)
-    # As MMAction2 begins.
-    more = ["model.first_conv=random", "model.init_std=0.02"]
-    more = [*arguments, *(text for item in more for text in ("--set", item))]
-    train.main(command(data, tmp_path / "other", *more))
+
+
+def test_flow_begins_as_in_mmaction2(data, tmp_path, capsys):
+    """A first kernel and a classifier that are drawn, and all else of RGB's weights."""
+    begin = tmp_path / "begin.weights.h5"
+    clips.make_weights(begin, 3, classes=7)
+    more = ["model.width=1.0", f"model.initial={begin}", "model.first_conv=random"]
+    more += ["train.iterations=1", "train.base_lr=1e-9", "model.init_std=0.02"]
+    arguments = [text for item in more for text in ("--set", item)]
+    out = tmp_path / "run"
+    train.main(command(data, out, *arguments, "--set", "data.modality=flow"))
     assert "new: conv1_7x7_s2, fc-action" in capsys.readouterr().err
-    other = tsn_keras.load(tmp_path / "other" / training_loop.LAST)
-    assert other.get_layer("fc-action").get_weights()[0].std() == pytest.approx(
-        0.02, rel=0.2
-    )
-    kernel, bias = other.get_layer("conv1_7x7_s2").get_weights()
+    begun, found = map(tsn_keras.load, (begin, out / training_loop.LAST))
+    classifier = found.get_layer("fc-action").get_weights()[0]
+    assert classifier.std() == pytest.approx(0.02, rel=0.2)
+    kernel, bias = found.get_layer("conv1_7x7_s2").get_weights()
     assert np.abs(kernel[:, :, 0] - kernel[:, :, 1]).max() > 1e-3
     expected = begun.get_layer("conv1_7x7_s2").get_weights()[1]
     np.testing.assert_allclose(bias, expected, atol=1e-6)
-    more[-3] = "model.first_conv=random"
-    rgb = [m for m in more if m != 'data.modality="flow"']
-    rgb.pop(rgb.index("--set"))
     with pytest.raises(InputError, match="has a first convolution for rgb: leave"):
-        train.main(command(data, tmp_path / "third", *rgb))
+        train.main(command(data, tmp_path / "rgb", *arguments))
 
 
 def test_weights_of_another_modality(data, tmp_path):
