@@ -20,7 +20,12 @@ CONFIGS = HERE.parent / "configs"
 with (HERE / "recipes.csv").open() as file:
     ROWS = {row["file"]: row for row in csv.DictReader(file)}
 # Deviation of a new classifier's kernel, where a file says nothing.
-OWN_STD = {"resnet50": 0.01, "resnet101": 0.01, "resnext101_32x4d": 0.01}
+OWN_STD = {
+    "resnet18": 0.01,
+    "resnet50": 0.01,
+    "resnet101": 0.01,
+    "resnext101_32x4d": 0.01,
+}
 TRAINING_VIDEOS = {"ucf101": 9537, "hmdb51": 3570, "kinetics400": 240_436}
 
 
@@ -68,7 +73,8 @@ def test_recipes_begin_and_are_averaged_as_the_originals(name):
     found = read(name)
     is_mmaction2 = not name.startswith("tsn_pytorch")
     assert found.model.consensus == ("features" if is_mmaction2 else "average")
-    assert found.train.groups == ("mmaction2" if is_mmaction2 else "tsn_pytorch")
+    groups = "mmaction2_tsm" if found.data.dataset == "mmit" else "mmaction2"
+    assert found.train.groups == (groups if is_mmaction2 else "tsn_pytorch")
     # The rate is meant for this batch; with another --set train.batch it follows.
     assert found.train.base_batch == (found.train.batch if is_mmaction2 else 0)
     initial = PRESETS[found.model.initial]
@@ -89,7 +95,24 @@ def test_a_published_file_of_a_recipes_name_is_tested_alike(name):
     )
     if preset.accuracy is not None:
         head = (CONFIGS / f"{name}.toml").read_text().partition("\n\n")[0]
-        assert preset.accuracy in map(float, re.findall(r"top-1 ([\d.]+) %", head))
+        figures = r"(?:top-1|mean average precision(?: over videos)?) ([\d.]+) %"
+        assert preset.accuracy in map(float, re.findall(figures, head))
+
+
+# What few recipes have; by the beginnings of the names of data sets.
+LOSSES = {"hvu_": ("sigmoid", 333.0), "mmit": ("sigmoid", 160.0)}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_losses_and_sources_of_recipes(name):
+    found = read(name)
+    train = found.train
+    assert (train.loss, train.loss_weight) == LOSSES.get(
+        found.data.dataset[:4], ("softmax", 1.0)
+    )
+    assert train.mixup == (0.2 if "mixup" in name else 0.0)
+    sources = [(s.batch, s.segments, s.updates, s.every) for s in found.data.sources]
+    assert sources == ([(512, 1, 1, 1)] if "googleimage" in name else [])
 
 
 @pytest.mark.parametrize("name", ROWS)

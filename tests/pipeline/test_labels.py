@@ -93,6 +93,12 @@ def test_what_fills_a_batch_up_has_no_label(folder):
     assert second.numpy().tolist() == [[1, 0, 1], [-1, -1, -1]]
 
 
+def test_the_number_of_classes_must_be_known():
+    video = FrameFolder("a", 0, pathlib.Path("a"), 3, labels=(0, 2))
+    with pytest.raises(ValueError, match="`classes` must be given"):
+        Labels().of((video,))
+
+
 def test_labels_without_pairs_stay():
     video = FrameFolder("a", 1, pathlib.Path("a"), 3)
     assert Labels().of((video,))(0, True).numpy() == 1

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from commands import call, train
 
+import tsn_keras
 from tsn_keras import config
 from tsn_keras.common.errors import InputError
 from tsn_keras.protocols.caffe import CAFFE
@@ -198,6 +199,19 @@ def test_a_run(data, tmp_path):
         again = call("train", *arguments(data, other, f"train.iterations={iterations}"))
         assert again.returncode == 0, again.stderr[-3000:]
     assert rows(other) == found
+
+
+def test_a_data_set_for_fit(data):
+    """Labels as a keras.Model is trained with them, by binary cross-entropy."""
+    given = {"data": data, "annotations": data / "train.txt", "batch": 3}
+    given["validation"] = data / "validation.txt"
+    made = tsn_keras.dataset("list_multilabel", part="test", **given)
+    (labels,) = (labels.numpy() for _, labels in made)
+    assert labels.tolist() == [[1, 1, 0], [0, 0, 1], [0, 1, 0]]
+    made = tsn_keras.dataset("list_multilabel", part="train", **given)
+    assert made.element_spec[1].shape.as_list() == [None, 3]
+    found = np.concatenate([labels.numpy() for _, labels in made])
+    assert sorted(found.tolist()) == [[0, 1, 0], [0, 1, 1], [1, 0, 0], [1, 0, 1]]
 
 
 @pytest.mark.parametrize(

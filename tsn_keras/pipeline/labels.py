@@ -29,6 +29,9 @@ class Labels:
         Returns:
             function (int32, bool) to int32 []; or to float32 [classes] of 0 and 1.
 
+        Raises:
+            ValueError: videos have several labels, and `classes` is not given.
+
         Example:
             >>> import pathlib
             >>> from tsn_keras.datasets.records import FrameFolder
@@ -40,6 +43,8 @@ class Labels:
         if not has_several(folders):
             labels = tf.constant([folder.label for folder in folders], tf.int32)
             return lambda index, is_mirrored=False: swap(labels[index], is_mirrored)
+        if not self.classes:
+            raise ValueError("`classes` must be given where videos have several labels")
         # Their sets one after another: a table of ones and zeros has a gigabyte for
         # HVU's half a million videos and 1,678 objects.
         sets = [folder.labels for folder in folders]
