@@ -9,6 +9,7 @@ import pytest
 
 from tsn_keras import config
 from tsn_keras.common.errors import InputError
+from tsn_keras.models import training_rules
 
 
 def write(tmp_path, text):
@@ -175,6 +176,81 @@ def test_values_that_no_machine_could_use(tmp_path, override, words):
         config.read_training(write(tmp_path, ""), [override])
     assert words in str(error.value)
     assert len(str(error.value)) < 500
+
+
+def test_lengths_in_epochs():
+    """An epoch is ceil(videos / batch): tsn-pytorch's 75 of UCF101's 9,537 videos."""
+    train = {"epochs": 80, "drop_epochs": [30, 60], "validate_epochs": 5}
+    read = config.training_of({"train": train}).train
+    assert (read.drops, read.drop_epochs) == ((), (30, 60))
+    assert read.epoch(9537) == 75
+    found = read.in_iterations(9537)
+    assert (found.iterations, found.drops) == (6000, (2250, 4500))
+    assert (found.validate_every, found.warmup) == (375, 0)
+    # As many updates where all batches are full, and one video more makes another.
+    assert [read.epoch(n) for n in (1, 127, 128, 129, 256)] == [1, 1, 1, 2, 2]
+    # Eight loaders of 12 videos each over a padded eighth of the videos.
+    kinetics = config.TrainSettings(batch=96)
+    assert kinetics.epoch(240436) == math.ceil(math.ceil(240436 / 8) / 12) == 2505
+    constant = config.training_of({"train": {"epochs": 75}}).train.in_iterations(300)
+    assert (constant.iterations, constant.drops, constant.warmup) == (225, (), 0)
+    warm = config.training_of({"train": {"warmup_epochs": 2, "iterations": 9}}).train
+    warm = warm.in_iterations(300)
+    assert (warm.iterations, warm.warmup, warm.drops) == (9, 6, (1500, 3000))
+    # What is said in iterations stays.
+    plain = config.TrainSettings(iterations=7, drops=(3,), warmup=2, validate_every=4)
+    assert plain.in_iterations(1000) == plain
+
+
+def test_the_rate_of_a_batch():
+    """MMAction2's auto_scale_lr: the rate times batch / base_batch."""
+    settings = {"base_lr": 0.01, "base_batch": 256}
+    assert config.TrainSettings(batch=256, **settings).rate == 0.01
+    assert config.TrainSettings(batch=64, **settings).rate == 0.0025
+    assert config.TrainSettings(batch=512, **settings).rate == 0.02
+    assert config.TrainSettings(batch=64, base_lr=0.01).rate == 0.01
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (
+            ["epochs=2", "iterations=5"],
+            "epochs and train.iterations say the same twice",
+        ),
+        (
+            ["drop_epochs=[2]", "drops=[5]"],
+            "leave one out, or set train.drop_epochs=[]",
+        ),
+        (["warmup_epochs=2", "warmup=5"], "or set train.warmup_epochs=0"),
+        (["validate_epochs=2", "validate_every=0"], "say the same twice"),
+        (["schedule=cosine", "drops=[5]"], "has no drops"),
+        (["schedule=cosine", "epochs=5", "drop_epochs=[3]"], "has no drops"),
+        (["end_lr=0.1"], 'train.end_lr is where train.schedule = "cosine" ends'),
+        (["schedule=linear"], "must be one of step, cosine"),
+        (["groups=all"], "one of caffe, tsn_pytorch, mmaction2, mmaction2_tsm"),
+        (["drop_epochs=[0]"], "train.drop_epochs must be increasing, each from 1"),
+    ],
+)
+def test_schedules_that_contradict_themselves(tmp_path, overrides, words):
+    overrides = [f"train.{override}" for override in overrides]
+    with pytest.raises(InputError) as error:
+        config.read_training(write(tmp_path, ""), overrides)
+    assert words in str(error.value)
+
+
+def test_a_file_in_epochs_can_be_cut_short(tmp_path):
+    path = write(tmp_path, "[train]\nepochs = 100\ndrop_epochs = [40, 80]\n")
+    overrides = ["train.epochs=0", "train.iterations=5"]
+    found = config.read_training(path, overrides).train.in_iterations(300)
+    assert (found.iterations, found.drops) == (5, (120, 240))
+    many = config.TrainSettings(batch=1, epochs=10**6)
+    with pytest.raises(InputError, match=r"train\.epochs is 1000000: with 300 iter"):
+        many.in_iterations(300)
+
+
+def test_groups_are_those_of_the_rules():
+    assert config._RULES["train.groups"].values == tuple(training_rules.GROUPS)
 
 
 def test_every_number_has_a_range():

@@ -257,6 +257,54 @@ def test_a_finished_run_stays_and_can_be_made_longer(data, undisturbed, tmp_path
     assert (out / "validation.txt").read_text().count("\n") == 3
 
 
+def test_a_run_in_epochs_resumes_as_undisturbed(data, tmp_path, capsys, monkeypatch):
+    """A cosine after a warm-up, mean features, and all norms: 9 videos, 3 an epoch."""
+    text = (data / "small.toml").read_text().replace("iterations = 6", "epochs = 2")
+    text = text.replace(
+        "drops = [4]", 'schedule = "cosine"\nwarmup = 2\nbase_batch = 8'
+    )
+    text = text.replace("validate_every = 3", "validate_epochs = 1")
+    text = text.replace(
+        "[train]", 'batch_norm = "affine"\nconsensus = "features"\n[train]'
+    )
+    (tmp_path / "epochs.toml").write_text(text)
+
+    def arguments(out):
+        return ["--config", str(tmp_path / "epochs.toml"), "--out", str(tmp_path / out)]
+
+    result, _ = train.main(arguments("whole"))
+    told = capsys.readouterr().err
+    assert "2 epochs of 3 iterations (9 videos, 4 a batch): 6 iterations" in told
+    assert "learning rate 0.005: 0.01 is that of 8 videos, a batch has 4" in told
+    assert result["iterations"] == 6
+    expected = [0.0005, 0.00275, 0.005, 0.0025, 0.0025, 0.0025]
+    found = [row["learning_rate"] for row in rows(tmp_path / "whole")]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)  # Float32.
+    assert [r["iteration"] for r in rows(tmp_path / "whole", "validation.csv")] == [
+        3,
+        6,
+    ]
+
+    update = training_loop.Loop._update
+
+    def stopped(self, iteration, *others):
+        if iteration == 6:
+            raise KeyboardInterrupt("stopped here")
+        update(self, iteration, *others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training_loop.Loop, "_update", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train.main(arguments("parts"))
+    result, _ = train.main(arguments("parts"))
+    assert "resuming at iteration 4 of 6" in capsys.readouterr().err
+    assert rows(tmp_path / "parts")[-1]["learning_rate"] == pytest.approx(0.0025)
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    # Every rate depends on the length of a cosine.
+    with pytest.raises(InputError, match=r"its train\.iterations is 6, now it is 9"):
+        train.main([*arguments("parts"), "--set", "train.epochs=3"])
+
+
 def test_two_runs_into_one_folder(data, tmp_path):
     out = tmp_path / "run"
     with locks.held(out, "x"):
@@ -520,6 +568,27 @@ def test_initial_weights_with_a_new_classifier(data, tmp_path, capsys):
     )
     classifier = found.get_layer("fc-action").get_weights()[0]
     assert classifier.std() == pytest.approx(0.001, rel=0.2)
+
+
+def test_flow_begins_as_in_mmaction2(data, tmp_path, capsys):
+    """A first kernel and a classifier that are drawn, and all else of RGB's weights."""
+    begin = tmp_path / "begin.weights.h5"
+    clips.make_weights(begin, 3, classes=7)
+    more = ["model.width=1.0", f"model.initial={begin}", "model.first_conv=random"]
+    more += ["train.iterations=1", "train.base_lr=1e-9", "model.init_std=0.02"]
+    arguments = [text for item in more for text in ("--set", item)]
+    out = tmp_path / "run"
+    train.main(command(data, out, *arguments, "--set", "data.modality=flow"))
+    assert "new: conv1_7x7_s2, fc-action" in capsys.readouterr().err
+    begun, found = map(tsn_keras.load, (begin, out / training_loop.LAST))
+    classifier = found.get_layer("fc-action").get_weights()[0]
+    assert classifier.std() == pytest.approx(0.02, rel=0.2)
+    kernel, bias = found.get_layer("conv1_7x7_s2").get_weights()
+    assert np.abs(kernel[:, :, 0] - kernel[:, :, 1]).max() > 1e-3
+    expected = begun.get_layer("conv1_7x7_s2").get_weights()[1]
+    np.testing.assert_allclose(bias, expected, atol=1e-6)
+    with pytest.raises(InputError, match="has a first convolution for rgb: leave"):
+        train.main(command(data, tmp_path / "rgb", *arguments))
 
 
 def test_weights_of_another_modality(data, tmp_path):

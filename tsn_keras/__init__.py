@@ -226,7 +226,7 @@ def multipliers(backbone: keras.Model) -> dict[str, tuple[float, float]]:
             f"`backbone` must be a model that tsn_keras.load made. Received: {backbone}"
         )
     rate = known.stream.modality.first_rate
-    return training_rules.multipliers(backbone, known.backbone.first, rate)
+    return training_rules.multipliers(backbone, known.backbone, rate)
 
 
 def dataset(

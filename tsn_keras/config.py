@@ -158,7 +158,15 @@ class ModelSettings:
         initial: preset or file; empty for random weights.
         segments: K.
         dropout: fraction of the pooled features that is dropped.
-        batch_norm: the trainable ones, "first", "none" or "all".
+        consensus: what the segments' mean is taken of: "scores", or "features" for
+            the pooled ones, of which one share is then dropped for all segments of a
+            video, as MMAction2 does.
+        init_std: deviation of the kernel of a new classifier; 0 for that of the
+            backbone's original, 0.01 of a ResNet and 0.001 of most others.
+        first_conv: of a first convolution that the initial weights have for other
+            channels: "cross_modality", their mean over the channels, or "random".
+        batch_norm: the trainable ones, "first", "none" or "all"; "affine" for the
+            slopes and shifts of all, with the statistics of the initial weights.
         width: factor on the channels of a network with random weights.
     """
 
@@ -166,6 +174,9 @@ class ModelSettings:
     initial: str = ""
     segments: int = 3
     dropout: float = 0.8
+    consensus: str = "scores"
+    init_std: float = 0.0
+    first_conv: str = "cross_modality"
     batch_norm: str = "first"
     width: float = 1.0
 
@@ -174,10 +185,16 @@ class ModelSettings:
 class TrainSettings:
     """Section [train]: the solver, by the terms of Caffe's.
 
+    An epoch is one pass over the training videos, in batches; the last is filled up
+    with the first videos of the next pass, where PyTorch's loaders and so tsn-pytorch
+    and MMAction2 make a smaller one: as many updates.
+
     Attributes:
         solver: whose updates are made: "caffe", or "torch" for PyTorch's SGD, as
             tsn-pytorch and MMAction2 use it (see training.optimizer), with the
             statistics of trainable batch norms as PyTorch keeps them.
+        groups: whose factors of the rate and the decay the variables have, one of
+            models.training_rules.GROUPS.
         batch: videos of an update, over all devices and sub-batches.
         iter_size: Caffe's sub-batches of an update. They matter to clipping,
             which sees the sum of their mean gradients. Further sub-batches that
@@ -185,9 +202,21 @@ class TrainSettings:
         device_batch: most videos that a device holds at a time, and so the
             videos over which a trainable batch norm normalises.
         iterations: updates.
-        base_lr: learning rate of the first iteration.
-        drops: iterations at which the learning rate is multiplied by gamma.
+        epochs: the same in epochs; 0 where `iterations` says it.
+        base_lr: learning rate of the first iteration, but for warm-up.
+        base_batch: videos of a batch that `base_lr` is meant for: the rate is
+            base_lr * batch / base_batch. 0: for any.
+        schedule: "step", or "cosine" for half a cosine from that rate to end_lr, which
+            moves once an epoch if `epochs` is given, and once an update if not.
+        end_lr: where the cosine ends; it is not scaled by base_batch.
+        drops: iterations at which the learning rate is multiplied by gamma; a constant
+            rate has none.
+        drop_epochs: the same in epochs.
         gamma: that factor.
+        warmup: iterations in which the rate grows in equal steps from warmup_ratio of
+            what the schedule says to all of it.
+        warmup_epochs: the same in epochs.
+        warmup_ratio: share of the rate that the first update has in a warm-up.
         momentum: of the velocity.
         weight_decay: L2, of kernels.
         clip: greatest norm of the gradient; 0 for none.
@@ -195,17 +224,27 @@ class TrainSettings:
         precision: "float32", "bfloat16" or "float16".
         seed: of everything that is drawn.
         validate_every: iterations; 0 for at the end only.
+        validate_epochs: the same in epochs.
         save_every: iterations between checkpoints.
     """
 
     solver: str = "caffe"
+    groups: str = "caffe"
     batch: int = 128
     iter_size: int = 1
     device_batch: int = 32
     iterations: int = 3500
+    epochs: int = 0
     base_lr: float = 0.001
+    base_batch: int = 0
+    schedule: str = "step"
+    end_lr: float = 0.0
     drops: tuple[int, ...] = (1500, 3000)
+    drop_epochs: tuple[int, ...] = ()
     gamma: float = 0.1
+    warmup: int = 0
+    warmup_epochs: int = 0
+    warmup_ratio: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 0.0005
     clip: float = 40.0
@@ -213,7 +252,53 @@ class TrainSettings:
     precision: str = "float32"
     seed: int = 0
     validate_every: int = 500
+    validate_epochs: int = 0
     save_every: int = 500
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the schedule's beginning, for this batch.
+
+        Example:
+            >>> TrainSettings(batch=64, base_lr=0.01, base_batch=256).rate
+            0.0025
+        """
+        return self.base_lr * (self.batch / self.base_batch if self.base_batch else 1)
+
+    def epoch(self, videos: int) -> int:
+        """Iterations of an epoch of so many videos."""
+        return -(-videos // self.batch)
+
+    def in_iterations(self, videos: int) -> "TrainSettings":
+        """The same with all lengths in iterations.
+
+        Args:
+            videos: number of training videos.
+
+        Raises:
+            InputError: there are too many iterations.
+
+        Example:
+            >>> train = TrainSettings(epochs=80, drop_epochs=(30, 60))
+            >>> train = train.in_iterations(9537)
+            >>> train.iterations, train.drops
+            (6000, (2250, 4500))
+        """
+        length, made = self.epoch(videos), {}
+        for key, other in _IN_EPOCHS.items():
+            value = getattr(self, key)
+            if isinstance(value, tuple):
+                most, value = max(value, default=0), tuple(n * length for n in value)
+            else:
+                most, value = value, value * length
+            if most * length > _ITERATIONS.most:
+                raise InputError(
+                    f"train.{key} is {most}: with {length} iterations an epoch that is "
+                    f"more than {_ITERATIONS.most} iterations"
+                )
+            if value:
+                made[other] = value
+        return dataclasses.replace(self, **made)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,6 +313,14 @@ class Training:
 _SHARE = _Range(0, 1, below=True)
 _VIDEOS = _Range(1, 65_536)
 _ITERATIONS = _Range(1, 100_000_000)
+_EPOCHS = _Range(1, 1_000_000)
+# Keys in epochs, and those in iterations whose place they take.
+_IN_EPOCHS = {
+    "epochs": "iterations",
+    "drop_epochs": "drops",
+    "warmup_epochs": "warmup",
+    "validate_epochs": "validate_every",
+}
 
 # What a value must be, beyond its type. Every number has its range here.
 _RULES = {
@@ -235,15 +328,27 @@ _RULES = {
     "data.holdout": _SHARE,
     "model.segments": _Range(1, 100),
     "model.dropout": _SHARE,
-    "model.batch_norm": _OneOf(("first", "none", "all")),
+    "model.consensus": _OneOf(("scores", "features")),
+    "model.init_std": _Range(0, 10),
+    "model.first_conv": _OneOf(("cross_modality", "random")),
+    "model.batch_norm": _OneOf(("first", "none", "all", "affine")),
     "model.width": _Range(0, 4, above=True),
     "train.solver": _OneOf(("caffe", "torch")),
+    "train.groups": _OneOf(("caffe", "tsn_pytorch", "mmaction2", "mmaction2_tsm")),
     "train.batch": _VIDEOS,
     "train.iter_size": _VIDEOS,
     "train.device_batch": _VIDEOS,
     "train.iterations": _ITERATIONS,
+    "train.epochs": _Range(0, _EPOCHS.most),
     "train.base_lr": _Range(0, 1000, above=True),
+    "train.base_batch": _Range(0, _VIDEOS.most),
+    "train.schedule": _OneOf(("step", "cosine")),
+    "train.end_lr": _Range(0, 1000),
     "train.drops": _Increasing(_ITERATIONS, 1000),
+    "train.drop_epochs": _Increasing(_EPOCHS, 1000),
+    "train.warmup": _Range(0, _ITERATIONS.most),
+    "train.warmup_epochs": _Range(0, _EPOCHS.most),
+    "train.warmup_ratio": _Range(0, 1),
     "train.gamma": _Range(0, 10, above=True),
     "train.momentum": _SHARE,
     "train.weight_decay": _Range(0, 10),
@@ -252,6 +357,7 @@ _RULES = {
     "train.precision": _OneOf(("float32", "bfloat16", "float16")),
     "train.seed": _Range(0, 2**31 - 1),
     "train.validate_every": _Range(0, _ITERATIONS.most),
+    "train.validate_epochs": _Range(0, _EPOCHS.most),
     "train.save_every": _ITERATIONS,
 }
 _MAX_TEXT = 4096  # characters: a path has no more
@@ -284,9 +390,7 @@ def read_training(path, overrides=()):
         part = values.setdefault(section, {})
         if isinstance(part, dict):
             part[name] = _toml_value(value.strip(), override)
-    found = _record(Training, values, f"{path}")
-    _check(found, path)
-    return found
+    return _training(values, f"{path}")
 
 
 def training_of(values) -> Training:
@@ -306,9 +410,46 @@ def training_of(values) -> Training:
         >>> training_of({"train": {"drops": [10, 20]}}).train.drops
         (10, 20)
     """
-    found = _record(Training, _plain(values), "config")
-    _check(found, "config")
+    return _training(_plain(values), "config")
+
+
+def _training(values, where):
+    """Makes and checks the settings of a dict, as TOML has it."""
+    train = values.get("train")
+    if isinstance(train, dict):
+        values = {**values, "train": _schedule(train, where)}
+    found = _record(Training, values, where)
+    _check(found, where)
     return found
+
+
+def _schedule(train, where):
+    """Refuses what is given twice, in iterations and in epochs.
+
+    Returns:
+        `train` without the default drops, which are those of the default iterations.
+    """
+    for key, other in _IN_EPOCHS.items():
+        if train.get(key) and other in train:
+            none = "[]" if key == "drop_epochs" else 0
+            raise InputError(
+                f"{where}: train.{key} and train.{other} say the same twice: leave one "
+                f"out, or set train.{key}={none}"
+            )
+    cosine = train.get("schedule") == "cosine"
+    if cosine and (train.get("drops") or train.get("drop_epochs")):
+        raise InputError(
+            f'{where}: train.schedule = "cosine" has no drops: leave train.drops and '
+            f"train.drop_epochs out"
+        )
+    if not cosine and train.get("end_lr"):
+        raise InputError(
+            f'{where}: train.end_lr is where train.schedule = "cosine" ends: set that, '
+            f"or leave it out"
+        )
+    if cosine or train.get("epochs") or train.get("drop_epochs"):
+        return {"drops": [], **train}
+    return train
 
 
 def _plain(value):

@@ -13,8 +13,8 @@ def build(channels, classes, width=0.05):
     return BNInception((224, 224, channels), classes, width=width)
 
 
-def initialise(target, source):
-    return cross_modality.initialise(target, source, BN_INCEPTION)
+def initialise(target, source, **how):
+    return cross_modality.initialise(target, source, BN_INCEPTION, **how)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,24 @@ def test_first_kernel_is_the_mean_of_rgbs(rgb, channels):
             layer.get_weights(), rgb.get_layer(layer.name).get_weights(), strict=True
         ):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_random_first_kernel(rgb):
+    """MMAction2 skips the kernel whose shape differs, and loads all else."""
+    target = build(10, 5)
+    before = target.get_layer("conv1_7x7_s2").get_weights()[0]
+    assert initialise(target, rgb, random_first=True) == ["conv1_7x7_s2"]
+    kernel, bias = target.get_layer("conv1_7x7_s2").get_weights()
+    np.testing.assert_array_equal(kernel, before)
+    np.testing.assert_array_equal(bias, rgb.get_layer("conv1_7x7_s2").get_weights()[1])
+    name = "conv2_3x3_reduce"
+    np.testing.assert_array_equal(
+        target.get_layer(name).get_weights()[0], rgb.get_layer(name).get_weights()[0]
+    )
+    # With as many channels there is nothing to skip.
+    same = build(3, 5)
+    assert initialise(same, rgb, random_first=True) == []
+    np.testing.assert_array_equal(same.get_weights()[0], rgb.get_weights()[0])
 
 
 def test_the_same_modality_keeps_its_kernel(rgb):

@@ -374,10 +374,10 @@ def test_training_begins_with_random_or_other_modalities_weights(older_file):
     stream = Stream(MODALITIES["flow"], PROTOCOLS["keras_tf"])
     assert initialisation.find(settings, stream) is None
     wanted = initialisation.architecture(settings, stream, 5, None)
-    model, fresh = initialisation.build(wanted, None, 0.7, "float32")
+    model, fresh = initialisation.build(wanted, None, settings, "float32")
     assert model.input_shape == (None, 224, 224, 10)
     assert (len(fresh), model.get_layer("dropout").rate) == (55, 0.7)
-    rates = training_rules.multipliers(model, record(SMALL).first, 5.0)
+    rates = training_rules.multipliers(model, record(SMALL), 5.0)
     assert rates["conv1/kernel"] == (5.0, 1.0)
     assert rates["conv_dw_1/kernel"] == (1.0, 1.0)
     # And from the library's images to flow.

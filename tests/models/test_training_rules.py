@@ -31,6 +31,29 @@ def test_trainable_batch_norms(model, trainable, names):
     assert len(kernels) == NORMS + 1
 
 
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ("caffe", ((5, 1), (10, 0), (1, 0), (1, 1), (2, 0), (1, 1), (2, 0))),
+        ("tsn_pytorch", ((5, 1), (10, 0), (1, 0), (1, 1), (2, 0), (1, 1), (2, 0))),
+        ("mmaction2", ((1, 1),) * 7),
+        ("mmaction2_tsm", ((1, 1), (2, 0), (1, 0), (1, 1), (2, 0), (5, 1), (10, 0))),
+    ],
+)
+def test_groups(model, groups, expected):
+    """tsn-pytorch's models.py:132-188, MMAction2's TSMOptimizerConstructor."""
+    training_rules.set_batch_norm(model, "affine")
+    rule = training_rules.GROUPS[groups]
+    found = training_rules.multipliers(model, BN_INCEPTION, 5.0, rule)
+    assert found.keys() == {v.path for v in model.trainable_variables}
+    assert len([n for n in found if n.endswith("_bn/gamma")]) == NORMS
+    names = (
+        *("conv1_7x7_s2/kernel", "conv1_7x7_s2/bias", "conv1_7x7_s2_bn/gamma"),
+        *("conv2_3x3/kernel", "conv2_3x3/bias", "fc-action/kernel", "fc-action/bias"),
+    )
+    assert tuple(found[name] for name in names) == expected
+
+
 def test_unknown_choice(model):
     with pytest.raises(ValueError, match="'some'"):
         training_rules.set_batch_norm(model, "some")
@@ -42,7 +65,7 @@ def test_unknown_choice(model):
 def test_multipliers(model, modality, first):
     training_rules.set_batch_norm(model, "first")
     found = training_rules.multipliers(
-        model, BN_INCEPTION.first, MODALITIES[modality].first_rate
+        model, BN_INCEPTION, MODALITIES[modality].first_rate
     )
     assert found.keys() == {v.path for v in model.trainable_variables}
     expected = {

@@ -16,7 +16,8 @@ from tsn_keras.models.bn_inception import BN_INCEPTION, BNInception
 from tsn_keras.models.tsn import TSN
 from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.modalities import MODALITIES
-from tsn_keras.training.optimizer import CaffeSGD, Steps
+from tsn_keras.training.optimizer import CaffeSGD
+from tsn_keras.training.schedules import Steps
 
 # The shipped solvers: rate, drops, clip.
 SOLVERS = {"rgb": (0.001, (1500, 3000), 40.0), "flow": (0.005, (10000, 16000), 20.0)}
@@ -76,9 +77,7 @@ def test_three_iterations(golden, caffemodels, float64, modality):
     optimizer = CaffeSGD(
         Steps(base, drops),
         clip=clip,
-        multipliers=training_rules.multipliers(
-            backbone, BN_INCEPTION.first, rule.first_rate
-        ),
+        multipliers=training_rules.multipliers(backbone, BN_INCEPTION, rule.first_rate),
     )
     variables = by_caffe_name(backbone)
     start = {name: value(entry) for name, entry in variables.items()}

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tsn_keras.training.optimizer import CaffeSGD, Steps, TorchSGD
+from tsn_keras.training.optimizer import CaffeSGD, TorchSGD
+from tsn_keras.training.schedules import Steps
 
 SHAPES = {"kernel": (5, 3), "bias": (3,), "frozen_decay": (4,), "fast": (2, 2)}
 MULTIPLIERS = {"bias": (2.0, 0.0), "frozen_decay": (1.0, 0.0), "fast": (5.0, 1.0)}

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from tsn_keras import config
 from tsn_keras.common.errors import InputError
-from tsn_keras.models import bn_inception
+from tsn_keras.models import bn_inception, tsn
+from tsn_keras.models.preprocessing import network_input
 from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.records import Stream
@@ -44,7 +45,14 @@ def only_the_stem():
         yield
 
 
-def make(batch_norm="first", parts=1, modality="rgb", dropout=0.5, **train):
+def make(
+    batch_norm="first",
+    parts=1,
+    modality="rgb",
+    dropout=0.5,
+    consensus="scores",
+    **train,
+):
     """A trainer of a small network, and random batches for it."""
     import keras
 
@@ -56,7 +64,8 @@ def make(batch_norm="first", parts=1, modality="rgb", dropout=0.5, **train):
     with policy, only_the_stem():
         shape = stream.input_shape
         backbone = bn_inception.BNInception(shape, CLASSES, dropout, width=0.05)
-    network = Network(backbone, bn_inception.BN_INCEPTION, stream, 3, batch_norm)
+    record = bn_inception.BN_INCEPTION
+    network = Network(backbone, record, stream, 3, batch_norm, consensus)
     return Trainer(network, config.TrainSettings(**settings), parts, distribution)
 
 
@@ -445,16 +454,88 @@ def test_solvers_make_their_own_updates():
     assert coasting[0] > 4 * coasting[1]
 
 
+def scores_of(trainer, images, training=True):
+    """Raw scores [B, classes] of what the trainer trains."""
+    stream = Stream(MODALITIES["rgb"], PROTOCOL)
+    inputs = network_input(tf.constant(images), stream)
+    return trainer.network(inputs, training=training).numpy()
+
+
+def test_mean_features_give_the_scores_and_updates_of_mean_scores():
+    """The classifier is linear; where nothing is dropped both are the same."""
+    found = {}
+    for consensus in ("scores", "features"):
+        trainer = make(dropout=0.0, consensus=consensus, solver="torch")
+        scores = scores_of(trainer, batch(0)[0], training=False)
+        losses = [trainer.step([batch(seed)]) for seed in range(3)]
+        found[consensus] = scores, losses, trained(trainer)
+    for one, other in zip(found["scores"], found["features"], strict=True):
+        scale = np.abs(one).max()
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-5 * scale)
+
+
+def test_mean_features_are_dropped_once_for_a_video():
+    """Against the backbone's own features, in NumPy."""
+    trainer = make("none", consensus="features")
+    images, _ = batch(0)
+    backbone = trainer.backbone
+    body, _ = tsn.halves(backbone, "flatten")
+    stream = Stream(MODALITIES["rgb"], PROTOCOL)
+    inputs = network_input(tf.constant(images), stream)
+    features = body(tf.reshape(inputs, (-1, *inputs.shape[2:])), training=True).numpy()
+    features = features.reshape(4, 3, -1).mean(axis=1)
+    dropout = backbone.get_layer("dropout")
+    state = np.array(dropout.seed_generator.state)
+    ones = dropout(np.ones_like(features), training=True).numpy()
+    assert set(np.unique(ones)) == {0.0, 2.0}
+    dropout.seed_generator.state.assign(state)
+    kernel, bias = backbone.get_layer("fc-action").get_weights()
+    expected = (features * ones) @ kernel + bias
+    found = scores_of(trainer, images)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_slopes_are_trained_with_statistics_that_stay():
+    """MMAction2's norm_eval: in training the network computes what it tests with."""
+    trainer = make("affine", dropout=0.0, solver="torch", groups="mmaction2")
+    norms = [layer for layer in trainer.backbone.layers if "_bn" in layer.name]
+    assert len(norms) == 3
+    images, _ = batch(0)
+    for norm in norms:  # Others than those that a network begins with.
+        norm.moving_mean.assign(norm.moving_mean + 0.25)
+        norm.moving_variance.assign(norm.moving_variance * 2.0)
+    tested = scores_of(trainer, images, training=False)
+    np.testing.assert_array_equal(scores_of(trainer, images), tested)
+    before = [[np.array(v) for v in norm.weights] for norm in norms]
+    trainer.step([batch(0)])
+    for norm, values in zip(norms, before, strict=True):
+        gamma, beta, mean, variance = map(np.asarray, norm.weights)
+        assert (gamma != values[0]).any()
+        assert (beta != values[1]).any()
+        np.testing.assert_array_equal(mean, values[2])
+        np.testing.assert_array_equal(variance, values[3])
+
+
+def test_the_rate_follows_the_schedule():
+    settings = {"schedule": "cosine", "iterations": 4, "base_lr": 0.02, "warmup": 2}
+    scaled = {"base_batch": 256, "batch": 128, "warmup_ratio": 0.5}
+    trainer = make(drops=(), dropout=0.0, **settings, **scaled)
+    found = []
+    for seed in range(4):
+        found.append(trainer.learning_rate)
+        trainer.step([batch(seed)])
+    cosine = [0.005 * (1 + np.cos(np.pi * n / 4)) for n in range(4)]
+    expected = np.array(cosine) * (0.5, 0.75, 1, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)  # Float32.
+
+
 def test_labels_are_smoothed_in_training():
     plain, smooth = (
         make(dropout=0.0, label_smoothing=share).step([batch(0)]) for share in (0, 0.2)
     )
     trainer = make(dropout=0.0)
     images, labels = batch(0)
-    from tsn_keras.models.preprocessing import network_input
-
-    stream = Stream(MODALITIES["rgb"], PROTOCOL)
-    scores = trainer.network(network_input(tf.constant(images), stream), training=True)
+    scores = scores_of(trainer, images)
     told = tf.nn.log_softmax(scores).numpy()
     right = -told[np.arange(4), labels].mean()
     assert plain == pytest.approx(right, rel=1e-5)

@@ -8,7 +8,7 @@ the new input. It is not rescaled by 3 / channels.
 import numpy as np
 
 
-def initialise(target, source, record):
+def initialise(target, source, record, random_first=False):
     """Copies weights from one backbone to another of other channels or classes.
 
     Everything but the first kernel is copied as it is, the classifier only if
@@ -18,6 +18,9 @@ def initialise(target, source, record):
         target: keras.Model, a backbone.
         source: keras.Model, the same backbone of the same width.
         record: the backbone's records.Backbone.
+        random_first: whether `target` keeps its own first kernel if that of `source`
+            has other channels, as MMAction2 does (models/backbones/resnet.py:449-542);
+            a bias is copied even so.
 
     Returns:
         list of str, names of the layers whose weights were not copied.
@@ -34,7 +37,11 @@ def initialise(target, source, record):
         if not shapes:
             continue
         if layer.name == record.first and values[0].shape[2] != shapes[0][2]:
-            values[0] = widened(values[0], shapes[0][2])
+            if random_first:
+                values[0] = layer.get_weights()[0]
+                kept.append(layer.name)
+            else:
+                values[0] = widened(values[0], shapes[0][2])
         if [value.shape for value in values] != shapes:
             if layer.name != record.head:
                 raise ValueError(

@@ -89,6 +89,33 @@ class FusedNorm(layers.Layer):
         return input_shape
 
 
+class FixedNorm(layers.Layer):
+    """A batch norm whose slope and shift are trained, and whose statistics stay.
+
+    MMAction2's norm_eval (models/backbones/resnet.py, `train`).
+
+    Args:
+        norm: keras.layers.BatchNormalization, trainable.
+
+    Call arguments:
+        inputs: what `norm` takes.
+
+    Returns:
+        `norm(inputs, training=False)`.
+    """
+
+    def __init__(self, norm):
+        super().__init__(name=f"{norm.name}_fixed", autocast=False)
+        self.norm = norm
+        self.built = True
+
+    def call(self, inputs):
+        return self.norm(inputs, training=False)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 class HalfConvolution(layers.Layer):
     """A convolution, and a frozen batch norm after it, with the variables of both.
 
@@ -238,10 +265,11 @@ def _shifted(inputs, bias):
     return shifted(inputs, bias)
 
 
-def for_training(model, half=None, unbiased=False):
+def for_training(model, half=None, unbiased=False, fixed=False):
     """A model of the same layers that computes faster.
 
-    For TensorFlow. In float64 nothing is faster, and only `unbiased` changes anything.
+    For TensorFlow. In float64 nothing is faster, and only `unbiased` and `fixed` change
+    anything.
 
     Args:
         model: functional model whose layers with weights are layers of the model
@@ -249,6 +277,7 @@ def for_training(model, half=None, unbiased=False):
         half: whether to change also what is faster in half precision only. None:
             whether the model computes in it.
         unbiased: see FusedNorm.
+        fixed: whether the trainable batch norms keep their statistics, see FixedNorm.
 
     Returns:
         keras.Model with the variables of `model`: to train one is to train the other.
@@ -261,14 +290,16 @@ def for_training(model, half=None, unbiased=False):
         >>> [layer.name for layer in for_training(keras.Model(inputs, x)).layers[1:]]
         ['conv', 'norm_fused']
     """
-    if model.variable_dtype != "float32" and not unbiased:
+    if model.variable_dtype != "float32" and not (unbiased or fixed):
         return model
     graph, norms, replaced = folding.Graph(model), {}, {}
     if half is None:
         half = model.compute_dtype != model.variable_dtype
     for norm in graph.all(layers.BatchNormalization):
         source = folding.layer_before(graph, norm)
-        if norm.trainable and len(norm.input.shape) == 4 and norm.axis in (-1, 3):
+        if norm.trainable and fixed:
+            replaced[norm] = FixedNorm(norm)
+        elif norm.trainable and len(norm.input.shape) == 4 and norm.axis in (-1, 3):
             replaced[norm] = FusedNorm(norm, unbiased)
         elif not norm.trainable and half and isinstance(source, layers.Conv2D):
             norms[source] = norm
@@ -279,7 +310,7 @@ def for_training(model, half=None, unbiased=False):
 
     def call(layer, *args, **kwargs):
         new = replaced.get(layer, layer)
-        if layer not in done and not isinstance(new, FusedNorm):
+        if layer not in done and not isinstance(new, (FusedNorm, FixedNorm)):
             return new(*args, **kwargs)
         # Of a norm only its input: it may also be given a mask, which is None.
         (inputs,) = (t for t in args if isinstance(t, keras.KerasTensor))

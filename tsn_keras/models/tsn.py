@@ -85,6 +85,48 @@ def TSN(
     return SegmentModel(inputs, x, name=name)
 
 
+def feature_network(body, classifier, segments, name="tsn"):
+    """A segment-level model that classifies the segments' mean features.
+
+    MMAction2's head (models/heads/tsn_head.py:77-97). The classifier is linear, so that
+    its scores are the mean of the segments' scores; but in training the dropout before
+    it draws once for a video, and not for each segment.
+
+    Args:
+        body: keras.Model, [N, H, W, C] to pooled features [N, ...].
+        classifier: keras.Model, [N, ...] to raw scores [N, classes].
+        segments: K.
+        name: name of the model.
+
+    Returns:
+        keras.Model: [B, K, H, W, C] to raw scores [B, classes].
+    """
+    inputs = keras.Input((segments, *body.input_shape[1:]), name="snippets")
+    x = TimeDistributed(body, name="segments")(inputs)  # [B, K, ...]
+    dtype = body.dtype_policy.variable_dtype
+    x = classifier(SegmentConsensus(name="segment_consensus", dtype=dtype)(x))
+    # In the precision of the variables, where the classifier computes in less.
+    x = keras.layers.Identity(name="scores", dtype=dtype)(x)
+    return SegmentModel(inputs, x, name=name)
+
+
+def halves(backbone, features):
+    """A backbone's pooled features, and what it makes of them.
+
+    Args:
+        backbone: keras.Model.
+        features: layer whose output are the pooled features, see records.Backbone.
+
+    Returns:
+        (keras.Model up to that layer, keras.Model from there on)
+    """
+    pooled = backbone.get_layer(features).output
+    return (
+        keras.Model(backbone.inputs[0], pooled, name="features"),
+        keras.Model(pooled, backbone.outputs[0], name="classifier"),
+    )
+
+
 def _preprocessing(backbone, preprocess):
     """The layer that a user asks for, or None."""
     if not preprocess:

@@ -49,6 +49,11 @@ def find(settings, stream):
             f"{weights.path} is a {found.backbone.title}, but model.backbone is "
             f"{settings.backbone}"
         )
+    if settings.first_conv == "random" and found.channels == modality.channels:
+        raise InputError(
+            f'model.first_conv is "random", but {weights.path} has a first convolution '
+            f"for {modality.name}: leave model.first_conv out"
+        )
     if settings.width not in (1.0, found.width):
         raise InputError(
             f"model.width is {settings.width}, but {weights.path} has width "
@@ -77,13 +82,13 @@ def architecture(settings, stream, classes, weights):
     return loading.Architecture(backbone, stream.input_shape, classes, width)
 
 
-def build(wanted, weights, dropout, precision):
+def build(wanted, weights, settings, precision):
     """Builds the backbone to train.
 
     Args:
         wanted: loading.Architecture.
         weights: what `find` returned.
-        dropout: fraction of the pooled features that is dropped.
+        settings: config.ModelSettings.
         precision: "float32", "bfloat16" or "float16", in which it computes;
             variables are float32.
 
@@ -94,12 +99,20 @@ def build(wanted, weights, dropout, precision):
         model = wanted.backbone.build(
             wanted.input_shape,
             classes=wanted.classes,
-            dropout=dropout,
+            dropout=settings.dropout,
             width=wanted.width,
         )
     if weights is None:
-        return model, [layer.name for layer in model.layers if layer.weights]
-    return model, cross_modality.initialise(model, weights.build(), wanted.backbone)
+        new = [layer.name for layer in model.layers if layer.weights]
+    else:
+        new = cross_modality.initialise(
+            model, weights.build(), wanted.backbone, settings.first_conv == "random"
+        )
+    if settings.init_std and wanted.backbone.head in new:
+        head = model.get_layer(wanted.backbone.head)
+        drawn = head.kernel_initializer.stddev  # Of a normal distribution.
+        head.kernel.assign(head.kernel * (settings.init_std / drawn))
+    return model, new
 
 
 @contextlib.contextmanager

@@ -23,8 +23,13 @@ LAST, BEST = "last.weights.h5", "best.weights.h5"
 _FREE = {
     "data": ("root", "annotations", "validation", "classes"),
     "model": ("initial",),
-    "train": ("iterations", "validate_every", "save_every", "device_batch"),
+    "train": (
+        *("iterations", "epochs", "validate_every", "validate_epochs", "save_every"),
+        "device_batch",
+    ),
 }
+# Not those on which the rate of every iteration depends.
+_LENGTHS = ("iterations", "epochs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,12 +82,15 @@ def best(validations) -> dict | None:
 
 def _kept(settings):
     """The settings that a resumed run must share, as a dict of JSON values."""
-    return {
+    kept = {
         f"{section}.{key}": value
         for section, values in dataclasses.asdict(settings).items()
         for key, value in values.items()
         if key not in _FREE.get(section, ())
     }
+    if settings.train.schedule == "cosine":
+        kept |= {f"train.{key}": getattr(settings.train, key) for key in _LENGTHS}
+    return kept
 
 
 class Loop:

@@ -169,35 +169,3 @@ def _sum_of_squares(gradient):
 
         return 2 * tf.nn.l2_loss(gradient)
     return ops.sum(ops.square(gradient))
-
-
-@keras.saving.register_keras_serializable("tsn_keras")
-class Steps(keras.optimizers.schedules.LearningRateSchedule):
-    """Drops the learning rate at given iterations (solver.cpp:555).
-
-    Caffe's `step` is this with every multiple of its step, `multistep` with its
-    step values. A drop takes effect at its iteration, counted from 0.
-
-    Args:
-        base: learning rate of the first iterations.
-        drops: increasing iterations.
-        gamma: factor of each drop.
-    """
-
-    def __init__(self, base, drops, gamma=0.1):
-        if list(drops) != sorted(set(drops)) or any(drop < 1 for drop in drops):
-            raise ValueError(
-                f"`drops` must be increasing and positive. Received: {drops}"
-            )
-        self.base, self.drops, self.gamma = base, tuple(drops), gamma
-
-    def __call__(self, step):
-        rate = ops.convert_to_tensor(self.base, dtype="float64")
-        # Powers are computed here in Python, so that they are exact at any drop.
-        for count, drop in enumerate(self.drops, 1):
-            lower = self.base * self.gamma**count
-            rate = ops.where(ops.cast(step, "int64") >= drop, lower, rate)
-        return rate
-
-    def get_config(self):
-        return {"base": self.base, "drops": list(self.drops), "gamma": self.gamma}

@@ -69,6 +69,7 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
             "`evaluate` needs videos to validate on: set data.holdout for folders, "
             "data.validation for lists"
         )
+    settings = _in_iterations(settings, len(found.train.folders), listener)
     out.mkdir(parents=True, exist_ok=True)
     # Imported when all videos are in place: TensorFlow takes seconds.
     devices = devices or _devices()
@@ -90,6 +91,24 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
         )
     scored = _evaluate(settings, found, out, listener)
     return dataclasses.replace(trained, evaluation=scored)
+
+
+def _in_iterations(settings, videos, listener):
+    """The settings with all lengths in iterations; says what came of epochs."""
+    train = settings.train.in_iterations(videos)
+    if train.epochs:
+        drops = ", ".join(map(str, train.drops))
+        listener.say(
+            f"{train.epochs} epochs of {train.epoch(videos)} iterations ({videos} "
+            f"videos, {train.batch} a batch): {train.iterations} iterations"
+            + (f", the rate drops at {drops}" if drops else "")
+        )
+    if train.rate != train.base_lr:
+        listener.say(
+            f"learning rate {train.rate:g}: {train.base_lr:g} is that of "
+            f"{train.base_batch} videos, a batch has {train.batch}"
+        )
+    return dataclasses.replace(settings, train=train)
 
 
 def _out_folder(name):

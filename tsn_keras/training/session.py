@@ -64,7 +64,7 @@ class Session:
         )
         with devices.scope():
             backbone, new = initialisation.build(
-                self._architecture, weights, model.dropout, train.precision
+                self._architecture, weights, model, train.precision
             )
             network = Network(
                 backbone,
@@ -72,6 +72,7 @@ class Session:
                 stream,
                 model.segments,
                 model.batch_norm,
+                model.consensus,
             )
             self.trainer = Trainer(network, train, self._parts, devices)
             self._validator = Validator(self.trainer.network, stream, devices)

@@ -10,11 +10,12 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.models import training_graph, training_rules
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.models.records import Backbone
-from tsn_keras.models.tsn import TSN
+from tsn_keras.models.tsn import TSN, feature_network, halves
 from tsn_keras.protocols.records import Stream
+from tsn_keras.training import schedules
 from tsn_keras.training.loss_scale import LossScale
 from tsn_keras.training.losses import cross_entropy
-from tsn_keras.training.optimizer import CaffeSGD, Steps, TorchSGD
+from tsn_keras.training.optimizer import CaffeSGD, TorchSGD
 
 # Whose updates: (optimizer, whether a batch norm's statistics keep the variance of a
 # sample), see models.training_graph.FusedNorm.
@@ -60,7 +61,8 @@ class Network:
         record: its models.records.Backbone.
         stream: protocols.records.Stream.
         segments: K.
-        batch_norm: the trainable batch norms, "first", "none" or "all".
+        batch_norm: the trainable batch norms, see config.ModelSettings.
+        consensus: what the segments' mean is taken of, "scores" or "features".
     """
 
     backbone: keras.Model
@@ -68,6 +70,25 @@ class Network:
     stream: Stream
     segments: int = 3
     batch_norm: str = "first"
+    consensus: str = "scores"
+
+    def over_segments(self, unbiased):
+        """The model that is trained, with the variables of the backbone.
+
+        Args:
+            unbiased: see training_graph.FusedNorm.
+
+        Returns:
+            keras.Model, [B, K, S, S, C] to raw scores [B, classes].
+        """
+        fixed = self.batch_norm == training_rules.AFFINE
+        how = {"unbiased": unbiased, "fixed": fixed}
+        if self.consensus == "scores":
+            computed = training_graph.for_training(self.backbone, **how)
+            return TSN(computed, self.segments)
+        body, classifier = halves(self.backbone, self.record.features)
+        body = training_graph.for_training(body, **how)
+        return feature_network(body, classifier, self.segments)
 
 
 class Trainer:
@@ -77,7 +98,7 @@ class Trainer:
 
     Args:
         network: Network.
-        train: config.TrainSettings.
+        train: config.TrainSettings with all lengths in iterations.
         parts: sub-batches of an update, a multiple of train.iter_size.
         distribution: tf.distribute.Strategy.
     """
@@ -87,13 +108,12 @@ class Trainer:
         training_rules.set_batch_norm(backbone, network.batch_norm)
         self.backbone = backbone
         made, unbiased = _SOLVERS[train.solver]
-        computed = training_graph.for_training(backbone, unbiased=unbiased)
-        self.network = TSN(computed, network.segments)
+        self.network = network.over_segments(unbiased)
         self._stream = network.stream
         self._distribution = distribution
         self._smoothing = train.label_smoothing
         self.optimizer = made(
-            Steps(train.base_lr, train.drops, train.gamma),
+            schedules.of(train),
             momentum=train.momentum,
             weight_decay=train.weight_decay,
             # Caffe clips the sum over its iter_size sub-batches. If memory splits
@@ -101,7 +121,10 @@ class Trainer:
             clip=train.clip * (parts // train.iter_size) or None,
             iter_size=parts,
             multipliers=training_rules.multipliers(
-                backbone, network.record.first, modality.first_rate
+                backbone,
+                network.record,
+                modality.first_rate,
+                training_rules.GROUPS[train.groups],
             ),
         )
         self._variables = backbone.trainable_variables
