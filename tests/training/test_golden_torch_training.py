@@ -14,8 +14,10 @@ import pytest
 from tsn_keras.checkpoints import foreign, transfer
 from tsn_keras.models import training_graph, training_rules
 from tsn_keras.models.bn_inception import BN_INCEPTION
-from tsn_keras.models.resnet import RESNET18
-from tsn_keras.training.optimizer import Steps, TorchSGD
+from tsn_keras.models.resnet import RESNET18, RESNET50
+from tsn_keras.protocols.modalities import MODALITIES
+from tsn_keras.training.optimizer import TorchSGD
+from tsn_keras.training.schedules import Steps
 
 TOLERANCE = 1e-6
 
@@ -137,14 +139,13 @@ def test_steps_of_tsn_pytorch(golden, float64):
         momentum=float(recorded["momentum"]),
         weight_decay=float(recorded["weight_decay"]),
         clip=float(recorded["clip"]),
-        multipliers=training_rules.multipliers(backbone, BN_INCEPTION.first, 1.0),
+        multipliers=factors(backbone, BN_INCEPTION, "rgb"),
     )
     variables = {
         key: variable
         for key, variable in named(backbone, tensors, BN_INCEPTION)
         if variable.trainable
     }
-    check_groups(folder, optimizer, variables)
     assert set(variables) == {
         str(name)
         for name, norm in zip(
@@ -198,14 +199,37 @@ def near(found, expected):
     assert np.abs(found - expected).max() <= NEAR * np.abs(expected).max()
 
 
-def check_groups(folder, optimizer, variables):
-    """Factors on rate and decay are those of the original's groups, by name."""
-    groups = json.loads((folder / "train/parameter_groups.json").read_text())
-    groups = groups["BNInception_RGB_partial_bn_dropout0"]["parameters"]
-    found = {
-        key: optimizer.multipliers[variable.path] for key, variable in variables.items()
-    }
-    assert found == {key: tuple(factors) for key, (_, *factors) in groups.items()}
+def factors(backbone, record, modality):
+    """By tsn-pytorch's groups."""
+    groups = training_rules.GROUPS["tsn_pytorch"]
+    first_rate = MODALITIES[modality].first_rate
+    return training_rules.multipliers(backbone, record, first_rate, groups)
+
+
+@pytest.mark.parametrize("modality", ["RGB", "Flow", "RGBDiff"])
+@pytest.mark.parametrize("name", ["BNInception", "resnet50"])
+def test_groups_of_tsn_pytorch(golden, name, modality):
+    """Factors on rate and decay of each variable, with and without partial BN."""
+    folder = golden / "tsn_pytorch"
+    recorded = json.loads((folder / "train/parameter_groups.json").read_text())
+    keys = json.loads((folder / f"keys/{name}_{modality}.json").read_text())
+    names = [key.removeprefix("module.") for key, _ in keys["checkpoint"]]
+    tensors = foreign.Tensors("PyTorch", foreign.TORCH, dict.fromkeys(names))
+    record = {"BNInception": BN_INCEPTION, "resnet50": RESNET50}[name]
+    kind_of_input, modality = modality, MODALITIES[modality.lower()]
+    shape = (224, 224, modality.channels)
+    backbone = record.build(shape, classes=101, width=0.05)
+    for batch_norm, kind in (("first", "partial_bn"), ("all", "no_partialbn")):
+        training_rules.set_batch_norm(backbone, batch_norm)
+        by_path = factors(backbone, record, modality.name)
+        found = {
+            key: by_path[variable.path]
+            for key, variable in named(backbone, tensors, record)
+            if variable.path in by_path
+        }
+        assert len(found) == len(by_path)
+        groups = recorded[f"{name}_{kind_of_input}_{kind}"]["parameters"]
+        assert found == {key: tuple(rest) for key, (_, *rest) in groups.items()}
 
 
 def check_tsn_pytorch(recorded, kind, variables, arrays):
