@@ -44,6 +44,11 @@ MODULES = {
         *("pipeline/test_training_batches.py", "pipeline/test_training_pixels.py"),
     ),
     "training/optimizer.py": ("training/test_optimizer.py",),
+    # Steps are tested with the optimizers.
+    "training/schedules.py": (
+        *("training/test_schedules.py", "training/test_optimizer.py"),
+    ),
+    "models/training_rules.py": ("models/test_training_rules.py",),
     "models/layers.py": ("models/test_layers.py", "models/test_tsn.py"),
     "models/preprocessing.py": ("models/test_preprocessing.py",),
     "models/widths.py": ("models/test_bn_inception.py", "checkpoints/test_loading.py"),

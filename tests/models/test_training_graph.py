@@ -88,6 +88,34 @@ def test_scores_and_gradients_are_the_same(biases):
     assert changed == ["first_bn/moving_mean", "first_bn/moving_variance"]
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_norms_with_fixed_statistics(half):
+    """In training what the model computes in its test, and that one's gradients."""
+    model = small()
+    training_rules.set_batch_norm(model, "affine")
+    found = for_training(model, half=half, fixed=True)
+    random = np.random.default_rng(1)
+    images = random.normal(size=(4, 9, 9, 3)).astype("f4")
+    labels = random.integers(0, 5, 4)
+    variables = model.trainable_variables
+    assert len([v for v in variables if "gamma" in v.path]) == 4
+    assert [v.path for v in found.trainable_variables] == [v.path for v in variables]
+    before = [np.array(v) for v in model.variables]
+
+    def tested(images, training):
+        return model(images, training=False)
+
+    expected = gradients(tested, variables, images, labels)
+    received = gradients(found, variables, images, labels)
+    # A float32 sum in another order.
+    np.testing.assert_allclose(received[0], expected[0], rtol=1e-5, atol=1e-6)
+    largest = max(np.abs(other).max() for other in expected[1])
+    for variable, one, other in zip(variables, received[1], expected[1], strict=True):
+        assert np.abs(one - other).max() <= 1e-6 * largest, variable.path
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
 @pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}])
 @pytest.mark.parametrize("momentum", [0.9, 0.99])
 def test_a_norm_is_the_same(momentum, options):

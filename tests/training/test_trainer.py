@@ -516,6 +516,16 @@ def test_slopes_are_trained_with_statistics_that_stay():
         np.testing.assert_array_equal(variance, values[3])
 
 
+def test_mean_features_in_half_precision():
+    """Scores and loss are float32; bfloat16 has eight binary digits."""
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        trainer = make("affine", consensus="features", precision=precision, dropout=0.0)
+        assert scores_of(trainer, batch(0)[0]).dtype == np.float32
+        losses.append([trainer.step([batch(seed)]) for seed in range(2)])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
+
+
 def test_the_rate_follows_the_schedule():
     settings = {"schedule": "cosine", "iterations": 4, "base_lr": 0.02, "warmup": 2}
     scaled = {"base_batch": 256, "batch": 128, "warmup_ratio": 0.5}
