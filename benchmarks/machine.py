@@ -10,7 +10,7 @@ import platform
 BACKENDS = ("tensorflow", "jax", "torch")
 LIBRARIES = (
     *(*BACKENDS, "keras", "numpy", "onnxruntime", "openvino"),
-    *("opencv-contrib-python-headless", "av"),
+    *("opencv-contrib-python-headless", "av", "decord"),
 )
 
 

@@ -23,7 +23,8 @@ def random_weights(model, seed=0):
         elif shapes:
             deviation = np.sqrt(2 / np.prod(shapes[0][:-1]))
             kernel = random.normal(0, deviation, shapes[0])
-            layer.set_weights([kernel, random.normal(0, 0.1, shapes[1])])
+            biases = [random.normal(0, 0.1, shape) for shape in shapes[1:]]
+            layer.set_weights([kernel, *biases])
 
 
 def _oihw(layer):

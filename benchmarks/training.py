@@ -5,7 +5,8 @@
 The K=3 step of `tsn_keras.train`, in float32 and bfloat16, beside the same step with a
 plain reshape in place of TimeDistributed, and beside PyTorch (eager, channels last,
 autocast), which need `pip install "tsn-keras[benchmark]"`; and the input pipeline
-alone, from JPEG files to crops. All take turns. The losses of the first steps are
+alone, from JPEG files to crops, and from video files: those of --clips, or clips that
+are made, see made_videos.py. All take turns. The losses of the first steps are
 compared before the clock starts. Memory is the most that a process held in them, less
 what it held before, its weights among it.
 """
@@ -20,6 +21,7 @@ import tempfile
 import time
 
 import machine
+import made_videos
 import numpy as np
 import turns
 
@@ -47,6 +49,7 @@ def parse_args():
     parser.add_argument("--steps", type=int, default=3, help="a turn (default: 3)")
     parser.add_argument("--rounds", type=int, default=8, help="default: 8")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--clips", type=pathlib.Path, help="folder of video files")
     parser.add_argument("--out", default="benchmarks/results/training.csv")
     return parser.parse_args()
 
@@ -133,8 +136,16 @@ def _reshaped(tf, model, classes):
     return network
 
 
-def pipeline(modality, folders, videos, steps):
-    """Files to batches of crops; measures images (snippets) a second."""
+def pipeline(modality, folders, videos, turn):
+    """Files to batches of crops; measures images (snippets) a second.
+
+    Args:
+        modality: its name.
+        folders: datasets.records.FrameFolder of each video.
+        videos: of a batch.
+        turn: batches of a turn, more than are fetched ahead, so that the clock sees
+            all the work.
+    """
     from tsn_keras.common import console
 
     with console.quiet_frameworks():
@@ -148,12 +159,10 @@ def pipeline(modality, folders, videos, steps):
     batches = iter(Batches(folders, stream, SEGMENTS, videos).for_training())
 
     def measure():
-        # More than are fetched ahead, so that the clock sees all the work.
-        count = 20 * steps
         start = time.perf_counter()
-        for _ in range(count):
+        for _ in range(turn):
             next(batches)
-        return count * videos * SEGMENTS / (time.perf_counter() - start)
+        return turn * videos * SEGMENTS / (time.perf_counter() - start)
 
     measure()
     return measure, None
@@ -176,18 +185,28 @@ def programs(network, args):
 def inputs(args):
     """Images a second of what only reads a step's input: {(name, ""): [figures]}."""
     from tsn_keras.datasets import demo, rendering, selection
+    from tsn_keras.protocols.caffe import CAFFE
+    from tsn_keras.protocols.modalities import RGB
+    from tsn_keras.protocols.records import Stream
 
     with tempfile.TemporaryDirectory() as folder:
-        split, root = demo.split(), pathlib.Path(folder)
+        split = demo.split()
         videos = split.train[::24]
-        rendering.prepare(root, videos)
+        rendering.prepare(folder, videos)
+        root = pathlib.Path(folder)
         found = selection.VideoSet("demo", 1, root, videos, split.classes)
-        folders = selection.select(found, ("img_",)).folders
+        frames = selection.select(found, ("img_",)).folders
+        paths = made_videos.paths(args.clips, None, folder)
+        clips = made_videos.of_stream(paths, Stream(RGB, CAFFE), CLASSES["resnet50"])
+        # Three frames of a clip take many times as long as three JPEG files.
+        read = {
+            "input rgb": ("rgb", frames, 20 * args.steps),
+            "input flow": ("flow", frames, 20 * args.steps),
+            "input videos": ("rgb", clips, 10 * args.steps),
+        }
         contenders = {
-            (f"input {modality}", ""): turns.Contender(
-                pipeline, modality, folders, args.videos, args.steps
-            )
-            for modality in ("rgb", "flow")
+            (name, ""): turns.Contender(pipeline, modality, some, args.videos, turn)
+            for name, (modality, some, turn) in read.items()
         }
         speeds = turns.rounds(contenders, args.rounds)
         for contender in contenders.values():

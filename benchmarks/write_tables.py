@@ -55,7 +55,13 @@ class Table:
     only: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def lines(self, results=RESULTS):
-        """Lines of Markdown: the newest sitting, and where it was."""
+        """Lines of Markdown: the newest sitting, and where it was.
+
+        Without the file, as before the first sitting, they say so.
+        """
+        if not (results / self.file).exists():
+            yield "(not measured yet)"
+            return
         with (results / self.file).open(newline="") as file:
             rows = list(csv.DictReader(file))
         rows = [
@@ -92,8 +98,16 @@ _TRAINED = {
     "reshape": "tsn_keras, a reshape in place of TimeDistributed",
     "input rgb": "input pipeline alone, RGB",
     "input flow": "input pipeline alone, flow",
+    "input videos": "input pipeline alone, RGB from video files",
 }
 _NETWORKS = {"bn_inception": "BN-Inception", **torch_networks.NETWORKS}
+_READERS = {"ours": "tsn_keras", "pyav": "PyAV alone", "decord": "decord"}
+_READ = {
+    "all": "every frame",
+    "test": "25 frames, of the test",
+    "training": "3 frames, of training",
+    "index": "the number of frames",
+}
 _PIECES = {
     "decode": "decode to B, G, R; beside OpenCV",
     "flow": "file to JPEG files on one core; beside OpenCV's flow alone",
@@ -130,6 +144,28 @@ TABLES = {
             ("images/s", "whole_images_per_s", _number(1)),
             ("over the network alone", "whole_over_network", _number(2)),
             ("peak memory, GiB", "peak_memory_gib", _number(1)),
+        ),
+    ),
+    "evaluation_of_videos": Table(
+        "evaluation_of_videos.csv",
+        (
+            ("video files to scores", "network", _named(_NETWORKS)),
+            ("test", "test", str),
+            ("videos", "videos", str),
+            ("images/s", "whole_images_per_s", _number(1)),
+            ("over the network alone", "whole_over_network", _number(2)),
+            ("peak memory, GiB", "peak_memory_gib", _number(1)),
+        ),
+    ),
+    "decoding": Table(
+        "decoding.csv",
+        (
+            ("of video files", "what", _named(_READ)),
+            ("videos", "videos", str),
+            ("program", "contender", _named(_READERS)),
+            ("files/s", "files_per_s", _number(1)),
+            ("ours over it", "ours_over_theirs", _ratio),
+            ("frames as ours", "frames_alike", _percent),
         ),
     ),
     "training": Table(

@@ -41,3 +41,10 @@ def test_another_number_is_found(tmp_path):
         "more\n"
     )
     assert tables.written(found, {"t": table}, tmp_path) == found
+
+
+def test_a_table_that_was_not_measured_yet(tmp_path):
+    page = "<!-- table t -->\n<!-- end -->\n"
+    found = tables.written(page, {"t": tables.Table("x.csv", ())}, tmp_path)
+    assert found == "<!-- table t -->\n(not measured yet)\n<!-- end -->\n"
+    assert tables.written(found, {"t": tables.Table("x.csv", ())}, tmp_path) == found

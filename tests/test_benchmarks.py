@@ -1,9 +1,11 @@
 """The benchmark's peers compute what we compute. No clock is looked at."""
 
+import decoding
 import numpy as np
 import peers
 import pytest
 import turns
+import videofiles
 
 from tsn_keras.models.bn_inception import BNInception
 from tsn_keras.models.folding import fold
@@ -28,6 +30,24 @@ def test_peers_give_our_scores(case, name):
     found = getattr(peers, name)(network, 1)(images)
     # Float32 sums in other orders.
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", decoding.READERS)
+@pytest.mark.parametrize("what", ["all", "training"])
+def test_readers_give_our_frames(name, what, tmp_path):
+    pytest.importorskip(decoding.PEERS.get(name, "av"))
+    path = videofiles.make(tmp_path / "v.mp4", 40, "libx264")
+    numbers = decoding.wanted(what, 40, np.random.default_rng(0))
+    assert len(numbers) == {"all": 40, "training": 3}[what]
+    reader = decoding.READERS[name]()
+    assert reader.count(path) == 40
+    frames = list(reader.frames(path, numbers))
+    expected = videofiles.by_opencv(path)
+    expected = [expected[number] for number in numbers]
+    # decord converts colours by other rules.
+    most = decoding.ALIKE if name == "decord" else 0
+    assert decoding.alike([expected], [frames], most) == 1
+    assert decoding.alike([expected[:1]], [[255 - frames[0]]], most) == 0
 
 
 def test_ratio_is_the_median_of_the_rounds():
