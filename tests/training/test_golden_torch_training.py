@@ -35,7 +35,7 @@ def float64():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("variant", "consensus"), [("plain", "scores"), ("clipped", "features")]
+    ("variant", "consensus"), [("plain", "average"), ("clipped", "features")]
 )
 def test_two_steps_of_mmaction2(golden, float64, variant, consensus):
     """The original takes the mean of features; without dropout both are the same."""
@@ -56,7 +56,7 @@ def test_two_steps_of_mmaction2(golden, float64, variant, consensus):
     training_rules.set_batch_norm(backbone, "all")
     stream = Stream(MODALITIES["rgb"], PROTOCOLS["mmaction2_s25_10crop224"])
     network = Network(backbone, RESNET18, stream, 3, "all", consensus)
-    computed = network.over_segments(unbiased=True)
+    computed = network.over_segments(3, network.joined(), unbiased=True)
     groups = training_rules.GROUPS["mmaction2"]
     optimizer = TorchSGD(
         0.01,
