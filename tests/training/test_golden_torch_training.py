@@ -135,8 +135,6 @@ NEAR = 1e-9
 @pytest.mark.slow
 def test_steps_of_tsn_pytorch(golden, float64):
     """Three of its BN-Inception: partial BN, its groups of parameters, clipping."""
-    import tensorflow as tf
-
     folder = golden / "tsn_pytorch"
     rules = golden_networks.rules_of(folder / "regenerate.py")
     with np.load(folder / "train/step_BNInception_RGB_f64.npz") as file:
@@ -161,42 +159,16 @@ def test_steps_of_tsn_pytorch(golden, float64):
         for key, variable in named(backbone, tensors, BN_INCEPTION)
         if variable.trainable
     }
-    assert set(variables) == {
-        str(name)
-        for name, norm in zip(
-            recorded["parameter_names"], recorded["step0:grad_norm"], strict=True
-        )
-        if not np.isnan(norm)
-    }
+    norms = zip(recorded["parameter_names"], recorded["step0:grad_norm"], strict=True)
+    assert set(variables) == {str(name) for name, norm in norms if not np.isnan(norm)}
     computed = training_graph.for_training(backbone, unbiased=True)
-    weights = [variable.value for variable in variables.values()]
-    for step, labels in enumerate(recorded["labels"]):
-        pictures = [
-            rules.picture(f"train/step/{step}/{video}/{k}", 224, 224, 3)
-            for video in range(2)
-            for k in range(3)
-        ]
-        images = np.stack(pictures)[..., ::-1] - np.array([104.0, 117.0, 128.0])
-        with tf.GradientTape() as tape:
-            scores = computed(images, training=True)
-            averaged = tf.reduce_mean(tf.reshape(scores, (2, 3, -1)), axis=1)
-            losses = keras.ops.sparse_categorical_crossentropy(
-                labels, averaged, from_logits=True
-            )
-            loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, weights)
-        near(scores, recorded["logits_segments"][step])
-        near(averaged, recorded["logits"][step])
-        assert float(loss) == pytest.approx(recorded["loss"][step], rel=NEAR)
-        total = float(tf.linalg.global_norm(gradients))
-        assert total == pytest.approx(recorded["grad_total_norm"][step], rel=NEAR)
-        check_tsn_pytorch(recorded, f"step{step}:grad", variables, gradients)
+    for step in range(len(recorded["loss"])):
+        images = images_of(rules, step)
+        gradients = check_gradients(recorded, step, computed, images, variables)
         before = [np.array(variable) for variable in variables.values()]
         optimizer.apply(gradients, list(variables.values()))
-        changes = [
-            np.array(now) - old
-            for now, old in zip(variables.values(), before, strict=True)
-        ]
+        pairs = zip(variables.values(), before, strict=True)
+        changes = [np.array(now) - old for now, old in pairs]
         check_tsn_pytorch(recorded, f"step{step}:change", variables, changes)
         norm = backbone.get_layer("conv1_7x7_s2_bn")
         parts = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
@@ -208,6 +180,37 @@ def test_steps_of_tsn_pytorch(golden, float64):
     for role, variable in tensors.layout.variables(second).items():
         key = f"base_model.conv2_3x3_reduce_bn.{role}"
         np.testing.assert_array_equal(np.asarray(variable), arrays[key])
+
+
+def images_of(rules, step):
+    """The network's input in a step: float64 [videos * segments, 224, 224, 3]."""
+    pictures = [
+        rules.picture(f"train/step/{step}/{video}/{k}", 224, 224, 3)
+        for video in range(2)
+        for k in range(3)
+    ]
+    return np.stack(pictures)[..., ::-1] - np.array([104.0, 117.0, 128.0])
+
+
+def check_gradients(recorded, step, computed, images, variables):
+    """Scores, loss and gradients of a step; returns the gradients."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        scores = computed(images, training=True)
+        averaged = tf.reduce_mean(tf.reshape(scores, (2, 3, -1)), axis=1)
+        losses = keras.ops.sparse_categorical_crossentropy(
+            recorded["labels"][step], averaged, from_logits=True
+        )
+        loss = tf.reduce_mean(losses)
+    gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
+    near(scores, recorded["logits_segments"][step])
+    near(averaged, recorded["logits"][step])
+    assert float(loss) == pytest.approx(recorded["loss"][step], rel=NEAR)
+    total = float(tf.linalg.global_norm(gradients))
+    assert total == pytest.approx(recorded["grad_total_norm"][step], rel=NEAR)
+    check_tsn_pytorch(recorded, f"step{step}:grad", variables, gradients)
+    return gradients
 
 
 def near(found, expected):
