@@ -8,8 +8,9 @@ import types
 import pytest
 
 from tsn_keras import config
+from tsn_keras.common import ranges
 from tsn_keras.common.errors import InputError
-from tsn_keras.models import training_rules
+from tsn_keras.models import consensus, training_rules
 
 
 def write(tmp_path, text):
@@ -254,6 +255,8 @@ def test_a_file_in_epochs_can_be_cut_short(tmp_path):
 
 def test_groups_are_those_of_the_rules():
     assert config._RULES["train.groups"].values == tuple(training_rules.GROUPS)
+    functions = {*consensus.CONSENSUS, "features"} - {"identity"}
+    assert set(config._RULES["model.consensus"].values) == functions
 
 
 def test_every_number_has_a_range():
@@ -267,7 +270,7 @@ def test_every_number_has_a_range():
                 assert field.default in rule
                 for value in (-1, 2**70, math.inf, -math.inf, math.nan):
                     assert value not in rule, (field.name, value)
-                if isinstance(rule, config._Range):
+                if isinstance(rule, ranges.Range):
                     assert (rule.least in rule) is not rule.above
                     assert (rule.most in rule) is not rule.below
 

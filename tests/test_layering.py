@@ -20,7 +20,10 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tsn_keras"
 # Room: (packages that it may import, rooms that it may import beside itself).
 BELOW = "common protocols video flow datasets pipeline models checkpoints scores"
 ROOMS = {
-    "common": ("distributed filelock h5py numpy tensorflow tensorflow_io tqdm", ""),
+    "common": (
+        "distributed filelock h5py numpy tensorflow tensorflow_io tomli tqdm",
+        "",
+    ),
     "protocols": ("numpy", "common"),
     "video": ("av cv2 numpy", "common"),
     "flow": ("cv2 jax keras numpy tensorflow torch", "common"),
@@ -35,7 +38,7 @@ ROOMS = {
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
     "prediction": ("cv2 jinja2 joblib matplotlib numpy", f"{BELOW} evaluation"),
     # Files beside the rooms: training files, the public API, commands.
-    "config": ("tomli", "common protocols datasets"),
+    "config": ("", "common protocols datasets"),
     "__init__": (
         "keras tensorflow",
         f"{BELOW} extraction evaluation training prediction config",

@@ -1,97 +1,13 @@
 """Training files: what a run can be told, as frozen records, and how it is read."""
 
 import dataclasses
-import difflib
-import math
-import os
-import pathlib
-import sys
-import typing
-from collections.abc import Mapping
 
-from tsn_keras.common import text
-from tsn_keras.common.errors import InputError, short
+from tsn_keras.common import ranges, toml_records
+from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.protocols.augmentations import AUGMENTATIONS
 from tsn_keras.protocols.catalogue import PROTOCOLS
 from tsn_keras.protocols.modalities import MODALITIES
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-
-# Our training files have 2,000 bytes. The reader's time grows with the square of the
-# length of a line.
-_MAX_BYTES = 64 * 1024
-_MAX_LINE = 1000  # characters
-_MAX_OVERRIDE = 16 * 1024  # characters, enough for the longest list
-_MAX_SHOWN = 80  # characters of a wrong value
-
-
-@dataclasses.dataclass(frozen=True)
-class _Range:
-    """The numbers that a setting may have; what is no number is in none.
-
-    Attributes:
-        least: the smallest.
-        most: the largest: more is a slip, or fits no machine.
-        above: whether `least` itself is too small.
-        below: whether `most` itself is too large.
-    """
-
-    least: float
-    most: float
-    above: bool = False
-    below: bool = False
-
-    def __contains__(self, value):
-        return self.least <= value <= self.most and not (
-            (self.above and value == self.least) or (self.below and value == self.most)
-        )
-
-    def __str__(self):
-        if self.above:
-            return f"above {self.least} and at most {self.most}"
-        without = f", without {self.most}" if self.below else ""
-        return f"from {self.least} to {self.most}{without}"
-
-
-@dataclasses.dataclass(frozen=True)
-class _OneOf:
-    """The values that a setting may have."""
-
-    values: tuple
-
-    def __contains__(self, value):
-        return value in self.values
-
-    def __str__(self):
-        return f"one of {', '.join(map(str, self.values))}"
-
-
-@dataclasses.dataclass(frozen=True)
-class _Increasing:
-    """Lists of increasing numbers of a range.
-
-    Attributes:
-        each: _Range of every number.
-        most: how many there may be.
-    """
-
-    each: _Range
-    most: int
-
-    def __contains__(self, values):
-        return (
-            list(values) == sorted(set(values))
-            and len(values) <= self.most
-            and all(value in self.each for value in values)
-        )
-
-    def __str__(self):
-        return f"increasing, each {self.each}, and at most {self.most} numbers"
 
 
 def _splits():
@@ -356,10 +272,10 @@ class Training:
     train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
 
 
-_SHARE = _Range(0, 1, below=True)
-_VIDEOS = _Range(1, 65_536)
-_ITERATIONS = _Range(1, 100_000_000)
-_EPOCHS = _Range(1, 1_000_000)
+_SHARE = ranges.Range(0, 1, below=True)
+_VIDEOS = ranges.Range(1, 65_536)
+_ITERATIONS = ranges.Range(1, 100_000_000)
+_EPOCHS = ranges.Range(1, 1_000_000)
 # Keys in epochs, and those in iterations whose place they take.
 _IN_EPOCHS = {
     "epochs": "iterations",
@@ -370,59 +286,60 @@ _IN_EPOCHS = {
 
 # What a value must be, beyond its type. Every number has its range here.
 _RULES = {
-    "data.split": _OneOf(_splits()),
+    "data.split": ranges.OneOf(_splits()),
     "data.holdout": _SHARE,
-    "model.segments": _Range(1, 100),
+    "model.segments": ranges.Range(1, 100),
     "model.dropout": _SHARE,
-    "model.consensus": _OneOf(
+    "model.consensus": ranges.OneOf(
         ("average", "max", "top_k", "linear", "attention", "features")
     ),
-    "model.consensus_k": _Range(1, 100),
-    "model.init_std": _Range(0, 10),
-    "model.first_conv": _OneOf(("cross_modality", "random")),
-    "model.batch_norm": _OneOf(("first", "none", "all", "affine")),
-    "model.width": _Range(0, 4, above=True),
-    "train.solver": _OneOf(("caffe", "torch")),
-    "train.consensus_updates": _OneOf(("alternate", "joint")),
-    "train.groups": _OneOf(("caffe", "tsn_pytorch", "mmaction2", "mmaction2_tsm")),
+    "model.consensus_k": ranges.Range(1, 100),
+    "model.init_std": ranges.Range(0, 10),
+    "model.first_conv": ranges.OneOf(("cross_modality", "random")),
+    "model.batch_norm": ranges.OneOf(("first", "none", "all", "affine")),
+    "model.width": ranges.Range(0, 4, above=True),
+    "train.solver": ranges.OneOf(("caffe", "torch")),
+    "train.consensus_updates": ranges.OneOf(("alternate", "joint")),
+    "train.groups": ranges.OneOf(
+        ("caffe", "tsn_pytorch", "mmaction2", "mmaction2_tsm")
+    ),
     "train.batch": _VIDEOS,
     "train.iter_size": _VIDEOS,
     "train.device_batch": _VIDEOS,
     "train.iterations": _ITERATIONS,
-    "train.epochs": _Range(0, _EPOCHS.most),
-    "train.base_lr": _Range(0, 1000, above=True),
-    "train.base_batch": _Range(0, _VIDEOS.most),
-    "train.schedule": _OneOf(("step", "cosine")),
-    "train.end_lr": _Range(0, 1000),
-    "train.drops": _Increasing(_ITERATIONS, 1000),
-    "train.drop_epochs": _Increasing(_EPOCHS, 1000),
-    "train.warmup": _Range(0, _ITERATIONS.most),
-    "train.warmup_epochs": _Range(0, _EPOCHS.most),
-    "train.warmup_ratio": _Range(0, 1),
-    "train.gamma": _Range(0, 10, above=True),
+    "train.epochs": ranges.Range(0, _EPOCHS.most),
+    "train.base_lr": ranges.Range(0, 1000, above=True),
+    "train.base_batch": ranges.Range(0, _VIDEOS.most),
+    "train.schedule": ranges.OneOf(("step", "cosine")),
+    "train.end_lr": ranges.Range(0, 1000),
+    "train.drops": ranges.Increasing(_ITERATIONS, 1000),
+    "train.drop_epochs": ranges.Increasing(_EPOCHS, 1000),
+    "train.warmup": ranges.Range(0, _ITERATIONS.most),
+    "train.warmup_epochs": ranges.Range(0, _EPOCHS.most),
+    "train.warmup_ratio": ranges.Range(0, 1),
+    "train.gamma": ranges.Range(0, 10, above=True),
     "train.momentum": _SHARE,
-    "train.weight_decay": _Range(0, 10),
-    "train.clip": _Range(0, 1_000_000),
-    "train.loss": _OneOf(("softmax", "sigmoid")),
-    "train.loss_weight": _Range(0, 1_000_000, above=True),
+    "train.weight_decay": ranges.Range(0, 10),
+    "train.clip": ranges.Range(0, 1_000_000),
+    "train.loss": ranges.OneOf(("softmax", "sigmoid")),
+    "train.loss_weight": ranges.Range(0, 1_000_000, above=True),
     "train.label_smoothing": _SHARE,
-    "train.mixup": _Range(0, 1000),
-    "train.precision": _OneOf(("float32", "bfloat16", "float16")),
-    "train.seed": _Range(0, 2**31 - 1),
-    "train.validate_every": _Range(0, _ITERATIONS.most),
-    "train.validate_epochs": _Range(0, _EPOCHS.most),
+    "train.mixup": ranges.Range(0, 1000),
+    "train.precision": ranges.OneOf(("float32", "bfloat16", "float16")),
+    "train.seed": ranges.Range(0, 2**31 - 1),
+    "train.validate_every": ranges.Range(0, _ITERATIONS.most),
+    "train.validate_epochs": ranges.Range(0, _EPOCHS.most),
     "train.save_every": _ITERATIONS,
 }
 # The same of each of [[data.sources]].
 _SOURCE_RULES = {
     "split": _RULES["data.split"],
     "batch": _VIDEOS,
-    "segments": _Range(0, 100),
-    "updates": _Range(1, 100),
+    "segments": ranges.Range(0, 100),
+    "updates": ranges.Range(1, 100),
     "every": _ITERATIONS,
 }
 _MAX_SOURCES = 16
-_MAX_TEXT = 4096  # characters: a path has no more
 
 
 def read_training(path, overrides=()):
@@ -441,17 +358,9 @@ def read_training(path, overrides=()):
             of its range; the text names it and the nearest key.
         OSError: the file cannot be read.
     """
-    values = _parsed(_content(path), path)
+    values = toml_records.read(path)
     for override in overrides:
-        key, equals, value = override.partition("=")
-        section, dot, name = key.strip().partition(".")
-        if not (equals and dot):
-            raise InputError(
-                f"{override[:_MAX_SHOWN]!r}: must be like train.base_lr=0.002"
-            )
-        part = values.setdefault(section, {})
-        if isinstance(part, dict):
-            part[name] = _toml_value(value.strip(), override)
+        toml_records.override(values, override, "train.base_lr=0.002")
     return _training(values, f"{path}")
 
 
@@ -472,7 +381,7 @@ def training_of(values) -> Training:
         >>> training_of({"train": {"drops": [10, 20]}}).train.drops
         (10, 20)
     """
-    return _training(_plain(values), "config")
+    return _training(toml_records.plain(values), "config")
 
 
 def _training(values, where):
@@ -480,7 +389,7 @@ def _training(values, where):
     train = values.get("train")
     if isinstance(train, dict):
         values = {**values, "train": _schedule(train, where)}
-    found = _record(Training, values, where)
+    found = toml_records.record(Training, values, where)
     _check(found, where)
     return found
 
@@ -514,44 +423,6 @@ def _schedule(train, where):
     return train
 
 
-def _plain(value):
-    """A value of Python with lists in the place of tuples, as TOML has."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-def _content(path):
-    """The text of a training file that is no larger than one can be."""
-    try:
-        return text.read(pathlib.Path(path), _MAX_BYTES)
-    except text.TextFileError as error:
-        raise InputError(f"{path} is not TOML: {error}") from None
-
-
-def _parsed(content, where):
-    """Parses TOML; whatever is wrong with it is an InputError."""
-    for number, line in enumerate(content.split("\n"), 1):
-        if len(line) > _MAX_LINE:
-            raise InputError(
-                f"{where} is not TOML: line {number} has {len(line)} characters; a "
-                f"line has at most {_MAX_LINE}"
-            )
-    try:
-        return tomllib.loads(content)
-    except RecursionError:
-        raise InputError(f"{where} is not TOML: it is nested too deeply") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where} is not TOML: {error!s:.300}") from None
-    except ValueError:
-        # Python does not convert integers of more than some thousand digits.
-        raise InputError(
-            f"{where} is not TOML: it holds a number of too many digits"
-        ) from None
-
-
 # Settings that name a record.
 _RECORDS = {
     "data.dataset": DATASETS,
@@ -563,14 +434,17 @@ _RECORDS = {
 def _check(training, path):
     """Checks every value against its rule, and those that bear on one another."""
     # Looked up now, so that records that users added are known.
-    records = {key: _OneOf(tuple(catalogue)) for key, catalogue in _RECORDS.items()}
-    records["data.augmentation"] = _OneOf(("protocol", *AUGMENTATIONS))
+    records = {
+        key: ranges.OneOf(tuple(catalogue)) for key, catalogue in _RECORDS.items()
+    }
+    records["data.augmentation"] = ranges.OneOf(("protocol", *AUGMENTATIONS))
     for key, rule in (records | _RULES).items():
         section, _, name = key.partition(".")
         value = getattr(getattr(training, section), name)
         if value not in rule:
             raise InputError(
-                f"{path}: {key} must be {rule}. Received: {_received(value)}"
+                f"{path}: {key} must be {rule}. Received: "
+                f"{toml_records.received(value)}"
             )
     _check_sources(training, path)
     _check_consensus(training, path)
@@ -612,90 +486,12 @@ def _check_sources(training, path):
             f"{path}: train.mixup is for videos of one source: leave it or "
             f"data.sources out"
         )
-    rules = _SOURCE_RULES | {"dataset": _OneOf(tuple(DATASETS))}
+    rules = _SOURCE_RULES | {"dataset": ranges.OneOf(tuple(DATASETS))}
     for number, source in enumerate(sources):
         for name, rule in rules.items():
             value = getattr(source, name)
             if value not in rule:
                 raise InputError(
                     f"{path}: {name} of data.sources[{number}] must be {rule}. "
-                    f"Received: {_received(value)}"
+                    f"Received: {toml_records.received(value)}"
                 )
-
-
-def _toml_value(value, override):
-    """The value of an override: as in TOML, or a text as it stands."""
-    where = f"{override[:_MAX_SHOWN]!r}"
-    if len(value) > _MAX_OVERRIDE or "\n" in value:
-        raise InputError(f"{where}: the value is too long, or of several lines")
-    try:
-        return tomllib.loads(f"x = {value}")["x"]
-    except tomllib.TOMLDecodeError:
-        return value
-    except (RecursionError, ValueError):
-        raise InputError(
-            f"{where}: the value is nested too deeply, or a number of too many digits"
-        ) from None
-
-
-def _received(value):
-    """A wrong value, as far as a message has room for it."""
-    try:
-        shown = repr(value)
-    except (RecursionError, ValueError):
-        # Keys with many dots are nested as deeply; hexadecimal numbers have no limit.
-        return f"a {type(value).__name__} that is too large to show"
-    return short(shown, _MAX_SHOWN)
-
-
-def _record(kind, values, where):
-    """Makes a record of a dict, checking names and types."""
-    if not isinstance(values, dict):
-        raise InputError(
-            f"{where}: expected keys and values. Received: {_received(values)}"
-        )
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    made = {}
-    for name, value in values.items():
-        if name not in fields:
-            nearest = difflib.get_close_matches(
-                name[:_MAX_SHOWN], fields, n=1, cutoff=0
-            )
-            raise InputError(
-                f"{where}: there is no {name[:_MAX_SHOWN]!r}; did you mean "
-                f"{nearest[0]!r}?"
-            )
-        made[name] = _typed(fields[name].type, value, f"{where}: {name}")
-    return kind(**made)
-
-
-_ITEMS = {tuple[int, ...]: "int", tuple[SourceSettings, ...]: "tables"}
-
-
-def _typed(kind, value, where):
-    """Checks a value against the type of its field."""
-    if dataclasses.is_dataclass(kind):
-        return _record(kind, value, where)
-    exact = type(value)  # A bool is an int, but no number here.
-    if kind is float and exact is int:
-        # No float is larger; the range of the setting refuses it.
-        if abs(value) >= 10**300:
-            return math.inf if value > 0 else -math.inf
-        return float(value)
-    if kind == tuple[SourceSettings, ...] and exact is list:
-        return tuple(
-            _record(SourceSettings, item, f"{where}[{number}]")
-            for number, item in enumerate(value)
-        )
-    if kind == tuple[int, ...] and exact is list and all(type(v) is int for v in value):
-        return tuple(value)
-    if exact is not kind:
-        is_list = typing.get_origin(kind) is tuple
-        name = f"list of {_ITEMS[kind]}" if is_list else kind.__name__
-        raise InputError(f"{where} must be {name}. Received: {_received(value)}")
-    if exact is str:
-        if len(value) > _MAX_TEXT:
-            raise InputError(f"{where} has {len(value)} characters, which is too long")
-        if reason := text.unusable(value):
-            raise InputError(f"{where} {reason}")
-    return value
