@@ -27,6 +27,9 @@ WORDS = {
     "fast": "--fast",
     "snippets": "--snippets",
     "crops": "--crops",
+    "every": "--every",
+    'every="30"': "--every 30",
+    "over_time": "--over-time",
     "parameters": "--flow-parameters",
     "device": "--flow-device",
     "keep_damaged=True": "--damaged keep",
@@ -80,6 +83,20 @@ def parse_args(argv=None):
         type=int,
         choices=(1, 3, 10),
         help="crops of a snippet (default: as the protocol's test)",
+    )
+    add(
+        "--every",
+        metavar="STEP",
+        help="for untrimmed videos: a snippet every so many frames, as 30, or seconds, "
+        "as 1s (whole parts of a second), instead of --snippets; the windows in which "
+        "the best class is strongest are told",
+    )
+    add(
+        "--over-time",
+        metavar="WAY",
+        help="how the snippets become the video's scores: mean, windows (multi-scale "
+        "temporal windows), windows_paper or top3 (default: mean; with --every "
+        "windows)",
     )
     add(
         "--classes",
@@ -167,7 +184,9 @@ def _settings(args):
             keep_damaged=args.damaged == "keep",
             threads=args.workers or joblib.cpu_count(),
         ),
-        override=Override(args.protocol, args.snippets, args.crops),
+        override=Override(
+            args.protocol, args.snippets, args.crops, args.every, args.over_time
+        ),
     )
 
 
@@ -196,6 +215,8 @@ def _one(videos, scorer, args):
     if args.fast:
         published = scorer.protocol.test
         console.show(f"fast: a rougher look than the published test of {published}")
+    for window in found.windows:
+        console.show(f"{window.name}: {window}, {window.probability:.0%}")
     if found.damage:
         console.say(f"the video is damaged: {found.damage}; this is what is before")
     result = _described(source, found, scorer, args.top)
@@ -242,6 +263,11 @@ def _described(source, found, scorer, top):
             for modality, values in found.streams.items()
         },
         "top": [row.as_json() for row in found.top(top)],
+        **(
+            {"windows": [window.as_json() for window in found.windows]}
+            if found.windows
+            else {}
+        ),
         "damage": found.damage,
     }
 
@@ -254,10 +280,10 @@ def _camera(args, settings):
         raise InputError(
             "--fast is for a video; a webcam is always looked at in the centre crop"
         )
-    if args.snippets or args.crops:
+    if args.snippets or args.crops or args.every or args.over_time:
         raise InputError(
-            "--snippets and --crops are for a video; a look at a webcam is one snippet "
-            "in the centre crop"
+            "--snippets, --crops, --every and --over-time are for a video; a look at a "
+            "webcam is one snippet in the centre crop"
         )
     number = args.video.removeprefix(CAMERA)
     if not number.isdecimal():

@@ -54,9 +54,9 @@ class Decoding:
         if count < 2:
             why = f" before its damage: {damage[0]}" if damage else ""
             raise decode.VideoError(f"{path} has no two frames{why}")
-        return OpenedVideo(
-            pathlib.Path(path), count - 1, damage[0] if damage else None, self
-        )
+        damaged = damage[0] if damage else None
+        rate = decode.rate(path)
+        return OpenedVideo(pathlib.Path(path), count - 1, damaged, self, rate)
 
     def of_array(self, frames):
         """Takes frames that are in memory for a video.
@@ -84,7 +84,7 @@ class Decoding:
             )
         if shape[0] < 2 or min(shape[1:3]) < 1:
             raise decode.VideoError(f"`video` has no two frames: its shape is {shape}")
-        return _FramesInMemory(None, len(frames) - 1, None, self, frames)
+        return _FramesInMemory(None, len(frames) - 1, None, self, frames=frames)
 
     def snippet(self, frames, stream):
         """Makes the snippet that ends with the last of some consecutive frames.
@@ -122,12 +122,14 @@ class OpenedVideo:
         files: number of files of a kind that an extraction would make of it.
         damage: what is wrong with it, after these frames; or None.
         decoding: Decoding.
+        rate: frames a second, or None where it is not known.
     """
 
     path: pathlib.Path | None
     files: int
     damage: str | None
     decoding: Decoding
+    rate: float | None = None
 
     def images(self, stream):
         """Number of images, or pairs of flow images, from which snippets are made."""
@@ -224,7 +226,7 @@ class _FramesInMemory(OpenedVideo):
         frames: uint8 [files + 1, h, w, 3], R, G, B.
     """
 
-    frames: np.ndarray
+    frames: np.ndarray = dataclasses.field(kw_only=True)
 
     def _picked(self, indices):
         for index in indices:

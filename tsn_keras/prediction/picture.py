@@ -18,6 +18,7 @@ COLOURS = "#0072b2 #d55e00 #009e73 #cc79a7 #e69f00 #56b4e9 #000000".split()
 # More lines than colours could not be distinguished.
 MAX_CLASSES = len(COLOURS)
 _COLUMNS = 9  # key frames in a row of the PNG
+_MOST_MARKERS = 60  # on a curve; more would be a band
 
 
 def draw(path, name, prediction, predictor, top):
@@ -55,19 +56,32 @@ class _View:
         # A short video repeats its snippets.
         self.ticks, index = np.unique(prediction.ticks, return_index=True)
         self.along = prediction.along[index]
-        best = self.along.argmax(axis=1)
+        shown = self.along[np.searchsorted(self.ticks, prediction.key_ticks)]
         self.captions = [
-            f"{prediction.classes[label]} {values[label]:.0%}"
-            for label, values in zip(best, self.along, strict=True)
+            f"{prediction.classes[values.argmax()]} {values.max():.0%}"
+            for values in shown
         ]
 
     def curves(self, axes):
         """Probabilities of the top classes, snippet by snippet."""
+        marker = "o" if len(self.ticks) <= _MOST_MARKERS else ""
         for label, name, colour in self._classes():
             values = 100 * self.along[:, label]
             axes.plot(
-                self.ticks, values, color=colour, label=name, marker="o", markersize=3
+                self.ticks,
+                values,
+                color=colour,
+                label=name,
+                marker=marker,
+                markersize=3,
             )
+        for window in self.prediction.windows:
+            # The best class is the first one.
+            axes.axvspan(window.first, window.last, color=COLOURS[0], alpha=0.15)
+            axes.annotate(
+                str(window), (window.first, 1.0), xycoords=("data", "axes fraction"),
+                fontsize=7, va="top", rotation=90,
+            )  # fmt: skip
         axes.set(
             xlabel="frame at which the snippet begins",
             ylabel="probability, %",
@@ -123,7 +137,8 @@ def _png(view):
     grid = above.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    shown = zip(grid.flat, frames, view.ticks, view.captions, strict=False)
+    ticks = view.prediction.key_ticks
+    shown = zip(grid.flat, frames, ticks, view.captions, strict=False)
     for axes, image, tick, caption in shown:
         axes.imshow(image)
         axes.set_title(f"{tick}: {_short(caption)}", fontsize=7)
@@ -146,7 +161,8 @@ def _html(view):
         figure = _figure(*size)
         getattr(view, name)(figure.add_subplot())
         charts[name] = _data_address("image/svg+xml", _bytes(figure, "svg"))
-    shown = zip(view.prediction.key_frames, view.ticks, view.captions, strict=True)
+    found = view.prediction
+    shown = zip(found.key_frames, found.key_ticks, view.captions, strict=True)
     frames = [
         {
             "source": _data_address("image/jpeg", jpeg.encode(image[..., ::-1])),

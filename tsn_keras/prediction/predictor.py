@@ -10,14 +10,15 @@ from tsn_keras.common import console, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation import inference
 from tsn_keras.pipeline import transforms
-from tsn_keras.prediction import class_names
+from tsn_keras.prediction import along, class_names
 from tsn_keras.prediction.settings import Settings
 from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.protocols.records import Stream
-from tsn_keras.scores import joining, tables
+from tsn_keras.scores import joining, tables, windows
 
 # Key frames in pictures.
 _THUMBNAIL = (170, 128)  # pixels, half of 340 x 256
+_MOST_KEY_FRAMES = 45  # of an untrimmed video
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +91,10 @@ class Prediction(Fused):
         damage: what is wrong with the file after those, or None.
         ticks: int [snippets], images at which the snippets begin.
         scores: {modality: float32 [snippets, crops, classes]}, raw.
-        key_frames: list of uint8 [h, w, 3], R, G, B, of the distinct ticks; or
-            empty if they were not asked for.
+        key_frames: list of uint8 [h, w, 3], R, G, B, of the distinct ticks, of an
+            untrimmed video of some of them; or empty if they were not asked for.
+        key_ticks: int, ticks of the key frames.
+        windows: of an untrimmed video, where the best class scores highest.
     """
 
     files: int = 0
@@ -99,6 +102,8 @@ class Prediction(Fused):
     ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
     scores: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     key_frames: list = dataclasses.field(default_factory=list)
+    key_ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
+    windows: tuple[along.Window, ...] = ()
 
 
 class Predictor:
@@ -126,6 +131,13 @@ class Predictor:
         self.streams: dict[str, Stream] = {m: w.stream for m, w in opened.items()}
         self.protocol = next(iter(self.streams.values())).protocol
         self.view = settings.view(self.protocol)
+        over_time = windows.OVER_TIME[self.protocol.over_time]
+        stride = self.view.stride
+        self._way = joining.Way(
+            average=self.protocol.average,
+            over_time=windows.MEAN if settings.quick else over_time,
+            a_second=stride.a_second if stride else 1,
+        )
         self.classes = class_names.of(next(iter(opened.values())), settings.classes)
         shares = {m: s.modality.fusion_weight for m, s in self.streams.items()}
         total = sum(shares.values())
@@ -149,9 +161,11 @@ class Predictor:
             from tsn_keras.flow import engine as flow_engine
 
             kind = devices.kind(self.decoding.flow.device)
-            wanted = max(self.view.snippets * s.modality.length for s in of_flow)
-            # A GPU computes a whole batch for few pairs too.
-            batch = min(wanted, flow_engine.BATCHES[kind])
+            batch = flow_engine.BATCHES[kind]
+            if self.view.stride is None:
+                wanted = max(self.view.snippets * s.modality.length for s in of_flow)
+                # A GPU computes a whole batch for few pairs too.
+                batch = min(wanted, batch)
             flow = dataclasses.replace(self.decoding.flow, batch=batch)
             self.decoding = dataclasses.replace(self.decoding, flow=flow)
             engine = flow_engine.of(flow, self.decoding.threads)
@@ -177,10 +191,7 @@ class Predictor:
         bar = bar or progress.Bar()
         of_array = isinstance(path, np.ndarray)
         video = (self.decoding.of_array if of_array else self.decoding.opened)(path)
-        plan = {
-            modality: self.view.distinct(video.images(stream), stream.modality.length)
-            for modality, stream in self.streams.items()
-        }
+        plan = self._plan(video)
         bar.expect(sum(len(ticks) for ticks, _ in plan.values()))
         values = {}
         for modality, (ticks, order) in plan.items():
@@ -193,6 +204,10 @@ class Predictor:
         first, (ticks, order) = next(iter(plan.items()))
         stream = self.streams[first]
         fused = self.fuse(values)
+        shown = ticks
+        if self.view.stride and len(ticks) > _MOST_KEY_FRAMES:
+            places = np.linspace(0, len(ticks) - 1, _MOST_KEY_FRAMES)
+            shown = ticks[places.round().astype(int)]
         return Prediction(
             fused.classes,
             fused.probabilities,
@@ -202,10 +217,49 @@ class Predictor:
             damage=video.damage,
             ticks=ticks[order],
             scores=values,
-            key_frames=video.key_frames(ticks.tolist(), _THUMBNAIL, stream)
+            key_frames=video.key_frames(shown.tolist(), _THUMBNAIL, stream)
             if key_frames
             else [],
+            key_ticks=shown,
+            windows=self._windows(fused, values, ticks[order], video.rate),
         )
+
+    def _plan(self, video):
+        """{modality: (distinct ticks, which of them each snippet takes)}."""
+        found = {}
+        for modality, stream in self.streams.items():
+            images, length = video.images(stream), stream.modality.length
+            found[modality] = self.view.distinct(images, length, video.rate)
+        # Longer snippets may find no room at the end of an untrimmed video.
+        fewest = min(len(order) for _, order in found.values())
+        return {
+            modality: (ticks[: order[:fewest].max() + 1], order[:fewest])
+            for modality, (ticks, order) in found.items()
+        }
+
+    def _windows(self, fused, values, ticks, rate):
+        """along.Windows of the best class of an untrimmed video."""
+        if self.view.stride is None:
+            return ()
+        (best,) = fused.top(1)
+        snippets = self._weighted(self._of_snippets(values))
+        return tuple(
+            along.Window(
+                best.name,
+                best.label,
+                int(ticks[first]),
+                int(ticks[end - 1]),
+                (ticks[first] / rate, ticks[end - 1] / rate) if rate else None,
+                float(fused.along[first:end, best.label].max()),
+            )
+            for first, end in along.strongest(snippets, best.label, self.view.stride)
+        )
+
+    def _of_snippets(self, values):
+        return {
+            m: joining.of_snippets(v, average=self._way.average)
+            for m, v in values.items()
+        }
 
     def _batches(self, video, modality, ticks):
         """Yields uint8 [n, H, W, planes], n up to the size of a batch."""
@@ -233,7 +287,10 @@ class Predictor:
             stream = self.streams[modality]
             snippets = transforms.cut(snippets, self.view, stream).numpy()
         # One shape for all batches: one trace.
-        missing = max(0, min(self._batch, self.view.snippets) - len(snippets))
+        most = self._batch
+        if self.view.stride is None:
+            most = min(most, self.view.snippets)
+        missing = max(0, most - len(snippets))
         padded = np.pad(snippets, [(0, missing), *[(0, 0)] * (snippets.ndim - 1)])
         return self._score[modality](padded)[: len(snippets)]
 
@@ -257,11 +314,9 @@ class Predictor:
                 "the scores are not finite: are the weights damaged, or the precision "
                 "too low?"
             )
-        average = self.protocol.average
-        snippets = {
-            m: joining.of_snippets(v, average=average) for m, v in values.items()
-        }
-        streams = {m: v.mean(axis=0) for m, v in snippets.items()}
+        average = self._way.average
+        snippets = self._of_snippets(values)
+        streams = {m: self._way(v) for m, v in values.items()}
         return Fused(
             self.classes,
             joining.probabilities(self._weighted(streams), average),

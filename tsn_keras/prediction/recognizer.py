@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import pathlib
@@ -54,6 +53,8 @@ class Recognizer:
         protocol: str | None = None,
         snippets: int | None = None,
         crops: int | None = None,
+        every: str | None = None,
+        over_time: str | None = None,
         classes: str | None = None,
         precision: str = "float32",
         batch: int = 5,
@@ -71,6 +72,11 @@ class Recognizer:
             protocol: name of another protocol than that of the weights; None: theirs.
             snippets: their number; None: as the test of the protocol.
             crops: 1, 3 or 10 crops of a snippet; None: as the test of the protocol.
+            every: for untrimmed videos: a snippet every so many frames, "30", or
+                seconds, "1s", instead of `snippets`.
+            over_time: how the snippets' scores become the video's: "mean", "windows"
+                (multi-scale temporal windows; the default with `every`),
+                "windows_paper" or "top3".
             classes: data set, or file with a name a line, that names the classes;
                 None: as the weights do.
             precision: "float32", or "bfloat16": faster where the processor has it,
@@ -107,7 +113,7 @@ class Recognizer:
                 f"`precision` must be one of {', '.join(evaluating.PRECISIONS)}, not "
                 f"{precision!r}"
             )
-        override = _override(protocol, snippets, crops)
+        override = _override(protocol, snippets, crops, every, over_time)
         flow = FlowSettings(parameters, device)
         flow.check()
         settings = Settings(
@@ -211,12 +217,8 @@ class Recognizer:
                 folder), or the list file.
             scores: score file to write; None: in scores/ of the working folder.
                 What it holds already is not computed again.
-            protocol, snippets, crops: another test; None: as `from_preset` was told.
-            every: for untrimmed videos: a snippet every so many files, "30", or
-                seconds, "1s", instead of `snippets`.
-            over_time: how the snippets' scores become the video's: "mean", "windows"
-                (multi-scale temporal windows; the default with `every`),
-                "windows_paper" or "top3".
+            protocol, snippets, crops, every, over_time: another test; None: as
+                `from_preset` was told.
             shard: "2/8" scores the second of eight shares of the videos, into a score
                 file of its own. When all are there, the call without it joins them.
             scheduler: address of a Dask cluster's scheduler, whose workers see frames
@@ -255,11 +257,7 @@ class Recognizer:
                 "flow_y_": flow_y_prefix,
             },
             override=self._settings.override.but(
-                dataclasses.replace(
-                    _override(protocol, snippets, crops),
-                    every=every,
-                    over_time=over_time,
-                )
+                _override(protocol, snippets, crops, every, over_time)
             ),
             shard=None if shard is None else Shard.read(shard),
             scheduler=scheduler,
@@ -272,12 +270,19 @@ class Recognizer:
 
 
 def _override(
-    protocol: str | None, snippets: int | None, crops: int | None
+    protocol: str | None,
+    snippets: int | None,
+    crops: int | None,
+    every: str | None,
+    over_time: str | None,
 ) -> Override:
     for name, number in (("snippets", snippets), ("crops", crops)):
         if number is not None:
             _check_number(name, number)
-    return Override(protocol, snippets, crops)
+    for name, text in (("every", every), ("over_time", over_time)):
+        if text is not None and not isinstance(text, str):
+            raise InputError(f"`{name}` must be a text, not {text!r}")
+    return Override(protocol, snippets, crops, every, over_time)
 
 
 def _check_number(name: str, value: object) -> None:

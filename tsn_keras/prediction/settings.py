@@ -6,6 +6,7 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.pipeline.from_video import Decoding
 from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.protocols.records import View
+from tsn_keras.scores import windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +35,18 @@ class Settings:
         """Refuses settings that would do nothing.
 
         Raises:
-            InputError: snippets or crops of the test are named for a quick look.
+            InputError: snippets or crops of the test are named for a quick look, or
+                there is no such way over time.
         """
-        if self.quick and (self.override.snippets or self.override.crops):
+        asked = self.override
+        if asked.over_time is not None:
+            windows.OVER_TIME.find(asked.over_time, "`over_time`")
+        if self.quick and (
+            asked.snippets or asked.crops or asked.every or asked.over_time
+        ):
             raise InputError(
-                "`fast` is a look of its own, which takes no `snippets` or `crops`"
+                "`fast` is a look of its own, which takes no `snippets`, `crops`, "
+                "`every` or `over_time`"
             )
 
     def view(self, protocol) -> View:
