@@ -42,7 +42,10 @@ MODULES = {
     ),
     "pipeline/draws.py": (
         *("pipeline/test_training_batches.py", "pipeline/test_training_pixels.py"),
+        "pipeline/test_passes.py",
     ),
+    "pipeline/passes.py": ("pipeline/test_passes.py",),
+    "datasets/parts.py": ("datasets/test_parts_of_untrimmed.py",),
     "training/optimizer.py": ("training/test_optimizer.py",),
     # Steps are tested with the optimizers.
     "training/schedules.py": (

@@ -129,6 +129,7 @@ def test_not_text(tmp_path):
         ("train.iter_size=3", "must be a multiple of train.iter_size"),
         ("data.modality=depth", "must be one of rgb, flow, rgbdiff"),
         ("data.split=4", "must be one of 1, 2, 3"),
+        ("data.power=-0.5", "data.power must be from 0 to 1. Received: -0.5"),
         ("data.holdout=1.0", "data.holdout must be from 0 to 1, without 1"),
         ("data.dataset=kinetics", "one of hmdb51, ucf101, jhmdb, demo, kin"),
         ("data.protocol=mine", "data.protocol must be one of caffe"),

@@ -67,7 +67,7 @@ OF_RECORDS = (
     *(f"datasets/{name}.py" for name in ("demo", "folders", "hmdb51", "lists")),
     *("datasets/ucf101.py", "datasets/catalogue.py", "datasets/diving48.py"),
     *(f"datasets/{name}.py" for name in ("activitynet", "hvu", "kinetics", "moments")),
-    *("datasets/minikinetics.py", "datasets/something.py"),
+    *("datasets/minikinetics.py", "datasets/parts.py", "datasets/something.py"),
 )
 NAMES = {
     name

@@ -99,7 +99,18 @@ def test_a_published_file_of_a_recipes_name_is_tested_alike(name):
         assert preset.accuracy in map(float, re.findall(figures, head))
 
 
-# What few recipes have; by the beginnings of the names of data sets.
+# What few recipes have.
+IMAGES, VIDEOS = ("list", 512, 1), ("list", 96, 0)
+PARTS = "list_parts", 96, 0
+# Data set, batch, segments, updates, iterations of which they take part in one, power.
+SOURCES = {
+    "googleimage": [(*IMAGES, 1, 1, 1.0)],
+    "webimage": [(*IMAGES, 1, 1, 0.5)],
+    "insvideo": [(*VIDEOS, 1, 1, 0.5)],
+    "kineticsraw": [(*PARTS, 1, 1, 1.0)],
+    "omnisource": [(*IMAGES, 1, 2, 0.5), (*VIDEOS, 1, 2, 0.5), (*PARTS, 1, 2, 1.0)],
+}
+# By the beginnings of the names of data sets.
 LOSSES = {"hvu_": ("sigmoid", 333.0), "mmit": ("sigmoid", 160.0)}
 
 
@@ -111,8 +122,13 @@ def test_losses_and_sources_of_recipes(name):
         found.data.dataset[:4], ("softmax", 1.0)
     )
     assert train.mixup == (0.2 if "mixup" in name else 0.0)
-    sources = [(s.batch, s.segments, s.updates, s.every) for s in found.data.sources]
-    assert sources == ([(512, 1, 1, 1)] if "googleimage" in name else [])
+    assert found.data.power == 1
+    sources = [
+        (s.dataset, s.batch, s.segments, s.updates, s.every, s.power)
+        for s in found.data.sources
+    ]
+    kind = name.removesuffix("_rgb").rpartition("_")[2]
+    assert sources == SOURCES.get(kind, [])
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -29,6 +29,7 @@ class SourceSettings:
         segments: K; 0 for that of the model.
         updates: of an iteration that the source takes part in.
         every: of how many iterations it takes part in one.
+        power: see DataSettings.
     """
 
     dataset: str = "list"
@@ -40,6 +41,7 @@ class SourceSettings:
     segments: int = 0
     updates: int = 1
     every: int = 1
+    power: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +68,9 @@ class DataSettings:
         allow_missing: whether videos of the split may be absent.
         rgb_prefix, flow_x_prefix, flow_y_prefix: what stands before the number
             in the names of the files.
+        power: below 1, the videos of an epoch are drawn, a class of n videos in
+            proportion to n ** power, as MMAction2 does on request; at 0 all classes as
+            often. 1: an epoch has every video once.
         sources: SourceSettings of what is trained on beside.
     """
 
@@ -83,6 +88,7 @@ class DataSettings:
     rgb_prefix: str = "img_"
     flow_x_prefix: str = "flow_x_"
     flow_y_prefix: str = "flow_y_"
+    power: float = 1.0
     sources: tuple[SourceSettings, ...] = ()
 
     @property
@@ -288,6 +294,7 @@ _IN_EPOCHS = {
 _RULES = {
     "data.split": ranges.OneOf(_splits()),
     "data.holdout": _SHARE,
+    "data.power": ranges.Range(0, 1),
     "model.segments": ranges.Range(1, 100),
     "model.dropout": _SHARE,
     "model.consensus": ranges.OneOf(
@@ -338,6 +345,7 @@ _SOURCE_RULES = {
     "segments": ranges.Range(0, 100),
     "updates": ranges.Range(1, 100),
     "every": _ITERATIONS,
+    "power": _RULES["data.power"],
 }
 _MAX_SOURCES = 16
 

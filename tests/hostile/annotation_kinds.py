@@ -17,6 +17,7 @@ from tsn_keras.datasets import (
     kinetics,
     lists,
     moments,
+    parts,
     something,
 )
 
@@ -44,6 +45,10 @@ _LIST = [
     {"frame_dir": "a/b", "total_frames": 20, "label": [1, 2], "offset": 3},
     {"filename": "c.mp4", "label": [0]},
 ]
+_PARTS = [
+    {"video_dir": "a/b", "label": 1, "num_clips": 9, "positive_clip_inds": [0, 4]},
+    {"video_dir": "c", "label": [0], "num_clips": 2, "positive_clip_inds": []},
+]
 
 _TAGS = "\n".join(["Tag,Category", *(f"{name},{name}" for name in hvu.CATEGORIES)])
 _CLIPS = "\n".join(
@@ -60,6 +65,7 @@ _MULTI = "a/v_1.mp4,0,2\nv_2.mp4,1"
 _THINGS = "\n".join(f"{k};{name}" for k, name in enumerate(_NAMES))
 _LINES = "a/b 20 1 2\nc 20 5 1\nd.mp4 1"
 _CLIP_LINES = "a/b 3 20 1\na/b 9 2 0"
+_PART_LINES = "a/b 1 9 0 4\nc 0 2"
 
 
 # The data sets here have three classes.
@@ -85,6 +91,7 @@ _JSON_SETS = {
         "Diving48_V2_test.json": _DIVES,
     },
     lambda folder: lists.read_list(folder / "a.json"): {"a.json": _LIST},
+    lambda folder: parts.read_parts(folder / "a.json"): {"a.json": _PARTS},
 }
 _CSV_SETS = {
     functools.partial(kinetics._read_split, 3): {
@@ -113,6 +120,7 @@ _CSV_SETS = {
     },
     lambda folder: lists.read_list(folder / "a.txt", "multilabel"): {"a.txt": _LINES},
     lambda folder: lists.read_list(folder / "a.txt", "offset"): {"a.txt": _CLIP_LINES},
+    lambda folder: parts.read_parts(folder / "a.txt"): {"a.txt": _PART_LINES},
 }
 
 
@@ -140,7 +148,7 @@ def _in_its_place(function, files, name, path):
 
 
 def _make_json():
-    goods = (_ACTIVITYNET, _SOMETHING, _LABELS, _DIVES, _VOCABULARY, _LIST)
+    goods = (_ACTIVITYNET, _SOMETHING, _LABELS, _DIVES, _VOCABULARY, _LIST, _PARTS)
     return json.dumps(_ACTIVITYNET).encode(), lambda random: json_edits.edited(
         random, random.choice(goods)
     )
@@ -148,7 +156,7 @@ def _make_json():
 
 def _make_csv():
     goods = (_CLIPS, _TAGS, _TAGGED, _CATEGORIES, _MOMENTS, _MULTI, _THINGS, _LINES)
-    return text_kinds.make_text(*goods, _CLIP_LINES)
+    return text_kinds.make_text(*goods, _CLIP_LINES, _PART_LINES)
 
 
 def kinds():

@@ -63,12 +63,13 @@ def of(settings, parts=2, replicas=1):
 def test_the_turns_of_omnisource():
     """2:1:1:1 and 12, 64, 12, 12 videos a device: every second iteration, all three."""
     settings = tuple(
-        config.SourceSettings(batch=batch, segments=segments, every=2)
-        for batch, segments in ((64, 1), (12, 0), (12, 0))
+        config.SourceSettings(batch=batch, segments=segments, every=2, power=power)
+        for batch, segments, power in ((64, 1, 0.5), (12, 0, 0.5), (12, 0, 1.0))
     )
     images, videos, raw = of(settings, parts=1)
     assert (images.batches.segments, images.batches.batch) == (1, 64)
     assert (videos.batches.segments, videos.batches.batch) == (8, 12)
+    assert [one.batches.power for one in (images, videos, raw)] == [0.5, 0.5, 1]
     assert [raw.batches.folders, videos.batches.folders] == [(2,), (1,)]
     assert len({one.batches.seed for one in (images, videos, raw)} | {7}) == 4
     for iteration, seen in enumerate((0, 64, 64, 128, 128, 192)):
@@ -176,6 +177,48 @@ def test_a_run(data, tmp_path):
         train.main(arguments(data, out))
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("shallow_network")
+def test_a_run_that_draws_by_class_and_of_parts(data, tmp_path):
+    """Resumed as undisturbed; with another power it is another run."""
+    (data / "raw.txt").write_text("g 0 4 1 3\nh 1 2\ni 1 1 0\n")
+    for seed, name in enumerate(("g/part_1", "g/part_3", "i/part_0")):
+        clips.make_video(data / name, 6, 20 + seed)
+    out, other = tmp_path / "run", tmp_path / "other"
+    sources = [
+        f'{{root="{data}/web", annotations="{data}/classes.txt", batch=3, segments=1, '
+        f"power=0.5}}",
+        f'{{root="{data}", dataset="list_parts", annotations="{data}/raw.txt", '
+        f"batch=2}}",
+    ]
+    (data / "classes.txt").write_text("x 1 1\ny 1 0\nz 1 1\n")
+    sets = f"data.sources=[{', '.join(sources)}]", "data.power=0.0"
+    done = call("train", *arguments(data, out, *sets))
+    assert done.returncode == 0, done.stderr[-3000:]
+    for iterations in (1, 3):
+        more = f"train.iterations={iterations}"
+        again = call("train", *arguments(data, other, *sets, more))
+        assert again.returncode == 0, again.stderr[-3000:]
+    one, two = (values_of(folder / "last.weights.h5") for folder in (out, other))
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, two[name], err_msg=name)
+    about = json.loads((out / "run.json").read_text())["settings"]
+    assert [one.get("power") for one in about["data.sources"]] == [0.5, None]
+    with pytest.raises(InputError, match=r"of another run: its data\.power"):
+        train.main(arguments(data, out, sets[0], "data.power=0.5"))
+
+
+def test_no_draws_by_class_of_several_labels(data, tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("a 6 0 1\nb 6 1\n")
+    more = (
+        *("data.dataset=list_multilabel", f"data.annotations={path}"),
+        *("data.validation=", "train.loss=sigmoid", "data.sources=[]"),
+    )
+    with pytest.raises(InputError, match="data.power draws videos by their class"):
+        train.main(arguments(data, tmp_path / "run", *more, "data.power=0.5"))
+
+
 def more(data, found, **choice):
     choice = Choice(**{"dataset": "list", "root": data, **choice})
     return training_sets.more(choice, found, ("img_",), None)
@@ -214,6 +257,10 @@ def test_labels_of_a_source_are_those_of_the_main_videos(data, tmp_path):
         (
             [{"dataset": "x"}],
             "dataset of data.sources[0] must be one of hmdb51, ucf101",
+        ),
+        (
+            [{"power": 1.5}],
+            "power of data.sources[0] must be from 0 to 1. Received: 1.5",
         ),
         (3, "data: sources must be list of tables. Received: 3"),
         ([{}] * 17, "data.sources has 17 entries; at most 16"),

@@ -9,6 +9,7 @@ from tsn_keras.datasets.hmdb51 import HMDB51
 from tsn_keras.datasets.hvu import HVU
 from tsn_keras.datasets.jhmdb import JHMDB
 from tsn_keras.datasets.minikinetics import MINIKINETICS, MINIKINETICS_IDS
+from tsn_keras.datasets.parts import LIST_PARTS
 from tsn_keras.datasets.ucf101 import UCF101
 
 DATASETS = Catalogue(
@@ -23,6 +24,6 @@ DATASETS = Catalogue(
         *(activitynet.ACTIVITYNET12, activitynet.ACTIVITYNET12_CLIPS),
         DIVING48,
         *HVU,
-        *(FOLDERS, lists.LIST, lists.LIST_MULTILABEL, lists.LIST_OFFSET),
+        *(FOLDERS, lists.LIST, lists.LIST_MULTILABEL, lists.LIST_OFFSET, LIST_PARTS),
     ),
 )

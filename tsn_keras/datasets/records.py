@@ -87,6 +87,8 @@ class Video:
         clip: which part of the frame folder it is, or None for the whole.
         folders: other folders that may hold the frame folder.
         duration: seconds of the whole video, where the annotations say it.
+        raw: the untrimmed video that it is a part of, where a pass of training has one
+            part of each; else "".
     """
 
     id: str
@@ -98,6 +100,7 @@ class Video:
     clip: Stretch | Seconds | None = None
     folders: tuple[str, ...] = ()
     duration: float | None = None
+    raw: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,6 +215,7 @@ class FrameFolder:
         first: number of the first file; not 1 for clips, and where tools count from 0.
         labels: all class indices where videos have several, else ().
         rate: files a second, or None where it is not known.
+        raw: see Video.
     """
 
     id: str
@@ -221,6 +225,7 @@ class FrameFolder:
     first: int = 1
     labels: tuple[int, ...] = ()
     rate: float | None = None
+    raw: str = ""
 
     def numbered(self, numbers):
         """Numbers of files on disk, of those that count its files from 1."""

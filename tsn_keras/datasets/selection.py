@@ -63,6 +63,12 @@ class Selection:
     missing: tuple[str, ...] = ()
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def of_a_pass(self) -> int:
+        """Number of videos that a pass of training has: one part of each untrimmed."""
+        whole = sum(not folder.raw for folder in self.folders)
+        return whole + len({folder.raw for folder in self.folders if folder.raw})
+
     def under(self, stream) -> "Selection":
         """The same with the images of video files that a Stream sees."""
         folders = tuple(folder.under(stream) for folder in self.folders)
@@ -297,6 +303,7 @@ def _look(root, prefixes, video):
     return FrameFolder(
         *(video.id, video.label, folder, count, first, video.labels),
         rate=count / video.duration if video.duration else None,
+        raw=video.raw,
     )
 
 
@@ -308,7 +315,9 @@ def _believed(root, video):
         first += video.clip.offset
     if files is None:
         return f"{root / name}: its list does not give its number of files"
-    return FrameFolder(video.id, video.label, root / name, files, first, video.labels)
+    return FrameFolder(
+        *(video.id, video.label, root / name, files, first, video.labels), raw=video.raw
+    )
 
 
 def _files_there(videos, video_id):

@@ -74,9 +74,13 @@ def _labels_of(video):
 
 def _digest(chosen):
     # The first file's number only where it is not 1, so that checkpoints from before
-    # it was known are resumed.
+    # it was known are resumed; so the untrimmed video.
     rows = [
-        (f.id, f.labels or f.label, f.files, *([f.first] if f.first != 1 else ()))
+        (
+            *(f.id, f.labels or f.label, f.files),
+            *([f.first] if f.first != 1 else ()),
+            *([f.raw] if f.raw else ()),
+        )
         for f in chosen.folders
     ]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

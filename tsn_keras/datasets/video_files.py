@@ -114,7 +114,8 @@ def _of_file(video, path, frames):
         return f"{path}: {frames} frames, but the list says {video.listed_frames}"
     rate = frames / video.duration if video.duration else decode.rate(path)
     about = video.id, video.label, path, frames - 1
-    return VideoFile(*about, labels=video.labels, rate=rate, frames=frames)
+    more = {"labels": video.labels, "rate": rate, "raw": video.raw}
+    return VideoFile(*about, **more, frames=frames)
 
 
 def count(paths, title, listener):

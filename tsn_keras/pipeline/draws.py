@@ -14,9 +14,41 @@ def order(seed, epoch, total):
     return tf.random.experimental.stateless_shuffle(tf.range(total), key)
 
 
+def weighted(seed, epoch, ends):
+    """Draws with replacement for a pass, one for each video.
+
+    Args:
+        seed: of the run.
+        epoch: number of the pass.
+        ends: float64, increasing to 1: the i-th video is drawn by numbers from
+            ends[i - 1] to ends[i].
+
+    Returns:
+        int32 [len(ends)], indices of videos.
+    """
+    key = _key_of_pass(seed, epoch, 0)
+    places = tf.random.stateless_uniform((len(ends),), key, dtype=tf.float64)
+    return tf.searchsorted(tf.constant(ends, tf.float64), places, side="right")
+
+
+def parts(seed, epoch, count):
+    """Draws for the parts of a pass: int32 [count], not negative."""
+    return _bits(_key_of_pass(seed, epoch, 1), count)
+
+
+def _key_of_pass(seed, epoch, place):
+    # Above all seeds of sources (below 2**38), so that nothing else has these keys.
+    first = tf.cast(seed, tf.int64) + 2**40
+    return tf.stack([first, 2 * tf.cast(epoch, tf.int64) + place])
+
+
 def draw(seed, number, count):
     """Draws for a video: int32 [count], not negative, the same on every machine."""
     key = tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)])
+    return _bits(key, count)
+
+
+def _bits(key, count):
     bits = tf.random.stateless_uniform(
         (count,), key, minval=None, maxval=None, dtype=tf.int32
     )

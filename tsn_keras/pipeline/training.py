@@ -1,6 +1,7 @@
 """Pipelines of training and of the validation between its updates."""
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
@@ -16,6 +17,7 @@ from tsn_keras.pipeline import (
     video_reading,
 )
 from tsn_keras.pipeline.labels import Labels
+from tsn_keras.pipeline.passes import Passes
 from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
 from tsn_keras.protocols.records import Stream, View
 
@@ -68,6 +70,7 @@ class Batches:
         seed: decides everything that is drawn.
         augmentation: one of protocols.augmentations, or None for the protocol's.
         labels: labels.Labels.
+        power: of the sizes of classes that videos are drawn by; see passes.Passes.
     """
 
     folders: tuple
@@ -77,6 +80,11 @@ class Batches:
     seed: int = 0
     augmentation: MultiScaleCrop | RandomResizedCrop | None = None
     labels: Labels = Labels()
+    power: float = 1.0
+
+    @functools.cached_property
+    def _passes(self):
+        return Passes(self.folders, self.power)
 
     @property
     def _augmentation(self):
@@ -120,12 +128,12 @@ class Batches:
     def for_training(self, first=0, share=Share()):
         """Pipeline of training batches, infinite.
 
-        Each pass over the videos is in an order of its own. What is drawn for the
-        n-th video of all passes depends on the seed and n alone: a run that
-        resumes at n draws what an undisturbed one draws. Of each segment one
-        snippet, at random inside it (video_data_layer.cpp:123-142); for all of a
-        video one crop size, place and mirroring (data_transformer.cpp:148-326). A
-        video that is mirrored has the label of its mirror image.
+        Each pass over the videos is in an order of its own, see passes.Passes. What is
+        drawn for the n-th video of all passes depends on the seed and n alone: a run
+        that resumes at n draws what an undisturbed one draws. Of each segment one
+        snippet, at random inside it (video_data_layer.cpp:123-142); for all of a video
+        one crop size, place and mirroring (data_transformer.cpp:148-326). A video that
+        is mirrored has the label of its mirror image.
 
         Args:
             first: number of videos that were seen before, a multiple of the batch.
@@ -137,7 +145,7 @@ class Batches:
             [b, classes] of 0 and 1 where videos have several. A file that cannot be
             read is an error when its batch is taken.
         """
-        total = len(self.folders)
+        total = self._passes.length
         start = first // total
         dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         dataset = dataset.flat_map(self._one_pass).skip(first - start * total)
@@ -170,13 +178,13 @@ class Batches:
     @property
     def _batches(self):
         """Batches of a pass, the smaller last one included."""
-        return -(-len(self.folders) // self.batch)
+        return -(-self._passes.length // self.batch)
 
     def _one_pass(self, epoch):
         """The videos in the order of a pass: a dataset of (index, number)."""
-        total = len(self.folders)
+        total = self._passes.length
         numbers = epoch * total + tf.range(total, dtype=tf.int64)
-        order = draws.order(self.seed, epoch, total)
+        order = self._passes.of(self.seed, epoch)
         return tf.data.Dataset.from_tensor_slices((order, numbers))
 
     def _reader(self):
@@ -290,10 +298,10 @@ class Batches:
         Yields:
             (FrameFolder, [numbers of each snippet's files]) of each video.
         """
-        total = len(self.folders)
+        total = self._passes.length
         for number in range(first, first + videos):
             epoch, place = divmod(number, total)
-            folder = self.folders[int(draws.order(self.seed, epoch, total)[place])]
+            folder = self.folders[int(self._passes.of(self.seed, epoch)[place])]
             _, _, drawn = self._draws(number)
             ticks = draws.train_ticks(self.stream, folder.files, self.segments, drawn)
             yield (

@@ -92,8 +92,13 @@ def _kept(settings):
         for key, value in values.items()
         if key not in _FREE.get(section, ())
     }
+    # The power only where it is not 1, so that runs from before it was known resume.
     kept["data.sources"] = [
-        {key: value for key, value in source.items() if key not in _FREE["data"]}
+        {
+            key: value
+            for key, value in source.items()
+            if key not in _FREE["data"] and (key, value) != ("power", 1)
+        }
         for source in kept["data.sources"]
     ]
     if settings.train.schedule == "cosine":

@@ -65,12 +65,13 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
     stream = _stream(settings.data)
     found = _find_data(settings.data, stream, listener)
     _check_loss(settings.train, found)
+    _check_power(settings.data, found)
     if request.evaluate and found.validation is None:
         raise InputError(
             "`evaluate` needs videos to validate on: set data.holdout for folders, "
             "data.validation for lists"
         )
-    settings = _in_iterations(settings, len(found.train.folders), listener)
+    settings = _in_iterations(settings, found.train.of_a_pass, listener)
     out.mkdir(parents=True, exist_ok=True)
     # Imported when all videos are in place: TensorFlow takes seconds.
     devices = devices or _devices()
@@ -192,6 +193,16 @@ def _check_loss(train, found):
         raise InputError(
             f"train.loss is {train.loss}, but videos of {found.name} have {number} "
             f'{labels} each: set train.loss = "{wanted}"'
+        )
+
+
+def _check_power(data, found):
+    """Refuses draws by class where a video is of several."""
+    powers = [data.power, *(source.power for source in data.sources)]
+    if found.multi_label and set(powers) != {1}:
+        raise InputError(
+            f"data.power draws videos by their class, but videos of {found.name} have "
+            f"several labels each: leave it out"
         )
 
 

@@ -58,6 +58,7 @@ class Session:
             train.seed,
             AUGMENTATIONS.get(settings.data.augmentation),
             Labels(found.count, found.mirrored),
+            settings.data.power,
         )
         self._sources = sources.of(
             settings.data.sources,

@@ -78,6 +78,7 @@ def of(settings, selections, main, parts, replicas):
             folders=chosen.folders,
             segments=one.segments or main.segments,
             batch=one.batch // parts,
+            power=one.power,
             # Other draws than those of the main videos of the same number.
             seed=main.seed + number * 2**33,
         )
