@@ -1,6 +1,7 @@
 """Video files in the place of frame folders: where they lie, and their frames."""
 
 import contextlib
+import dataclasses
 import time
 
 import pytest
@@ -56,7 +57,15 @@ def select(root, *videos, **more):
 def test_flat_and_in_class_folders(put, tmp_path, place):
     path = put(place.format(id=A.id))
     found = select(tmp_path, A)
-    assert found.folders == (VideoFile(A.id, A.label, path, FRAMES - 1, frames=FRAMES),)
+    about = A.id, A.label, path, FRAMES - 1
+    assert found.folders == (VideoFile(*about, rate=25.0, frames=FRAMES),)
+
+
+def test_the_rate_is_that_of_the_annotations_where_they_have_a_duration(put, tmp_path):
+    put(f"{A.id}.avi")
+    video = dataclasses.replace(A, duration=FRAMES / 30)
+    (folder,) = select(tmp_path, video).folders
+    assert folder.rate == pytest.approx(30)
 
 
 def test_as_listed(put, tmp_path):
