@@ -153,9 +153,8 @@ ROWS = [row for rows in PAGES.values() for row in rows]
 
 
 @functools.cache
-def missing_data(dataset, split, modality):
-    """What is missing of a data set, or None."""
-    home = os.environ.get(selection.DATA_VARIABLE)
+def missing_data(home, dataset, split, modality):
+    """What is missing of a data set in the folder of the data, or None."""
     if not (home and pathlib.Path(home, dataset).is_dir()):
         return f"{dataset} in {selection.DATA_VARIABLE}"
     modality = MODALITIES[modality]
@@ -176,7 +175,8 @@ def missing(run):
     preset = PRESETS[run.preset]
     if folders.find(preset) is None:
         yield f"{preset.file} in {folders.VARIABLE}"
-    lacking = missing_data(run.dataset, preset.split, preset.modality)
+    home = os.environ.get(selection.DATA_VARIABLE)
+    lacking = missing_data(home, run.dataset, preset.split, preset.modality)
     if lacking:
         yield lacking
 

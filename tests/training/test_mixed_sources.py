@@ -26,6 +26,7 @@ dataset = "list"
 root = "{root}"
 annotations = "{root}/train.txt"
 validation = "{root}/validation.txt"
+power = 0.0
 
 [[data.sources]]
 root = "{root}/web"
@@ -33,10 +34,12 @@ annotations = "{root}/web.txt"
 batch = 3
 segments = 1
 every = 2
+power = 0.5
 
 [[data.sources]]
+dataset = "list_parts"
 root = "{root}"
-annotations = "{root}/more.txt"
+annotations = "{root}/raw.txt"
 batch = 2
 updates = 2
 
@@ -122,11 +125,14 @@ def data(tmp_path_factory):
         clips.make_video(root / name, 6, seed)
     for seed, name in enumerate("xyz"):
         clips.make_video(root / "web" / name, 1, 10 + seed)
+    for seed, name in enumerate(("g/part_1", "g/part_3", "i/part_0")):
+        clips.make_video(root / name, 6, 20 + seed)
     for name, lines in {
         "train": "a 6 0\nb 6 1\n",
         "validation": "c 6 0\nd 6 1\n",
         "web": "x 1 1\ny 1 0\nz 1 1\n",
         "more": "e 6 1\nf 6 1\n",
+        "raw": "g 0 4 1 3\nh 1 2\ni 1 1 0\n",
     }.items():
         (root / f"{name}.txt").write_text(lines)
     (root / "run.toml").write_text(SETTINGS.format(root=root))
@@ -153,7 +159,7 @@ def values_of(path):
 
 @pytest.mark.usefixtures("shallow_network")
 def test_a_run(data, tmp_path):
-    """Resumed as undisturbed; other videos of a source are another run."""
+    """By class and of parts; resumed as undisturbed; other videos are another run."""
     out, other = tmp_path / "run", tmp_path / "other"
     done = call("train", *arguments(data, out))
     assert done.returncode == 0, done.stderr[-3000:]
@@ -172,40 +178,12 @@ def test_a_run(data, tmp_path):
         np.testing.assert_array_equal(values, two[name], err_msg=name)
     about = json.loads((out / "run.json").read_text())["settings"]
     assert len(set(about["sources (digests)"])) == 2
+    assert [one.get("power") for one in about["data.sources"]] == [0.5, None]
+    with pytest.raises(InputError, match=r"of another run: its data\.power"):
+        train.main(arguments(data, out, "data.power=0.5"))
     (data / "web.txt").write_text("x 1 1\ny 1 0\nz 1 0\n")
     with pytest.raises(InputError, match=r"of another run: its sources \(digests\)"):
         train.main(arguments(data, out))
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("shallow_network")
-def test_a_run_that_draws_by_class_and_of_parts(data, tmp_path):
-    """Resumed as undisturbed; with another power it is another run."""
-    (data / "raw.txt").write_text("g 0 4 1 3\nh 1 2\ni 1 1 0\n")
-    for seed, name in enumerate(("g/part_1", "g/part_3", "i/part_0")):
-        clips.make_video(data / name, 6, 20 + seed)
-    out, other = tmp_path / "run", tmp_path / "other"
-    sources = [
-        f'{{root="{data}/web", annotations="{data}/classes.txt", batch=3, segments=1, '
-        f"power=0.5}}",
-        f'{{root="{data}", dataset="list_parts", annotations="{data}/raw.txt", '
-        f"batch=2}}",
-    ]
-    (data / "classes.txt").write_text("x 1 1\ny 1 0\nz 1 1\n")
-    sets = f"data.sources=[{', '.join(sources)}]", "data.power=0.0"
-    done = call("train", *arguments(data, out, *sets))
-    assert done.returncode == 0, done.stderr[-3000:]
-    for iterations in (1, 3):
-        more = f"train.iterations={iterations}"
-        again = call("train", *arguments(data, other, *sets, more))
-        assert again.returncode == 0, again.stderr[-3000:]
-    one, two = (values_of(folder / "last.weights.h5") for folder in (out, other))
-    for name, values in one.items():
-        np.testing.assert_array_equal(values, two[name], err_msg=name)
-    about = json.loads((out / "run.json").read_text())["settings"]
-    assert [one.get("power") for one in about["data.sources"]] == [0.5, None]
-    with pytest.raises(InputError, match=r"of another run: its data\.power"):
-        train.main(arguments(data, out, sets[0], "data.power=0.5"))
 
 
 def test_no_draws_by_class_of_several_labels(data, tmp_path):
