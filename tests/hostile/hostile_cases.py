@@ -11,7 +11,7 @@ from tsn_keras.models.backbones import BACKBONES
 # A few with every run; the rest takes a minute, and all take five.
 COUNTS = (
     50,
-    pytest.param(2000, marks=pytest.mark.slow),
+    pytest.param(1000, marks=pytest.mark.slow),
     pytest.param(10_000, marks=pytest.mark.hostile),
 )
 
