@@ -24,6 +24,8 @@ class Consensus:
         start: function of K to the value that they begin with.
         reads_features: whether `of` needs the features before the classifier.
         decay: factor on the weight decay of the learned weights.
+        alternates: whether these and the network learn in turns, unless a run says
+            otherwise (section 3.3).
     """
 
     name: str
@@ -32,6 +34,7 @@ class Consensus:
     start: object = None
     reads_features: bool = False
     decay: float = 1.0
+    alternates: bool = False
 
 
 def _average(layer, scores, features):
@@ -69,7 +72,11 @@ CONSENSUS = Catalogue(
         Consensus("top_k", _top_k),
         # One for each position in the video, shared by all classes. They do not decay:
         # 0 is no consensus.
-        Consensus("linear", _linear, lambda k, d: (k,), lambda k: 1 / k, decay=0.0),
+        Consensus(
+            *("linear", _linear, lambda k, d: (k,), lambda k: 1 / k),
+            decay=0.0,
+            alternates=True,
+        ),
         Consensus("attention", _attention, lambda k, d: (d,), lambda k: 0.0, True),
         Consensus("identity", _identity),
     ),

@@ -162,7 +162,7 @@ class Trainer:
         self.optimizer.build(self._variables)
         every = range(len(self._variables))
         split = len(self._variables) - len(learned)
-        if network.consensus == "linear" and train.consensus_updates == "alternate":
+        if joined.record.alternates and train.consensus_updates == "alternate":
             self._turns = [every[:split], every[split:]]
         else:
             self._turns = [every]
