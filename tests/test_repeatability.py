@@ -23,8 +23,8 @@ width = 0.25
 dropout = 0.5
 
 [train]
-batch = 8
-device_batch = 4
+batch = 4
+device_batch = 2
 iterations = 50
 base_lr = 0.01
 """

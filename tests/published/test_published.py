@@ -5,8 +5,8 @@
 DIR of the data holds `hmdb51` and `ucf101` (frames, flow and official split
 files, see README); DIR of the weights the 12 reference models. Scores are kept
 in the working folder's scores/published, so that an interrupted run resumes.
-What is not there is named and skipped. The demo set needs nothing and is
-compared exactly.
+What is not there is named and skipped. The demo set needs nothing and is compared
+exactly, in tests/test_notebook.py.
 """
 
 import functools
@@ -51,17 +51,12 @@ def test_the_whole_table_is_there():
 @functools.cache
 def figures(dataset):
     """{(stream, split): accuracy} of a data set, or what is missing."""
-    if dataset == "demo":
-        splits = ()
-    else:
-        splits = ("--split", "1", "2", "3")
-        missing = _missing(dataset)
-        if missing:
-            return missing
-    path = pathlib.Path("scores/published", f"{dataset}.h5")
-    result, status = eval.main(
-        ["--dataset", dataset, *splits, "--scores", str(path), "--batch", "5"]
-    )
+    missing = _missing(dataset)
+    if missing:
+        return missing
+    path = str(pathlib.Path("scores/published", f"{dataset}.h5"))
+    argv = ["--dataset", dataset, "--split", "1", "2", "3", "--scores", path]
+    result, status = eval.main([*argv, "--batch", "5"])
     assert status == 0, result
     return {
         (row["stream"], row["split"]): row["mean_class_accuracy"]
@@ -95,18 +90,3 @@ def test_accuracy_is_the_published_one(dataset, stream, split):
     tolerance = TOLERANCES[kind, "average" if split is None else "split"]
     published = presets.published(dataset, stream, split)
     assert found[stream, split] == pytest.approx(published, abs=tolerance)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stream", ["rgb", "flow", "fusion"])
-def test_demo_accuracy_is_the_recorded_one(stream, monkeypatch, tmp_path_factory):
-    # Scores of an earlier run would prove nothing.
-    folder = tmp_path_factory.getbasetemp() / "published"
-    folder.mkdir(exist_ok=True)
-    monkeypatch.chdir(folder)
-    found = figures("demo")[stream, 1]
-    assert found == pytest.approx(presets.published("demo", stream, 1), abs=1e-9)
-    if stream == "fusion":
-        assert found > 95
-    else:
-        assert found < 45

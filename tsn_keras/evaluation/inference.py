@@ -1,6 +1,7 @@
 """Snippets to raw scores, on every device there is."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
@@ -87,7 +88,7 @@ def compiled(score):
     Returns:
         Function from what `score` takes, as arrays, to float32 arrays.
     """
-    function = tf.function(score)
+    function = tf.function(score, autograph=False)
 
     def run(frames):
         with _explained():
@@ -119,7 +120,7 @@ def stepper(score, distribution):
         a value a replica.
     """
 
-    @tf.function
+    @functools.partial(tf.function, autograph=False)
     def step(video, tick, size, frames):
         return video, tick, size, distribution.run(score, args=(frames,))
 

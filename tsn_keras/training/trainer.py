@@ -24,6 +24,9 @@ from tsn_keras.training.optimizer import CaffeSGD, TorchSGD
 # sample), see models.training_graph.FusedNorm.
 _SOLVERS = {"caffe": (CaffeSGD, False), "torch": (TorchSGD, True)}
 _STRIDE = 1_000_003  # between the seeds of replicas
+# No step has Python's `if` on a tensor; to look for one takes half of the time in which
+# a process traces its first step.
+_graph = functools.partial(tf.function, autograph=False)
 FEATURES = "features"
 
 
@@ -181,18 +184,18 @@ class Trainer:
         self.spread()
         self._scale = LossScale() if train.precision == "float16" else None
         # Each is compiled once; gradients stay on their devices in between.
-        self._first = tf.function(self._gradients)
-        self._more = tf.function(self._added)
-        self._finite = tf.function(self._all_finite)
+        self._first = _graph(self._gradients)
+        self._more = _graph(self._added)
+        self._finite = _graph(self._all_finite)
         # (of an iteration, of another update of it), of each turn.
         self._updates = [
             tuple(
-                tf.function(functools.partial(apply, moving=frozenset(turn)))
+                _graph(functools.partial(apply, moving=frozenset(turn)))
                 for apply in (self._apply, self._apply_again)
             )
             for turn in self._turns
         ]
-        self._agree = tf.function(self._share_statistics)
+        self._agree = _graph(self._share_statistics)
 
     @property
     def iteration(self):
@@ -334,7 +337,7 @@ class Trainer:
                 moved = tf.stack([tf.cast(replica, state.dtype) * _STRIDE, 0])
                 state.assign(state + moved)
 
-        self._distribution.run(tf.function(move))
+        self._distribution.run(_graph(move))
 
     def is_finite(self):
         """Whether all weights are finite."""

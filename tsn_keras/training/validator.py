@@ -32,7 +32,7 @@ class Validator:
         self._stream = stream
         self._distribution = distribution
         self._loss = loss
-        self._step = tf.function(self._batch)
+        self._step = tf.function(self._batch, autograph=False)
 
     def run(self, batches):
         """Scores a pass.
