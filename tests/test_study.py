@@ -12,10 +12,11 @@ import small_network
 from commands import call, study, train
 
 import tsn_keras
+from tsn_keras import eval
 from tsn_keras.common import progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.models.backbones import BACKBONES
-from tsn_keras.scores import fusion
+from tsn_keras.scores import fusion, score_file
 from tsn_keras.studies import planning, running
 from tsn_keras.studies.records import Options
 from tsn_keras.training import loop as training_loop
@@ -234,6 +235,28 @@ def test_the_list_gives_commands_that_do_the_same(data, finished, tmp_path, caps
     assert [cell["name"] for cell in result["cells"]] == ["rgb"]
     assert result["cells"][0]["runs"][0]["state"] == "to do"
     assert not (tmp_path / "no").exists()
+
+
+def test_another_test_of_the_same_training(data, finished):
+    """It has scores of its own; the command that is listed makes the same."""
+    runs, _ = finished
+    test = "[test]\nsnippets = 3\ncrops = 1\n[[cells]]"
+    (data / "quick.toml").write_text(STUDY.replace("[[cells]]", test, 1))
+    argv = arguments(data, runs, "--only", "rgb", file="quick.toml")
+    before = (folder(runs, "rgb") / "last.weights.h5").stat().st_mtime_ns
+    found, status = study.main(argv)
+    assert (status, found["cells"][0]["finished"]) == (0, 1)
+    assert (folder(runs, "rgb") / "last.weights.h5").stat().st_mtime_ns == before
+    (path,) = folder(runs, "rgb").glob("scores_*.h5")
+    with score_file.ScoreFile(path) as file:
+        assert {file.read(video).shape for video in file.video_ids} == {(3, 1, 3)}
+    result, _ = study.main([*argv, "--list"])
+    _, command = result["cells"][0]["runs"][0]["commands"]
+    words = shlex.split(command)
+    assert words[2] == "tsn_keras.eval"
+    scored, _ = eval.main([*words[3:], "--scores", str(data / "again.h5")])
+    figure = scored["results"][0]["mean_class_accuracy"]
+    assert figure == pytest.approx(found["cells"][0]["value"])
 
 
 @pytest.fixture

@@ -540,11 +540,10 @@ def study(
 
     Example:
         >>> import tsn_keras as tsn
-        >>> tsn.study("configs/studies/demo.toml", only=["three"])
+        >>> tsn.study("no_such_study.toml")
         Traceback (most recent call last):
         ...
-        tsn_keras.common.errors.InputError: configs/studies/demo.toml has no cell \
-'three'; it has rgb, flow, both
+        FileNotFoundError: [Errno 2] No such file or directory: 'no_such_study.toml'
     """
     from tsn_keras.common.progress import listener_of
     from tsn_keras.studies import running

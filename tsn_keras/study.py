@@ -17,6 +17,7 @@ import json
 import shlex
 
 from tsn_keras.common import console
+from tsn_keras.common.errors import spelled
 
 WORDS = {
     "out": "--runs",
@@ -87,8 +88,9 @@ def main(argv=None):
     if args.csv:
         found.write_csv(args.csv)
         console.show(f"{args.csv} written")
-    for out, reason in found.failed.items():
-        console.say(f"{out} failed: {console.spelled(reason, WORDS)}")
+    for reason in dict.fromkeys(found.failed.values()):
+        outs = [str(out) for out, why in found.failed.items() if why == reason]
+        console.say(f"failed: {', '.join(outs)}: {spelled(reason, WORDS)}")
     status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
     return found.as_json(), status
 
@@ -119,11 +121,11 @@ def _listed(plan):
         console.show(f"{cell.name} ({cell.row}, {cell.column})")
         for parts in planned.runs:
             if cell.config:
-                (run, _), state = parts[0], running.state(parts[0][0])
-                runs.append({"out": str(run.out), "state": state})
-                runs[-1]["commands"] = list(commands(run))
-                lines = [f"  {state}", *(f"  {one}" for one in commands(run))]
-                console.show("\n".join(lines))
+                run, _ = parts[0]
+                told = {"out": str(run.out), "state": running.state(run)}
+                runs.append({**told, "commands": list(commands(run))})
+                lines = (told["state"], *runs[-1]["commands"])
+                console.show("\n".join(f"  {line}" for line in lines))
             else:
                 fusions.append(_fusion(parts))
                 console.show(f"  {fusions[-1]}")
