@@ -237,6 +237,7 @@ def test_the_list_gives_commands_that_do_the_same(data, finished, tmp_path, caps
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.slow
 def test_another_test_of_the_same_training(data, finished):
     """It has scores of its own; the command that is listed makes the same."""
     runs, _ = finished
@@ -269,6 +270,7 @@ def cluster():
         yield found.scheduler_address
 
 
+@pytest.mark.slow
 def test_a_cluster_makes_the_same_and_goes_on_after_a_failure(
     data, finished, cluster, tmp_path, monkeypatch
 ):
@@ -294,6 +296,19 @@ def test_a_cluster_makes_the_same_and_goes_on_after_a_failure(
     argv = [*argv, "--only", "flow", "--list"]
     found = json.loads(call("study", *argv).stdout.splitlines()[-1])
     assert found["cells"][0]["runs"][0]["state"] == "finished"
+
+
+def test_runs_that_fail_are_named_together(data, tmp_path):
+    more = ["--set", "model.backbone=vgg17"]
+    done = call("study", *arguments(data, tmp_path / "runs", *more))
+    assert done.returncode == 1
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert len(result["failed"]) == result["left"] == 2
+    assert [cell["value"] for cell in result["cells"]] == [None] * 4
+    outs = ", ".join(result["failed"])
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"failed: {outs}: model.backbone: there is no backbone 'vgg")
+    assert "2 of 2 runs are to do" in done.stdout
 
 
 def test_what_a_cell_is_about_stays(data):
