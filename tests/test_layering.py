@@ -37,22 +37,33 @@ ROOMS = {
     "evaluation": ("keras numpy tensorflow", BELOW),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
     "prediction": ("cv2 jinja2 joblib matplotlib numpy", f"{BELOW} evaluation"),
+    "studies": ("", f"{BELOW} evaluation training config"),
     # Files beside the rooms: training files, the public API, commands.
     "config": ("", "common protocols datasets"),
     "__init__": (
         "keras tensorflow",
-        f"{BELOW} extraction evaluation training prediction config",
+        f"{BELOW} extraction evaluation training prediction studies config",
     ),
     "extract": ("", "common flow extraction"),
     "eval": ("", "common datasets protocols evaluation"),
     "train": ("", "common config training"),
+    "study": ("", "common config datasets training studies"),
     "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
     "fuse": ("", "common scores"),
     "convert": ("", "common protocols datasets checkpoints scores"),
     "presets": ("", "common checkpoints scores"),
     "__main__": ("", "common"),
 }
-COMMANDS = ("extract", "eval", "train", "predict", "fuse", "convert", "presets")
+COMMANDS = (
+    "extract",
+    "eval",
+    "train",
+    "study",
+    "predict",
+    "fuse",
+    "convert",
+    "presets",
+)
 
 # Files that speak of one record, and so may know its name and those of others.
 OF_RECORDS = (
@@ -110,8 +121,9 @@ def test_table_is_complete_and_in_order():
     assert {room for room, _ in modules()} == set(order)
     for index, room in enumerate(order):
         for other in ROOMS[room][1].split():
-            # Training reads its settings from the file beside the rooms.
-            above = other in order[:index] or (room, other) == ("training", "config")
+            # Training and studies read settings by the file beside the rooms.
+            own = room in ("training", "studies") and other == "config"
+            above = other in order[:index] or own
             assert above, f"{room} lists {other}, which is not above"
 
 

@@ -11,6 +11,7 @@ Action Recognition", ECCV 2016 (https://arxiv.org/abs/1608.00859).
     recognizer.evaluate("hmdb51", data="frames")      # the published test
     tsn.extract("videos", "frames")                   # frames and optical flow
     tsn.train("configs/own_rgb.toml", out="runs/rgb") # Caffe's solver
+    tsn.study("configs/studies/demo.toml")            # tables of published papers
     tsn.fuse(["rgb.h5", "flow.h5"], weights=[1, 1.5]) # score files
     model = tsn.TSN(tsn.load("imagenet_rgb", classes=51), preprocess=True)
     train = tsn.dataset("hmdb51", part="train", data="frames")
@@ -42,6 +43,7 @@ if typing.TYPE_CHECKING:
     from tsn_keras.models.tsn import TSN
     from tsn_keras.prediction.recognizer import Recognizer
     from tsn_keras.scores.fusion import Fusion
+    from tsn_keras.studies.results import Table
     from tsn_keras.training.loop import Trained
     from tsn_keras.training.optimizer import CaffeSGD
 
@@ -63,6 +65,7 @@ __all__ = [
     "load",
     "multipliers",
     "presets",
+    "study",
     "train",
 ]
 
@@ -496,6 +499,60 @@ def train(
         settings = configuration.read_training(config)
     request = run.Request(settings, os.fspath(out), evaluate)
     return run.train(request, listener_of(progress))
+
+
+def study(
+    file: Path,
+    *,
+    runs: Path = "runs/studies",
+    changes: Mapping[str, Mapping[str, typing.Any]] | None = None,
+    of_cells: Mapping[str, Mapping[str, Mapping[str, typing.Any]]] | None = None,
+    only: Sequence[str] = (),
+    splits: Sequence[int] = (),
+    scheduler: str | None = None,
+    progress: Reporting = None,
+) -> Table:
+    """Runs the cells of a table that are not finished, and makes the table.
+
+    A cell is a training with its test, or a fusion of the scores of such cells.
+
+    Args:
+        file: a study file (TOML, see configs/studies/).
+        runs: folder of the folders of runs, each named by its settings: what studies
+            have in common is there once.
+        changes: {"data": {...}, "model": {...}, "train": {...}} for all cells, but for
+            those that are about this very key.
+        of_cells: {name of a cell: the same for it alone}.
+        only: names of the cells to run; (): all.
+        splits: of those of the study, these; (): all.
+        scheduler: address of a Dask cluster's scheduler, whose workers make a run at a
+            time; None: this process.
+        progress: see `extract`.
+
+    Returns:
+        Table: `print` shows it beside the published one; `.of(name).value` and
+        `.difference` of a cell in percent, `.failed` {folder: reason},
+        `.write_csv(path)`.
+
+    Raises:
+        ValueError: the study file, or a setting of a cell, is wrong; the text names it.
+        OSError: a file cannot be read or written.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> tsn.study("no_such_study.toml")
+        Traceback (most recent call last):
+        ...
+        FileNotFoundError: [Errno 2] No such file or directory: 'no_such_study.toml'
+    """
+    from tsn_keras.common.progress import listener_of
+    from tsn_keras.studies import running
+    from tsn_keras.studies.records import Options
+
+    options = Options(
+        os.fspath(runs), changes or {}, of_cells or {}, tuple(only), tuple(splits)
+    )
+    return running.study(file, options, scheduler, listener_of(progress))
 
 
 def fuse(

@@ -5,6 +5,7 @@ tsn-keras COMMAND ...                 (or python -m tsn_keras.COMMAND ...)
   extract  videos to frames and optical flow
   eval     frames and flow to scores and accuracy
   train    frames and flow to weights
+  study    trainings and fusions of a published table, beside its figures
   fuse     score files to the accuracy of their sum
   predict  what a video, a folder of videos or a webcam shows
   convert  the original's weights to ours; score files both ways
@@ -21,7 +22,16 @@ import sys
 
 from tsn_keras.common import console
 
-COMMANDS = ("extract", "eval", "train", "fuse", "predict", "convert", "presets")
+COMMANDS = (
+    "extract",
+    "eval",
+    "train",
+    "study",
+    "fuse",
+    "predict",
+    "convert",
+    "presets",
+)
 
 
 def main(argv=None):

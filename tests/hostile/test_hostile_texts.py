@@ -4,7 +4,7 @@ import pytest
 from hostile_cases import COUNTS, assert_harmless
 
 KINDS = (
-    *("TOML", "JSON records", "annotations", "lists", "JPEGs", "videos"),
+    *("TOML", "studies", "JSON records", "annotations", "lists", "JPEGs", "videos"),
     "frames of videos",
     *("JSON annotations", "CSV annotations"),
 )

@@ -17,6 +17,7 @@ from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import Choice
 from tsn_keras.extraction import provenance
 from tsn_keras.extraction.settings import Settings
+from tsn_keras.studies import reading
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 
@@ -94,9 +95,10 @@ def _read_json(path):
     return _record(path)
 
 
-def _make_toml():
-    goods = [path.read_text() for path in sorted(CONFIGS.glob("*.toml"))]
+def _make_toml(folder):
+    goods = [path.read_text() for path in sorted(folder.glob("*.toml"))]
     names = ("data", "model", "train", "data.root", "train.batch", "model.width")
+    names += ("cells", "test")
     values = (
         *("9" * 400, "-1", "1e308", "nan", "inf", "[" * 3000, '"' * 7, "{a=1}", "''"),
         *("1979-05-27", "0xffffffffffffffffffff", "[1, 'a']", "[[[[]]]]", '"\\u0000"'),
@@ -182,7 +184,8 @@ def kinds():
     """See hdf5_kinds.kinds."""
     annotations = (_UCF_CLASSES, _UCF_TRAIN, _UCF_TEST, _HMDB)
     return {
-        "TOML": (".toml", _make_toml, config.read_training),
+        "TOML": (".toml", lambda: _make_toml(CONFIGS), config.read_training),
+        "studies": (".toml", lambda: _make_toml(CONFIGS / "studies"), reading.read),
         "JSON records": (".json", _make_json, _read_json),
         "annotations": (".txt", lambda: make_text(*annotations), _read_annotations),
         "lists": (".txt", lambda: make_text(_LIST, _NAMES), _read_list),

@@ -76,8 +76,9 @@ def record(kind, values, where):
     """Makes a record of a dict, checking names and types.
 
     Args:
-        kind: a dataclass whose fields are of int, float, str, bool, a dataclass, or a
-            tuple of int or of a dataclass.
+        kind: a dataclass whose fields are of int, float, str, bool, a dataclass, a
+            tuple of int or of a dataclass, or a dict of texts to one of these; to
+            `object`, of which nothing is checked.
         values: dict of plain values.
         where: what they are, for messages.
 
@@ -125,6 +126,8 @@ def _typed(kind, value, where):
         return float(value)
     if typing.get_origin(kind) is tuple:
         return _items(typing.get_args(kind)[0], value, where)
+    if typing.get_origin(kind) is dict:
+        return _table(typing.get_args(kind)[1], value, where)
     if exact is not kind:
         raise InputError(
             f"{where} must be {kind.__name__}. Received: {received(value)}"
@@ -149,6 +152,18 @@ def _items(kind, values, where):
         )
     named = ((value, f"{where}[{number}]") for number, value in enumerate(values))
     return tuple(record(kind, *one) if is_table else one[0] for one in named)
+
+
+def _table(kind, values, where):
+    """Checks a table whose values are of a kind; returns a dict."""
+    if not isinstance(values, dict):
+        raise InputError(f"{where} must be a table. Received: {received(values)}")
+    if kind is object:
+        return dict(values)
+    return {
+        key: _typed(kind, value, f"{where}: {key[:_MAX_SHOWN]}")
+        for key, value in values.items()
+    }
 
 
 def _parsed(content, where):

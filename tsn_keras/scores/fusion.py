@@ -220,7 +220,7 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
 
 def _joined(request, opened):
     """Opened files, of the same videos, as one score a class each."""
-    _check_alike(opened)
+    check_alike(opened)
     read_in = [
         joining.aggregate_file(file, request.crops, request.over_time)
         for file in opened
@@ -279,8 +279,15 @@ def read(path) -> score_file.ScoreFile | npz.NpzScores:
     return score_file.ScoreFile(path)
 
 
-def _check_alike(opened):
-    """Refuses files that cannot be of the same videos, by what they say of them."""
+def check_alike(opened):
+    """Refuses files that cannot be of the same videos, by what they say of them.
+
+    Args:
+        opened: list of what `read` gives.
+
+    Raises:
+        InputError: they cannot; the text names two of them.
+    """
     if len({file.names_videos for file in opened}) > 1:
         raise InputError(
             "an .npz names no videos and cannot be joined with a score file that "

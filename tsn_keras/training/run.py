@@ -15,11 +15,31 @@ from tsn_keras.datasets.records import Choice
 from tsn_keras.evaluation import run as evaluating
 from tsn_keras.protocols.catalogue import PROTOCOLS
 from tsn_keras.protocols.modalities import MODALITIES
+from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.protocols.records import Stream
 from tsn_keras.training.loop import LAST, Loop, Trained
 
 SCORES = "scores.h5"
 MACHINES = "TF_CONFIG"
+
+
+@dataclasses.dataclass(frozen=True)
+class Test:
+    """What the trained network is tested on.
+
+    Attributes:
+        dataset: name of a data set in the same folders, such as the whole videos of
+            which clips are trained on; "": the videos that the run validates on.
+        override: another test than that of the protocol.
+        scores: name of the score file in the folder of the run.
+    """
+
+    dataset: str = ""
+    override: Override = UNCHANGED
+    scores: str = SCORES
+
+
+OWN_TEST = Test()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +50,13 @@ class Request:
         settings: config.Training.
         out: folder of the run.
         evaluate: whether to run the protocol's test at the end.
+        test: what that test is.
     """
 
     settings: config.Training
     out: str
     evaluate: bool = False
+    test: Test = OWN_TEST
 
 
 def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trained:
@@ -91,7 +113,8 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
             f"stopped by {loop.stopped}: the training is complete; the same command "
             f"resumes with the evaluation"
         )
-    scored = _evaluate(settings, found, out, listener)
+    found = _tested(settings.data, request.test, found, out)
+    scored = evaluating.evaluate(found, listener)
     return dataclasses.replace(trained, evaluation=scored)
 
 
@@ -206,35 +229,33 @@ def _check_power(data, found):
         )
 
 
-def _evaluate(settings, found, out, listener):
-    """Runs the protocol's test with the last weights, as the original does."""
-    data = settings.data
-    dataset, annotations = DATASETS.find(data.dataset), data.annotations
+def _tested(data, test, found, out):
+    """The evaluation of the last weights, as the original does it, as a Request."""
+    dataset, annotations = DATASETS.find(test.dataset or data.dataset), data.annotations
+    split = dataset.default_split if test.dataset else found.split
     if dataset.scored == "train":
         annotations = data.validation  # An evaluation scores a list itself.
-    elif not dataset.names_its_test:
+    elif not (test.dataset or dataset.names_its_test):
         # Exactly the videos that were validated on, by their own names.
         annotations = out / "validation.txt"
         lines = [f"{f.id} {f.files} {f.label}\n" for f in found.validation.folders]
         with files.replacing(annotations) as aside:
             aside.write_text("".join(lines), encoding="utf-8")
         dataset = LIST
-    for name in (SCORES, f"{SCORES}.partial"):
+    for name in (test.scores, f"{test.scores}.partial"):
         path = out / name
         # Scores of earlier weights; the run was resumed since.
         if path.exists() and path.stat().st_mtime < (out / LAST).stat().st_mtime:
             path.unlink()
-    return evaluating.evaluate(
-        evaluating.Request(
-            dataset=dataset.name,
-            split=(found.split,),
-            modality=(data.modality,),
-            data=str(found.root),
-            annotations=str(annotations) if annotations else None,
-            weights=(str(out / LAST),),
-            scores=str(out / SCORES),
-            allow_missing=data.allow_missing,
-            prefixes=data.prefixes,
-        ),
-        listener,
+    return evaluating.Request(
+        dataset=dataset.name,
+        split=(split,),
+        modality=(data.modality,),
+        data=str(found.root),
+        annotations=str(annotations) if annotations else None,
+        weights=(str(out / LAST),),
+        scores=str(out / test.scores),
+        allow_missing=data.allow_missing,
+        prefixes=data.prefixes,
+        override=test.override,
     )

@@ -1,0 +1,1 @@
+"""Tables of published experiments: their cells are trained, tested and compared."""
