@@ -47,15 +47,22 @@ def write(folder, validation, test, compressed=True):
         scipy.io.savemat(folder / name, content, do_compression=compressed)
 
 
-def smaller(patch, validation, test, segments=(0, 0)):
-    """Has the official files so many videos, and so many segments.
+def parts(validation, test, segments=(0, 0)):
+    """What of datasets.thumos14 has so many videos, and so many segments.
 
-    Args:
-        patch: pytest.MonkeyPatch, or a function like its `setattr`.
+    Returns:
+        {name there: value}.
     """
+    found = {}
     for name, count, more in zip(
         ("_VALIDATION", "_TEST"), (validation, test), segments, strict=True
     ):
         part = getattr(thumos14, name)
-        part = dataclasses.replace(part, count=count, segments=more)
-        patch.setattr(thumos14, name, part)
+        found[name] = dataclasses.replace(part, count=count, segments=more)
+    return found
+
+
+def smaller(patch, *numbers, **more):
+    """Sets `parts` by a pytest.MonkeyPatch."""
+    for name, value in parts(*numbers, **more).items():
+        patch.setattr(thumos14, name, value)
