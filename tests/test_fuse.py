@@ -101,6 +101,31 @@ def test_weights_are_chosen_on_held_out_videos(write, tmp_path, capsys):
     assert told in capsys.readouterr().err
 
 
+def test_published_weights_are_beside_those_of_a_search(write, tmp_path, capsys):
+    """At 1 : 0.5, as published for ActivityNet, all are right; at 1 : 1 v4 is not."""
+    flow = [*FLOW[:3], [0, 1.9, 0]]
+    files = [
+        write(f"{name}.h5", scores, about={"dataset": "x", "published_weight": weight})
+        for name, scores, weight in (("rgb", RGB, 1.0), ("flow", flow, 0.5))
+    ]
+    held = [
+        held_out(tmp_path / f"{k}.h5", scores) for k, scores in enumerate((RGB, FLOW))
+    ]
+    argv = [*files, "--search", *held]
+    rows = by_file(fuse.main(argv)[0])
+    published = "fusion, as published 1 : 0.5"
+    assert list(rows)[2:] == ["fusion, as given", published, "fusion"]
+    assert [row["top1"] for row in rows.values()][2:4] == [75, 100]
+    assert published in capsys.readouterr().out
+    # A file that does not say it, and one that says nonsense.
+    silent = write("flow.h5", FLOW, about={"dataset": "x"})
+    assert len(by_file(fuse.main([files[0], silent, "--search", *held])[0])) == 4
+    about = {"dataset": "x", "published_weight": [1]}
+    wrong = write("flow.h5", FLOW, about=about)
+    with pytest.raises(InputError, match="published weights that are no numbers"):
+        fuse.main([files[0], wrong, "--search", *held])
+
+
 def test_a_search_on_tested_videos_is_refused(write, tmp_path):
     files = [write("rgb.h5", RGB), write("flow.h5", FLOW)]
     with pytest.raises(InputError, match=r"4 held-out videos of .* are tested too"):

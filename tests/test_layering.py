@@ -79,6 +79,7 @@ OF_RECORDS = (
     *("datasets/ucf101.py", "datasets/catalogue.py", "datasets/diving48.py"),
     *(f"datasets/{name}.py" for name in ("activitynet", "hvu", "kinetics", "moments")),
     *("datasets/minikinetics.py", "datasets/parts.py", "datasets/something.py"),
+    "datasets/thumos14.py",
 )
 NAMES = {
     name

@@ -5,6 +5,7 @@ import array_kinds
 import download_kinds
 import foreign_kinds
 import hdf5_kinds
+import mat_kinds
 import picture_kinds
 import text_kinds
 from harness import Kind
@@ -16,6 +17,7 @@ MODULES = (
     download_kinds,
     text_kinds,
     annotation_kinds,
+    mat_kinds,
     picture_kinds,
 )
 

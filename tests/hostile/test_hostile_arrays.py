@@ -11,6 +11,7 @@ KINDS = (
     "checkpoints",
     "caffemodels",
     "torch files",
+    ".mat",
 )
 
 

@@ -151,7 +151,8 @@ def test_score_files_of_one_label_are_as_before(file):
     ("counts", "values", "words"),
     [
         ([2, 1, 3], [0, 2, 1, 0, 1, 2, 2], "counts are not one for each video"),
-        ([2, 0, 3, 2], [0, 2, 0, 1, 2, 2, 2], "counts are not one for each video"),
+        ([2, -1, 3, 1], [0, 2, 1, 0, 1, 2, 2], "counts are not one for each video"),
+        ([2, 0, 3, 2], [0, 2, 0, 1, 2, 2, 2], "do not increase from the first"),
         ([2, 1, 3, 2], [0, 2, 1, 0, 1, 2, 2], "values are not as many"),
         ([2**62, 2**62, 2**62, 2**62], [0, 2, 1, 0], "values are not as many"),
         ([2, 1, 3, 1], [0, 2, 1, 0, 2, 1, 2], "do not increase from the first"),

@@ -35,6 +35,10 @@ def test_figures_of_the_server():
     assert found.mean_average_precision == pytest.approx(0.47698413, abs=6e-9)
     assert (found.top1, found.top3) == (0.375, 0.75)
     assert found.share3 == 0.625
+    # Any hit counts, or the share of the labels.
+    for k, hits, share in ((1, 0.375, 0.25), (2, 0.625, 0.5), (3, 0.75, 0.625)):
+        shares = submission._shares(*example(), k)
+        assert (np.ceil(shares).mean(), shares.mean()) == (hits, share)
 
 
 def test_a_repeat_is_wrong_but_costs_nothing_at_the_end():

@@ -25,6 +25,17 @@ def chirps(snippets, crops, classes):
     return waves - 0.3 * j + 0.25 * np.cos(0.37 * i * (c + 1))
 
 
+def test_scores_of_the_vectors():
+    """Their spot values: the formulas above are those of the vectors."""
+    for found, expected in (
+        (sines(3, 2, 3)[0, 0], (1.43827662, 1.54650412, -2.99976977)),
+        (sines(3, 2, 3)[2, 1], (-0.17512243, -2.49680233, 2.69612429)),
+        (chirps(90, 2, 3)[0, 0], (0.30199854, 3.41536569, 4.13324719)),
+        (chirps(90, 2, 3)[89, 1], (-4.26420595, -2.69605292, 0.96602829)),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+
+
 CASES = [
     (sines(1, 1, 3), {}, (1.43827662, 1.54650412, -2.99976977)),
     (sines(3, 2, 3), {}, (2.89940741, 0.77570277, 2.21357048)),
@@ -71,10 +82,15 @@ def test_windows_as_the_published_code(scores, options, expected):
     ("snippets", "span", "expected"),
     [
         (90, 1, (3.73318411, 3.82474432, 3.59016103)),
+        (90, 2, (3.60347272, 3.75353190, 3.37332908)),
         (90, 4, (2.69701075, 2.69356486, 2.18475350)),
+        (90, 8, (1.57819476, 1.38383181, 1.08560203)),
         (90, 16, (2.68170598, 2.18856851, 2.08834294)),
         (200, 1, (3.69042816, 3.70816796, 3.59782099)),
+        (200, 2, (3.79532593, 3.78962528, 3.72516414)),
+        (200, 4, (3.85335330, 3.81062632, 3.74846565)),
         (200, 8, (3.69273804, 3.61939061, 3.70864541)),
+        (200, 16, (3.32321376, 3.24170564, 3.11423227)),
     ],
 )
 def test_each_length_of_windows(snippets, span, expected):
@@ -83,9 +99,19 @@ def test_each_length_of_windows(snippets, span, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
-def test_probabilities_are_the_softmax_of_it():
-    found = metrics.softmax(windows.mtwi(chirps(90, 2, 3)))
-    expected = 0.38636559, 0.35315910, 0.26047531
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        (sines(3, 2, 3), (0.61604566, 0.07367153, 0.31028281)),
+        (
+            sines(40, 10, 5),
+            (0.20074054, 0.19973315, 0.19885271, 0.20081634, 0.19985725),
+        ),
+        (chirps(90, 2, 3), (0.38636559, 0.35315910, 0.26047531)),
+    ],
+)
+def test_probabilities_are_the_softmax_of_it(scores, expected):
+    found = metrics.softmax(windows.mtwi(scores))
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
@@ -94,12 +120,16 @@ def test_probabilities_are_the_softmax_of_it():
     [
         (windows.CODE, 1, (1, 1, 1, 1, 1), (15, 15, 15, 15, 15)),
         (windows.CODE, 16, (16, 8, 4, 3, 2), (15, 15, 15, 15, 15)),
+        (windows.CODE, 30, (30, 15, 8, 5, 3), (15, 15, 15, 15, 15)),
         (windows.CODE, 64, (64, 32, 16, 10, 5), (16, 15, 15, 15, 15)),
+        (windows.CODE, 200, (200, 100, 50, 29, 16), (50, 25, 15, 15, 15)),
         (windows.CODE, 600, (600, 300, 150, 86, 47), (150, 75, 37, 21, 15)),
         # No window of 2 seconds or more: the whole video is one.
         (windows.PAPER, 1, (1, 1, 1, 1, 1), (15, 15, 15, 15, 15)),
+        (windows.PAPER, 16, (20, 10, 5, 2, 1), (15, 15, 15, 15, 15)),
         (windows.PAPER, 30, (37, 18, 9, 4, 2), (15, 15, 15, 15, 15)),
         (windows.PAPER, 64, (80, 40, 20, 10, 5), (20, 15, 15, 15, 15)),
+        (windows.PAPER, 200, (250, 125, 62, 31, 15), (63, 32, 16, 15, 15)),
         (windows.PAPER, 600, (750, 375, 187, 93, 46), (188, 94, 47, 24, 15)),
     ],
 )
@@ -112,10 +142,13 @@ def test_numbers_of_windows(rule, snippets, counts, best):
 
 def test_steps_of_the_code_at_several_rates():
     """The code rounds its float: 10 * (1 - 0.7) is above 3."""
-    steps = {
-        rate: [windows._whole(s * rate, 0.2) for s in windows.SPANS] for rate in (2, 25)
+    expected = {
+        **{1: [1, 2, 4, 7, 13], 2: [2, 4, 7, 13, 26], 3: [3, 5, 10, 20, 39]},
+        **{5: [4, 8, 16, 32, 64], 10: [8, 16, 32, 64, 128]},
+        **{25: [20, 40, 80, 160, 320], 30: [24, 48, 96, 192, 384]},
     }
-    assert steps == {2: [2, 4, 7, 13, 26], 25: [20, 40, 80, 160, 320]}
+    for rate, steps in expected.items():
+        assert [windows._whole(s * rate, 0.2) for s in windows.SPANS] == steps
     assert windows._whole(10, 0.7) == 4
     assert windows._exact(10, 0.7) == 3
 
@@ -165,6 +198,9 @@ def test_mean_and_best_crops_as_the_published_code():
     scores = sines(12, 10, 4)
     expected = 0.01580856, 0.00594580, -0.02181199, 0.01607760
     np.testing.assert_allclose(windows.mean(scores), expected, rtol=0, atol=TOLERANCE)
+    found = metrics.softmax(windows.mean(scores))
+    expected = 0.25293831, 0.25045591, 0.24359941, 0.25300637
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
     found = metrics.softmax(windows.top_k(scores, 3, np.max))
     expected = 0.24933901, 0.25151824, 0.24930195, 0.24984079
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
@@ -177,8 +213,14 @@ def test_mean_and_best_crops_as_the_published_code():
 
 
 def test_fused_windows():
-    found = windows.mtwi(sines(40, 10, 5)) + 0.2 * windows.mtwi(chirps(40, 2, 5))
+    flow = windows.mtwi(chirps(40, 2, 5))
+    expected = 2.87534527, 2.64037175, 1.25488829, -0.55758728, -1.03134919
+    np.testing.assert_allclose(flow, expected, rtol=0, atol=TOLERANCE)
+    found = windows.mtwi(sines(40, 10, 5)) + 0.2 * flow
     expected = 3.56732087, 3.51529518, 3.23378067, 2.88111190, 2.78157213
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+    expected = 0.27586610, 0.26188092, 0.19762581, 0.13889339, 0.12573379
+    found = metrics.softmax(found)
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 

@@ -10,6 +10,7 @@ from tsn_keras.datasets.hvu import HVU
 from tsn_keras.datasets.jhmdb import JHMDB
 from tsn_keras.datasets.minikinetics import MINIKINETICS, MINIKINETICS_IDS
 from tsn_keras.datasets.parts import LIST_PARTS
+from tsn_keras.datasets.thumos14 import THUMOS14, THUMOS14_CLIPS
 from tsn_keras.datasets.ucf101 import UCF101
 
 DATASETS = Catalogue(
@@ -22,6 +23,7 @@ DATASETS = Catalogue(
         *(moments.MIT, moments.MMIT),
         *(activitynet.ACTIVITYNET, activitynet.ACTIVITYNET_CLIPS),
         *(activitynet.ACTIVITYNET12, activitynet.ACTIVITYNET12_CLIPS),
+        *(THUMOS14, THUMOS14_CLIPS),
         DIVING48,
         *HVU,
         *(FOLDERS, lists.LIST, lists.LIST_MULTILABEL, lists.LIST_OFFSET, LIST_PARTS),

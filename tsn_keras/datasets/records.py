@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tsn_keras.common import storage
@@ -10,6 +10,7 @@ from tsn_keras.common.errors import InputError
 
 # A path of this machine, or an address elsewhere.
 Place = pathlib.Path | storage.Address
+NO_LABEL = -1  # of a video that shows no class
 
 
 class DatasetError(InputError):
@@ -78,7 +79,8 @@ class Video:
     Attributes:
         id: the video's name, which is also its frame folder's name; for a list
             file the path as listed. The id of a clip says which it is.
-        label: class index, 0-based; the first one of several.
+        label: class index, 0-based; the first one of several; or NO_LABEL, in a data
+            set of several labels: such a video is a negative of every class.
         folder: name of the class folder that may hold the frame folder, or "".
         listed_frames: number of files according to a list file, else None.
         aliases: other names that its frame folder may have.
@@ -103,6 +105,20 @@ class Video:
     raw: str = ""
 
 
+def are_several(videos) -> bool:
+    """Whether videos of a set have several labels: all have, or none.
+
+    Args:
+        videos: Video or FrameFolder. The first may show no class.
+    """
+    return any(video.labels or video.label == NO_LABEL for video in videos)
+
+
+def labels_of(video) -> tuple[int, ...]:
+    """All labels of a Video or FrameFolder: one, several or none."""
+    return video.labels or (() if video.label == NO_LABEL else (video.label,))
+
+
 @dataclasses.dataclass(frozen=True)
 class Split:
     """Videos to train on, videos to test on, and the names of the classes.
@@ -123,7 +139,7 @@ class Split:
     @property
     def multi_label(self) -> bool:
         """Whether a video may have several labels."""
-        return any(video.labels for video in (*self.train, *self.test))
+        return are_several((*self.train, *self.test))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +195,10 @@ class Dataset:
             the folders, as a web server demands.
         multi_label: whether a video has several labels, which are in Video.labels.
             Of a user's lists only the Split tells.
+        measure: name of the measure in scores.metrics.MEASURES by which its tests are
+            told, or None for the usual one.
+        fusion_weights: {modality: published weight of its scores in a fusion}; {}
+            where none were published for it, and those of the modalities are taken.
     """
 
     name: str
@@ -191,6 +211,8 @@ class Dataset:
     scored: str | None = "test"
     lists_its_files: bool = False
     multi_label: bool = False
+    measure: str | None = None
+    fusion_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def names_its_test(self) -> bool:
@@ -209,7 +231,7 @@ class FrameFolder:
 
     Attributes:
         id: the video's.
-        label: class index, 0-based.
+        label: class index, 0-based, or NO_LABEL.
         path: its frame folder, a path or an address.
         files: number of files of each prefix.
         first: number of the first file; not 1 for clips, and where tools count from 0.

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+from collections.abc import Mapping
 
 from tsn_keras.common import progress, storage, text
 from tsn_keras.datasets import frames, video_files
@@ -33,6 +34,7 @@ class VideoSet:
         videos: records.Video in the order of the split.
         classes: names of the classes, or None if they are not known.
         part: "test", "training" or "validation", for messages.
+        measure, fusion_weights: those of the data set, see records.Dataset.
     """
 
     name: str
@@ -41,6 +43,8 @@ class VideoSet:
     videos: tuple[Video, ...]
     classes: tuple[str, ...] | None
     part: str = "test"
+    measure: str | None = None
+    fusion_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def class_count(self) -> int:
@@ -186,7 +190,11 @@ def find_test_set(choice: Choice, listener) -> VideoSet:
         )
     videos = getattr(split, dataset.scored)
     make(dataset, root, videos, listener)
-    return VideoSet(dataset.name, choice.split, root, videos, split.classes)
+    return VideoSet(
+        *(dataset.name, choice.split, root, videos, split.classes),
+        measure=dataset.measure,
+        fusion_weights=dataset.fusion_weights,
+    )
 
 
 def make(dataset, root, videos, listener):

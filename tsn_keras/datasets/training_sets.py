@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tsn_keras.datasets import selection
-from tsn_keras.datasets.records import Choice, DatasetError
+from tsn_keras.datasets.records import Choice, DatasetError, labels_of
 from tsn_keras.datasets.selection import Selection, VideoSet
 
 MOST_CLASSES = 100_000  # More are a mistake in a list.
@@ -65,11 +65,6 @@ class TrainingSet:
     def digest_of_validation(self) -> str | None:
         """SHA-256 of what is validated on, or None."""
         return self.validation and _digest(self.validation)
-
-
-def _labels_of(video):
-    """All labels of a Video or FrameFolder, one or several."""
-    return video.labels or (video.label,)
 
 
 def _digest(chosen):
@@ -150,7 +145,7 @@ def more(choice: Choice, found: TrainingSet, prefixes, listener, images=False):
         InputError: see `find`; or the classes are others.
     """
     dataset, root, split = selection.read(choice)
-    if split.multi_label != found.multi_label:
+    if split.multi_label and not found.multi_label:
         raise DatasetError(
             f"videos of {found.name} and of its source {dataset.name} must have one "
             f"label each, or several each"
@@ -163,14 +158,17 @@ def more(choice: Choice, found: TrainingSet, prefixes, listener, images=False):
         )
     selection.make(dataset, root, split.train, listener)
     about = dataset.name, choice.split if dataset.splits else None, root
-    videos = VideoSet(*about, split.train, found.classes, "training")
+    train = split.train
+    if found.multi_label:  # One label is all that a video of the source has.
+        train = tuple(dataclasses.replace(v, labels=labels_of(v)) for v in train)
+    videos = VideoSet(*about, train, found.classes, "training")
     _check_labels(videos, found.count)
     return _select(videos, prefixes, choice.allow_missing, images, listener)
 
 
 def _check_labels(videos, count):
     for video in videos.videos:
-        for label in _labels_of(video):
+        for label in labels_of(video):
             if not 0 <= label < count:
                 raise DatasetError(
                     f"{video.id} of the {videos.part} videos has label {label}; "
@@ -190,6 +188,6 @@ def _select(videos, *how):
 
 
 def _empty(chosen, count, classes):
-    present = {label for folder in chosen.folders for label in _labels_of(folder)}
+    present = {label for folder in chosen.folders for label in labels_of(folder)}
     names = classes or [f"label {label}" for label in range(count)]
     return tuple(name for label, name in enumerate(names) if label not in present)

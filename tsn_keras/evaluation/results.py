@@ -15,6 +15,7 @@ from tsn_keras.scores import fusion, metrics, score_file, tables
 METRICS = {
     metrics.Accuracy: (MEAN_CLASS, TOP1),
     metrics.Precision: (MEAN_PRECISION, VIDEO_MEAN_PRECISION),
+    metrics.ClassPrecision: (MEAN_PRECISION,),
 }
 
 
@@ -36,7 +37,7 @@ class Row:
 
     stream: str
     split: int | None
-    accuracy: metrics.Accuracy | metrics.Precision
+    accuracy: metrics.Figures
     videos: int
     of: int
     published: float | None = None

@@ -206,7 +206,7 @@ def _rows(outcomes):
         if len(parts) > 1:
             # A video that one stream lacks is left out, and is counted.
             joined = joining.join(parts, allow_missing=True)
-            weights = tuple(o.test.stream.modality.fusion_weight for o in outcomes)
+            weights = tuple(o.test.fusion_weight for o in outcomes)
             fused = joining.fuse(joined.scores, weights)
             rows.append(
                 Row(

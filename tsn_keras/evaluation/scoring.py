@@ -53,6 +53,21 @@ class Test:
         return self.stream.protocol.test
 
     @property
+    def fusion_weight(self) -> float:
+        """What its scores are multiplied by in a fusion."""
+        modality = self.stream.modality
+        return self.videos.fusion_weights.get(modality.name, modality.fusion_weight)
+
+    @property
+    def told_of_set(self) -> dict[str, object]:
+        """What its data set says of the figures: a dict of JSON values."""
+        weights, name = self.videos.fusion_weights, self.stream.modality.name
+        return {
+            **({"measure": self.videos.measure} if self.videos.measure else {}),
+            **({"published_weight": weights[name]} if name in weights else {}),
+        }
+
+    @property
     def title(self) -> str:
         """What it is, for people."""
         shard = f" {self.shard}" if self.shard else ""
@@ -322,6 +337,6 @@ def _write(test, about, failed, scored):
         test.path,
         scored,
         classes=test.videos.classes or test.weights.class_names or numbers,
-        about={**about, "tsn_keras": tsn_keras.__version__},
+        about={**about, **test.told_of_set, "tsn_keras": tsn_keras.__version__},
         failed=failed,
     )

@@ -5,6 +5,8 @@ import itertools
 
 import tensorflow as tf
 
+from tsn_keras.datasets.records import are_several
+
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
@@ -40,7 +42,7 @@ class Labels:
             array([0., 1., 1., 0.], dtype=float32)
         """
         swap = self._swap()
-        if not has_several(folders):
+        if not are_several(folders):
             labels = tf.constant([folder.label for folder in folders], tf.int32)
             return lambda index, is_mirrored=False: swap(labels[index], is_mirrored)
         if not self.classes:
@@ -53,7 +55,9 @@ class Labels:
 
         def several(index, is_mirrored=False):
             own = swap(values[ends[index] : ends[index + 1]], is_mirrored)
-            return tf.reduce_max(tf.one_hot(own, self.classes), axis=0)
+            # Of a video without a label all are zeros.
+            shown = tf.one_hot(own, self.classes, on_value=True, off_value=False)
+            return tf.cast(tf.reduce_any(shown, axis=0), tf.float32)
 
         return several
 
@@ -68,11 +72,6 @@ class Labels:
 
     def none(self, folders):
         """The label of what is no video: -1, as often as `of` gives numbers."""
-        if has_several(folders):
+        if are_several(folders):
             return tf.fill((self.classes,), -1.0)
         return tf.constant(-1)
-
-
-def has_several(folders):
-    """Whether videos have several labels: all of a set have, or none."""
-    return bool(folders[0].labels)

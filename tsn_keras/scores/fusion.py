@@ -24,6 +24,7 @@ from tsn_keras.scores import (
 NPZ = ".npz"
 FUSION = "fusion"
 AS_GIVEN = "fusion, as given"
+AS_PUBLISHED = "fusion, as published"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,14 +33,15 @@ class Part:
 
     Attributes:
         file: path of the score file, "fusion", or after a search "fusion, as given"
-            for that by the weights of the request.
+            for that by the weights of the request, and "fusion, as published 1 : 0.5"
+            where the files say what was published for their data set.
         weight: what its scores are multiplied by; None of a fusion.
         accuracy: metrics.Accuracy, or Precision where videos have several labels.
     """
 
     file: str
     weight: float | None
-    accuracy: metrics.Accuracy | metrics.Precision
+    accuracy: metrics.Figures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Fusion:
 
     Attributes:
         parts: a Part for each file; after a search one for their sum by the weights
-            of the request; and the last one for their weighted sum.
+            of the request, and by published ones; and the last one for their weighted
+            sum.
         video_ids: videos that all files have.
         labels: int64 [V].
         scores: [V, C], the weighted sum.
@@ -70,7 +73,7 @@ class Fusion:
     label_sets: tuple[tuple[int, ...], ...] | None = None
 
     @property
-    def accuracy(self) -> metrics.Accuracy | metrics.Precision:
+    def accuracy(self) -> metrics.Figures:
         """That of the weighted sum."""
         return self.parts[-1].accuracy
 
@@ -185,6 +188,9 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         failed = {video: why for file in opened for video, why in file.failed.items()}
         named = (joining.known_classes(file) for file in opened)
         classes = next(filter(None, named), opened[0].classes)
+        ways = {FUSION: weights}
+        if request.search:
+            ways = {AS_GIVEN: given, **_published(opened), **ways}
     for text in assumed:
         listener.say(text)
     if request.classes is not None:
@@ -194,28 +200,38 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
                 f"{len(classes)} classes"
             )
         classes = tuple(request.classes)
-    fused = joining.fuse(joined.scores, weights)
+    fused = {name: joining.fuse(joined.scores, way) for name, way in ways.items()}
     parts = [
         Part(str(path), weight, joined.accuracy_of(scores))
         for path, weight, scores in zip(
             request.paths, weights, joined.scores, strict=True
         )
     ]
-    if request.search:
-        as_given = joined.accuracy_of(joining.fuse(joined.scores, given))
-        parts.append(Part(AS_GIVEN, None, as_given))
-    parts.append(Part(FUSION, None, joined.accuracy_of(fused)))
+    parts += [Part(name, None, joined.accuracy_of(one)) for name, one in fused.items()]
     return Fusion(
         parts=tuple(parts),
         video_ids=joined.video_ids,
         labels=joined.labels,
-        scores=fused,
+        scores=fused[FUSION],
         classes=classes,
         left_out=joined.left_out,
         failed=failed,
         assumed=assumed,
         label_sets=joined.label_sets,
     )
+
+
+def _published(opened):
+    """{name of the way: the weights that were published}, if all files say theirs."""
+    found = [file.about.get("published_weight") for file in opened]
+    if None in found:
+        return {}
+    if not all(type(w) in (int, float) and math.isfinite(w) for w in found):
+        raise InputError(
+            f"{opened[0].path} or others say published weights that are no numbers: "
+            f"{str(found)[:100]}"
+        )
+    return {f"{AS_PUBLISHED} {' : '.join(f'{w:g}' for w in found)}": found}
 
 
 def _joined(request, opened):
@@ -295,7 +311,7 @@ def check_alike(opened):
             "videos, data set, split, modality and classes"
         )
     # Two protocols are never mixed silently.
-    for key in ("dataset", "split", "protocol"):
+    for key in ("dataset", "split", "protocol", "measure"):
         said = [file for file in opened if file.about.get(key) is not None]
         for file in said[1:]:
             values = said[0].about[key], file.about[key]

@@ -107,9 +107,20 @@ class Aggregated:
     scores: np.ndarray
 
     @property
-    def accuracy(self) -> metrics.Accuracy | metrics.Precision:
+    def accuracy(self) -> metrics.Figures:
         """That of all its videos."""
-        return metrics.measured(self.scores, self.file.labels, self.file.label_sets)
+        known = self.file.labels, self.file.label_sets, measure_of(self.file)
+        return metrics.measured(self.scores, *known)
+
+
+def measure_of(file):
+    """The metrics.Measure that a score file says, or None.
+
+    Raises:
+        InputError: it says something unknown.
+    """
+    name = file.about.get("measure")
+    return None if name is None else metrics.MEASURES.find(name, str(file.path))
 
 
 def aggregate_file(file, crops="mean", over_time=None) -> Aggregated:
@@ -165,6 +176,7 @@ class Joined:
         scores: for each file, float32 [n, C], one score a class.
         left_out: number of videos that some file lacks.
         label_sets: for each video all its labels, or None where it has one.
+        measure: metrics.Measure of such, or None for the usual one.
     """
 
     video_ids: tuple[str, ...]
@@ -172,10 +184,11 @@ class Joined:
     scores: tuple[np.ndarray, ...]
     left_out: int
     label_sets: tuple[tuple[int, ...], ...] | None = None
+    measure: metrics.Measure | None = None
 
-    def accuracy_of(self, scores) -> metrics.Accuracy | metrics.Precision:
+    def accuracy_of(self, scores) -> metrics.Figures:
         """Accuracy of scores of these videos, [n, C]."""
-        return metrics.measured(scores, self.labels, self.label_sets)
+        return metrics.measured(scores, self.labels, self.label_sets, self.measure)
 
 
 def known_classes(file):
@@ -251,4 +264,5 @@ def join(parts, allow_missing=False) -> Joined:
             )
         scores.append(aggregated[index])
     left_out = len(everything) - len(common)
-    return Joined(ids, labels[0], tuple(scores), left_out, sets[0])
+    measure = next(filter(None, [measure_of(file) for file in opened]), None)
+    return Joined(ids, labels[0], tuple(scores), left_out, sets[0], measure)

@@ -5,9 +5,13 @@ mmaction/core/evaluation/accuracy.py).
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
+
+from tsn_keras.common.catalogue import Catalogue
+from tsn_keras.common.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Precision:
 
     Attributes:
         mean_average_precision: mean over the classes that have a video.
-        video_mean_average_precision: mean over the videos, as Multi-Moments in
-            Time is measured.
+        video_mean_average_precision: mean over the videos that have a label, as
+            Multi-Moments in Time is measured.
     """
 
     HEADINGS: ClassVar = ("mAP", "mAP over videos")
@@ -53,17 +57,47 @@ class Precision:
         return self.mean_average_precision
 
 
-def measured(scores, labels, label_sets=None):
-    """Accuracy of scores; with several labels a video, their Precision.
+@dataclasses.dataclass(frozen=True)
+class ClassPrecision:
+    """Precision of a test some of whose videos show no class, in percent.
+
+    Attributes:
+        mean_average_precision: mean over the classes that have a video.
+    """
+
+    HEADINGS: ClassVar = ("mAP",)
+
+    mean_average_precision: float
+
+    @property
+    def main(self) -> float:
+        """The figure that a test is about."""
+        return self.mean_average_precision
+
+
+Figures = Accuracy | Precision | ClassPrecision
+
+
+def measured(scores, labels, label_sets=None, measure=None):
+    """Accuracy of scores; with several labels a video, their precisions.
 
     Args:
         scores: [V, C], one score a class for each video.
         labels: int [V].
         label_sets: for each video all its labels, or None where one is all.
+        measure: a Measure for several labels; None: Precision.
+
+    Raises:
+        InputError: videos may have several labels, and none has one.
     """
     if label_sets is None:
         return accuracy(scores, labels)
-    return precision(scores, many_hot(label_sets, scores.shape[1]))
+    if not any(label_sets):
+        raise InputError(
+            f"none of {len(label_sets)} videos shows a class: there is no precision"
+        )
+    is_true = many_hot(label_sets, scores.shape[1])
+    return (measure or MEASURES["tied"]).of(scores, is_true)
 
 
 def precision(scores, is_true):
@@ -219,12 +253,39 @@ def average_precision(scores, is_true):
     return float((hits / (last + 1) * steps).sum())
 
 
-def mean_average_precision(scores, is_true):
+def ranked_precision(scores, is_true):
+    """Average precision as THUMOS14's kit computes it (TH14evalRecog.m:46-67).
+
+    The mean of the precision at each video that is true. Not interpolated. Scores that
+    tie keep the order of the videos, so that each is a step of its own.
+
+    Args:
+        scores: [N].
+        is_true: bool [N].
+
+    Returns:
+        float in [0, 1], or NaN where nothing is true.
+
+    Example:
+        >>> is_true = np.array([True, False, True])
+        >>> scores = np.array([0.5, 0.5, 0.5])
+        >>> round(ranked_precision(scores, is_true), 4), average_precision(
+        ...     scores, is_true)
+        (0.8333, 0.6666666666666666)
+    """
+    ranked = is_true[np.argsort(-scores, kind="stable")]
+    if not ranked.any():
+        return float("nan")
+    return float((np.cumsum(ranked) / np.arange(1, len(ranked) + 1))[ranked].mean())
+
+
+def mean_average_precision(scores, is_true, average=average_precision):
     """Mean of the average precisions of the classes that have a video.
 
     Args:
         scores: [V, C].
         is_true: bool [V, C].
+        average: average_precision or ranked_precision.
 
     Returns:
         float in [0, 1], or NaN where no class has a video.
@@ -232,9 +293,7 @@ def mean_average_precision(scores, is_true):
     having = np.flatnonzero(is_true.any(axis=0))
     if not having.size:
         return float("nan")
-    return float(
-        np.mean([average_precision(scores[:, k], is_true[:, k]) for k in having])
-    )
+    return float(np.mean([average(scores[:, k], is_true[:, k]) for k in having]))
 
 
 def video_mean_average_precision(scores, is_true):
@@ -247,6 +306,31 @@ def video_mean_average_precision(scores, is_true):
         is_true: bool [V, C].
 
     Returns:
-        float in [0, 1], or NaN where a video has no label.
+        float in [0, 1], over the videos that have a label; NaN where none has.
     """
-    return float(np.mean(list(map(average_precision, scores, is_true))))
+    having = is_true.any(axis=1)
+    found = list(map(average_precision, scores[having], is_true[having]))
+    return float(np.mean(found)) if found else float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """How a test of videos of several labels is told.
+
+    Attributes:
+        name: what data sets and score files call it.
+        of: function of (scores [V, C], is_true bool [V, C]) to a record of percents.
+    """
+
+    name: str
+    of: Callable
+
+
+def _ranked(scores, is_true):
+    found = mean_average_precision(scores, is_true, ranked_precision)
+    return ClassPrecision(100 * found)
+
+
+MEASURES = Catalogue(
+    "measure", (Measure("tied", precision), Measure("ranked", _ranked))
+)

@@ -6,7 +6,7 @@ Layout:
                  `about` (a JSON object: data set, split, modality, protocol, weights
                  and their sha256)
     /video_ids   UTF-8 strings [V], in the order of the split
-    /labels      int64 [V], of several the first
+    /labels      int64 [V], of several the first; -1 where a video has none
     /frames      int64 [V], number of files of each video
     /classes     UTF-8 strings [C]
     /failed      UTF-8 string, a JSON object {video id: reason}
@@ -15,7 +15,7 @@ Layout:
 
 Of version 2 only:
 
-    /label_counts  int64 [V], how many labels each video has
+    /label_counts  int64 [V], how many labels each video has, perhaps none
     /label_values  int64, the labels of all videos, one after the other, increasing
 """
 
@@ -62,7 +62,7 @@ class VideoScores(NamedTuple):
 
     Attributes:
         id: the video's.
-        label: class index.
+        label: class index; -1 where the video has none, and others have several.
         files: number of its files.
         scores: float32 [snippets, crops, C], raw.
         labels: all class indices, increasing, where videos have several; else ().
@@ -136,7 +136,7 @@ def _fill(file, path, videos, classes, about, failed):
     file["labels"] = np.array([label for label, *_ in rows.values()], np.int64)
     file["frames"] = np.array([count for _, count, _ in rows.values()], np.int64)
     sets = [labels for *_, labels in rows.values()]
-    if several := any(sets):
+    if several := any(sets) or file["labels"][:].min(initial=0) < 0:
         file["label_counts"] = np.array(list(map(len, sets)), np.int64)
         file["label_values"] = np.array(
             [k for labels in sets for k in labels], np.int64
@@ -158,8 +158,8 @@ class ScoreFile:
         path: pathlib.Path.
         video_ids: tuple of str.
         labels: int64 [V].
-        label_sets: for each video a tuple of all its labels, or None where videos
-            have one.
+        label_sets: for each video a tuple of all its labels, perhaps none; or None
+            where videos have one.
         frames: int64 [V].
         classes: tuple of str.
         about: dict.
@@ -207,8 +207,9 @@ class ScoreFile:
             raise ValueError("its video ids are none, or not distinct")
         if self.labels.shape != (count,) or self.frames.shape != (count,):
             raise ValueError("labels and frames are not one for each video")
-        if self.labels.min() < 0 or self.labels.max() >= classes:
-            raise ValueError(f"a label is outside 0 to {classes - 1}")
+        least = -1 if form == SEVERAL else 0
+        if self.labels.min() < least or self.labels.max() >= classes:
+            raise ValueError(f"a label is outside {least} to {classes - 1}")
         self.label_sets = self._sets() if form == SEVERAL else None
         arrays = file.names("scores")
         if set(arrays) != {quote(video) for video in self.video_ids}:
@@ -223,17 +224,18 @@ class ScoreFile:
     def _sets(self):
         """The labels of each video, where it has several."""
         counts, values = map(self._file.integers, ("label_counts", "label_values"))
-        if counts.shape != self.labels.shape or (counts < 1).any():
+        if counts.shape != self.labels.shape or (counts < 0).any():
             raise ValueError("its label counts are not one for each video")
-        # Each is at least 1, so that no sum overflows below the number of values.
+        # None is above the number of values, so that no sum overflows.
         if counts.max() > len(values) or counts.sum() != len(values):
             raise ValueError("its label values are not as many as its label counts say")
-        ends = np.cumsum(counts)
-        starts = ends - counts
-        inside = np.delete(np.diff(values), ends[:-1] - 1)
-        if (values[starts] != self.labels).any() or (inside < 1).any():
+        ends, having = np.cumsum(counts), counts > 0
+        first = np.full(len(counts), -1)
+        first[having] = values[(ends - counts)[having]]
+        inside = np.delete(np.diff(values), ends[having][:-1] - 1)
+        if (first != self.labels).any() or (inside < 1).any():
             raise ValueError("its label values do not increase from the first label")
-        if values.max() >= len(self.classes):
+        if values.max(initial=-1) >= len(self.classes):
             raise ValueError(f"a label is outside 0 to {len(self.classes) - 1}")
         return tuple(
             map(tuple, (part.tolist() for part in np.split(values, ends[:-1])))
