@@ -107,9 +107,9 @@ def test_options_that_do_not_go_together(prepared, options, words):
 
 def test_strongest_windows_do_not_overlap():
     """Three peaks in 200 seconds, two of them within one window."""
-    scores = np.zeros((200, 2))
-    scores[[29, 30, 100, 160], 1] = [5, 4, 6, 1]
-    found = along.strongest(scores, 1, Stride(), 3)
+    scores = np.zeros(200)
+    scores[[29, 30, 100, 160]] = [5, 4, 6, 1]
+    found = along.strongest(scores, Stride(), 3)
     assert all(end - start == 4 for start, end in found)
     assert [any(a <= at < b for a, b in found) for at in (30, 100, 160)] == [True] * 3
     assert all(a[1] <= b[0] for a, b in zip(found, found[1:], strict=False))
