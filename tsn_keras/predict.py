@@ -189,7 +189,7 @@ def _one(videos, scorer, args):
         if lines is None:
             raise
         kept = f"{lines.count} snippets are in {args.along}"
-        raise KeyboardInterrupt(f"{stop or 'stopped'}: {kept}") from None
+        raise KeyboardInterrupt(f"{str(stop) or 'stopped'}: {kept}") from None
     rows = [(row.name, f"{100 * row.probability:.1f}") for row in found.top(args.top)]
     console.show(tables.table(rows, ("class", "probability, %")))
     console.show(f"{scorer.view}, {found.files} frames; {scorer.shares}")

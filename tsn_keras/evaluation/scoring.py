@@ -260,7 +260,7 @@ def _score_into(journal, test, settings, todo, listener):
             f"the same command resumes from there"
         )
         if isinstance(stop, KeyboardInterrupt):
-            raise KeyboardInterrupt(f"{stop or 'stopped'}: {kept}") from None
+            raise KeyboardInterrupt(f"{str(stop) or 'stopped'}: {kept}") from None
         if not settings.scheduler:
             raise
         raise InputError(f"{clusters.words_for(stop)}: {kept}") from None
