@@ -245,7 +245,8 @@ def calls_and_texts(path):
 )
 def test_libraries_print_nothing_and_know_no_flag(room, path):
     # The console is the part that commands share, and has the flags of them all.
-    shared = ("--json", "--version", "--backend", "--scheduler")
+    shared = ("--json", "--version", "--backend", "--scheduler", "--protocol")
+    shared += ("--snippets", "--crops", "--every", "--over-time")
     known = shared if path.name == "console.py" else ()
     for line, kind, text in calls_and_texts(path):
         if kind == "call":

@@ -11,7 +11,7 @@ from commands import call
 import tsn_keras as tsn
 from tsn_keras import predict
 from tsn_keras.common.errors import InputError
-from tsn_keras.prediction import along
+from tsn_keras.prediction import along, predictor, run
 from tsn_keras.protocols.strides import Stride
 from tsn_keras.scores import metrics, windows
 
@@ -75,6 +75,102 @@ def test_streams_have_as_many_snippets(prepared):
     np.testing.assert_allclose(found.probabilities, metrics.softmax(fused), rtol=1e-4)
 
 
+def lines_of(path):
+    text = path.read_text()
+    assert not text or text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_line_a_snippet_as_it_comes(prepared, tmp_path, monkeypatch):
+    """Two streams, side by side: a batch of five each, and their snippets are told."""
+    path, seen = tmp_path / "out.jsonl", []
+    score = predictor.Predictor.score
+
+    def watched(self, modality, snippets):
+        seen.append((modality, len(lines_of(path))))
+        return score(self, modality, snippets)
+
+    monkeypatch.setattr(predictor.Predictor, "score", watched)
+    names = prepared / "rgb.weights.h5", prepared / "diff.weights.h5"
+    result, status = predict.main(
+        [
+            *(str(prepared / "long.avi"), "--weights", *map(str, names)),
+            *("--every", "5", "--crops", "1", "--top", "2", "--along", str(path)),
+        ]
+    )
+    assert (status, result["along"]) == (0, str(path))
+    order = ["rgb", "rgbdiff"]
+    assert seen == [(m, done) for done in (0, 5, 10) for m in order]
+    lines = lines_of(path)
+    recognizer = tsn.Recognizer.from_preset(*names, every="5", crops=1)
+    told = []
+    found = recognizer.predict(
+        prepared / "long.avi", on_snippet=told.append, keep_scores=False
+    )
+    assert found.scores == {}
+    assert [line["frame"] for line in lines] == found.ticks.tolist()
+    assert [line["snippet"] for line in lines] == list(range(1, 12))
+    assert [line["seconds"] for line in lines] == [t / 25 for t in found.ticks]
+    for line, row, snippet in zip(lines, found.along, told, strict=True):
+        np.testing.assert_allclose(snippet.probabilities, row, rtol=1e-5, atol=1e-8)
+        assert line == snippet.as_json(2)
+        assert [k["label"] for k in line["top"]] == list(np.argsort(-row)[:2])
+
+
+def test_lines_stay_whole_when_it_is_stopped(prepared, tmp_path, monkeypatch):
+    path = tmp_path / "out.jsonl"
+    add = run.Lines.__call__
+
+    def stopping(self, snippet):
+        if snippet.number == 4:
+            raise KeyboardInterrupt
+        add(self, snippet)
+
+    monkeypatch.setattr(run.Lines, "__call__", stopping)
+    argv = [prepared / "long.avi", "--weights", prepared / "rgb.weights.h5"]
+    argv += ["--every", "5", "--crops", "1", "--along", path]
+    done = call("predict", *argv)
+    assert done.returncode == 130
+    assert f"stopped: 3 snippets are in {path}" in done.stderr
+    assert [line["frame"] for line in lines_of(path)] == [1, 6, 11]
+
+
+def test_short_videos_repeat_snippets_in_their_lines(prepared):
+    """25 snippets of 60 images by the authors' test, of 10 images from 10 of them."""
+    recognizer = tsn.Recognizer.from_preset(prepared / "rgb.weights.h5", crops=1)
+    frames = np.random.default_rng(0).integers(0, 256, (11, 64, 64, 3), np.uint8)
+    told = []
+    found = recognizer.predict(frames, on_snippet=told.append)
+    assert [snippet.frame for snippet in told] == found.ticks.tolist()
+    assert len(told) == 25
+    assert len(set(found.ticks)) < 25
+    assert told[0].seconds is None
+    given = np.array([snippet.probabilities for snippet in told])
+    np.testing.assert_allclose(given, found.along, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--along", "out.csv"], "--along out.csv: must end in .jsonl"),
+        (["--along", "none/out.jsonl"], "there is no folder none"),
+        (["--plot", "out.jpg"], "--plot out.jpg: must end in .png or .html"),
+    ],
+)
+def test_files_that_cannot_be_written(prepared, options, words):
+    argv = [str(prepared / "long.avi"), "--weights", str(prepared / "rgb.weights.h5")]
+    done = call("predict", *argv, *options)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_lines_are_for_one_video(prepared):
+    for video, words in ((str(prepared), "one video"), ("camera:0", "a video, not")):
+        done = call("predict", video, "--along", "out.jsonl")
+        assert done.returncode == 2
+        assert f"--along is for {words}" in done.stderr
+
+
 def test_frames_in_memory_have_no_clock(prepared):
     path = prepared / "rgb.weights.h5"
     frames = np.zeros((40, 64, 64, 3), np.uint8)
@@ -107,9 +203,9 @@ def test_options_that_do_not_go_together(prepared, options, words):
 
 def test_strongest_windows_do_not_overlap():
     """Three peaks in 200 seconds, two of them within one window."""
-    scores = np.zeros((200, 2))
-    scores[[29, 30, 100, 160], 1] = [5, 4, 6, 1]
-    found = along.strongest(scores, 1, Stride(), 3)
+    scores = np.zeros(200)
+    scores[[29, 30, 100, 160]] = [5, 4, 6, 1]
+    found = along.strongest(scores, Stride(), 3)
     assert all(end - start == 4 for start, end in found)
     assert [any(a <= at < b for a, b in found) for at in (30, 100, 160)] == [True] * 3
     assert all(a[1] <= b[0] for a, b in zip(found, found[1:], strict=False))

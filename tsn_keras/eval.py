@@ -22,6 +22,7 @@ from tsn_keras.protocols.modalities import MODALITIES
 PREFIXES = {"img_": "rgb", "flow_x_": "flow-x", "flow_y_": "flow-y"}
 SPLITS = sorted({split for dataset in DATASETS.values() for split in dataset.splits})
 WORDS = {
+    **console.TEST_WORDS,
     "data": "--data",
     "annotations": "--annotations",
     "weights": "--weights",
@@ -31,11 +32,6 @@ WORDS = {
     "batch": "--batch",
     'dataset="list"': "--dataset list",
     "shard": "--shard",
-    "snippets": "--snippets",
-    "every": "--every",
-    'every="30"': "--every 30",
-    "over_time": "--over-time",
-    "crops": "--crops",
     "allow_missing=True": "--allow-missing",
     "rgb_prefix": "--rgb-prefix",
     "flow_x_prefix": "--flow-x-prefix",
@@ -114,37 +110,7 @@ def parse_args(argv=None):
         action="store_true",
         help="score what is there when videos of the split are not on disk",
     )
-    add(
-        "--protocol",
-        metavar="NAME",
-        help="test by another protocol than that of the weights, as "
-        "mmaction2_s25_10crop224; tsn_keras/protocols/README.md has a table",
-    )
-    add(
-        "--snippets",
-        type=console.positive,
-        metavar="N",
-        help="snippets of a video (default: as the protocol's test)",
-    )
-    add(
-        "--crops",
-        type=int,
-        choices=(1, 3, 10),
-        help="crops of a snippet (default: as the protocol's test)",
-    )
-    add(
-        "--every",
-        metavar="STEP",
-        help="for untrimmed videos: a snippet every so many files, as 30, or seconds, "
-        "as 1s (whole parts of a second), instead of --snippets",
-    )
-    add(
-        "--over-time",
-        metavar="WAY",
-        help="how the snippets of a video become one score: mean, windows (multi-scale "
-        "temporal windows), windows_paper or top3 (default: mean; with --every "
-        "windows)",
-    )
+    console.add_test(parser, "files")
     add(
         "--shard",
         metavar="I/N",
@@ -188,9 +154,7 @@ def main(argv=None):
         precision=args.precision,
         allow_missing=args.allow_missing,
         prefixes={name: getattr(args, name) for name in PREFIXES},
-        override=Override(
-            args.protocol, args.snippets, args.crops, args.every, args.over_time
-        ),
+        override=Override(*console.test_of(args)),
         shard=None if args.shard is None else Shard.read(args.shard),
         scheduler=console.scheduler_of(args),
     )

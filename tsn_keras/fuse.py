@@ -17,6 +17,7 @@ WORDS = {
     "weights": "--weights",
     "search": "--search",
     "over_time": "--over-time",
+    "snippets": "--snippets of eval",
     "classes": "--classes",
     "allow_missing=True": "--allow-missing",
 }
@@ -51,7 +52,8 @@ def parse_args(argv=None):
         "--over-time",
         metavar="WAY",
         help="how the snippets of a video become one score: mean, windows (multi-scale "
-        "temporal windows), windows_paper or top3 (default: as the files say)",
+        "temporal windows), windows_paper, top3, or consensus, as the weights were "
+        "trained (default: as the files say)",
     )
     add(
         "--allow-missing",

@@ -3,6 +3,7 @@
 python -m tsn_keras.predict VIDEO
 python -m tsn_keras.predict VIDEO --weights RGB.caffemodel FLOW.caffemodel
 python -m tsn_keras.predict VIDEO --fast --plot out.html
+python -m tsn_keras.predict MATCH.mp4 --every 1s --along scores.jsonl --plot out.html
 python -m tsn_keras.predict FOLDER > predictions.jsonl
 python -m tsn_keras.predict camera:0 --weights ucf101_rgb_split1
 
@@ -23,13 +24,10 @@ from tsn_keras.common.errors import InputError, spelled
 DEFAULT = "tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e_kinetics400-rgb"
 CAMERA = "camera:"
 PICTURES = (".png", ".html")
+LINES = (".jsonl",)
 WORDS = {
+    **console.TEST_WORDS,
     "fast": "--fast",
-    "snippets": "--snippets",
-    "crops": "--crops",
-    "every": "--every",
-    'every="30"': "--every 30",
-    "over_time": "--over-time",
     "parameters": "--flow-parameters",
     "device": "--flow-device",
     "keep_damaged=True": "--damaged keep",
@@ -63,41 +61,17 @@ def parse_args(argv=None):
         "in one file",
     )
     add(
+        "--along",
+        metavar="FILE",
+        help="write what each snippet shows as soon as it is scored, a JSON line each "
+        "(.jsonl); they stay when the command is stopped",
+    )
+    add(
         "--fast",
         action="store_true",
         help="3 snippets in the centre crop instead of 25 in ten crops",
     )
-    add(
-        "--protocol",
-        metavar="NAME",
-        help="look at videos by another protocol than that of the weights",
-    )
-    add(
-        "--snippets",
-        type=console.positive,
-        metavar="N",
-        help="snippets of a video (default: as the protocol's test)",
-    )
-    add(
-        "--crops",
-        type=int,
-        choices=(1, 3, 10),
-        help="crops of a snippet (default: as the protocol's test)",
-    )
-    add(
-        "--every",
-        metavar="STEP",
-        help="for untrimmed videos: a snippet every so many frames, as 30, or seconds, "
-        "as 1s (whole parts of a second), instead of --snippets; the windows in which "
-        "the best class is strongest are told",
-    )
-    add(
-        "--over-time",
-        metavar="WAY",
-        help="how the snippets become the video's scores: mean, windows (multi-scale "
-        "temporal windows), windows_paper or top3 (default: mean; with --every "
-        "windows)",
-    )
+    console.add_test(parser, "frames")
     add(
         "--classes",
         metavar="NAMES",
@@ -161,8 +135,8 @@ def main(argv=None):
     if args.window is not None:
         raise InputError("--window is for a webcam")
     videos, is_one = run.find(args.video)
-    if args.plot is not None:
-        _check_plot(args.plot, is_one)
+    for name, suffixes in (("plot", PICTURES), ("along", LINES)):
+        _check_output(name, getattr(args, name), suffixes, is_one)
     scorer = run.predictor(args.weights, settings, progress.Terminal(WORDS))
     return (_one if is_one else _many)(videos, scorer, args)
 
@@ -184,21 +158,21 @@ def _settings(args):
             keep_damaged=args.damaged == "keep",
             threads=args.workers or joblib.cpu_count(),
         ),
-        override=Override(
-            args.protocol, args.snippets, args.crops, args.every, args.over_time
-        ),
+        override=Override(*console.test_of(args)),
     )
 
 
-def _check_plot(plot, is_one):
-    """Refuses a picture that cannot be drawn, before anything slow starts."""
+def _check_output(name, named, suffixes, is_one):
+    """Refuses a file that cannot be written, before anything slow starts."""
+    if named is None:
+        return
     if not is_one:
-        raise InputError("--plot is for one video")
-    path = pathlib.Path(plot)
-    if path.suffix.lower() not in PICTURES:
-        raise InputError(f"--plot {plot}: must end in {' or '.join(PICTURES)}")
+        raise InputError(f"--{name} is for one video")
+    path = pathlib.Path(named)
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"--{name} {named}: must end in {' or '.join(suffixes)}")
     if not path.parent.is_dir():
-        raise InputError(f"--plot {plot}: there is no folder {path.parent}")
+        raise InputError(f"--{name} {named}: there is no folder {path.parent}")
 
 
 def _one(videos, scorer, args):
@@ -208,7 +182,14 @@ def _one(videos, scorer, args):
 
     (source,) = videos
     listener = progress.Terminal(WORDS)
-    found = run.look_at(source, scorer, bool(args.plot), listener)
+    lines = run.Lines(args.along, args.top) if args.along else None
+    try:
+        found = run.look_at(source, scorer, bool(args.plot), listener, lines)
+    except KeyboardInterrupt as stop:
+        if lines is None:
+            raise
+        kept = f"{lines.count} snippets are in {args.along}"
+        raise KeyboardInterrupt(f"{str(stop) or 'stopped'}: {kept}") from None
     rows = [(row.name, f"{100 * row.probability:.1f}") for row in found.top(args.top)]
     console.show(tables.table(rows, ("class", "probability, %")))
     console.show(f"{scorer.view}, {found.files} frames; {scorer.shares}")
@@ -220,6 +201,9 @@ def _one(videos, scorer, args):
     if found.damage:
         console.say(f"the video is damaged: {found.damage}; this is what is before")
     result = _described(source, found, scorer, args.top)
+    if args.along:
+        console.show(f"{args.along} written: {lines.count} snippets")
+        result["along"] = args.along
     if args.plot:
         from tsn_keras.prediction import picture
 
@@ -274,8 +258,9 @@ def _described(source, found, scorer, top):
 
 def _camera(args, settings):
     """A JSON line for each look at a webcam, until it ends or Ctrl-C."""
-    if args.plot:
-        raise InputError("--plot is for a video, not for a webcam")
+    if args.plot or args.along:
+        name = "--plot" if args.plot else "--along"
+        raise InputError(f"{name} is for a video, not for a webcam")
     if args.fast:
         raise InputError(
             "--fast is for a video; a webcam is always looked at in the centre crop"

@@ -14,18 +14,23 @@ from small_network import CLASSES
 
 from tsn_keras.checkpoints import loading
 from tsn_keras.common import hdf5
+from tsn_keras.evaluation import ways
 from tsn_keras.scores import fusion, score_file
 from tsn_keras.scores.score_file import VideoScores
 from tsn_keras.training import checkpoint
 
 
 def _score_file(path):
-    # With several labels a video: such a file has all that one without has.
+    # With several labels a video and attention: it has all that others have.
+    sets, attention = ((0, 2), (1,), (2,), (0, 1, 2)), np.ones((2, 2), "f4")
     rows = [
-        VideoScores(f"v_{k}", k % 3, 30, np.full((2, 2, 3), k / 7, "f4"), labels)
-        for k, labels in enumerate(((0, 2), (1,), (2,), (0, 1, 2)))
+        VideoScores(
+            f"v_{k}", k % 3, 30, np.full((2, 2, 3), k / 7, "f4"), labels, attention
+        )
+        for k, labels in enumerate(sets)
     ]
-    about = {"dataset": "ucf101", "split": 1, "protocol": "caffe"}
+    about = {"dataset": "ucf101", "split": 1, "protocol": "caffe", "loss": "sigmoid"}
+    about |= {"over_time": "consensus", "consensus": {"kind": "attention"}}
     score_file.write(path, rows, classes=CLASSES, about=about, failed={"v_9": "gone"})
 
 
@@ -174,7 +179,9 @@ def fuse(path):
 
 def load(path):
     """Reads a weight file of any format as commands do."""
-    return loading.find(path).build()
+    weights = loading.find(path)
+    ways.told(weights)
+    return weights.build()
 
 
 def kinds():

@@ -171,13 +171,13 @@ def test_an_action_of_ten_seconds_stands_out():
     assert windows.mtwi(scores).argmax() == 3
 
 
-def test_the_strongest_windows_are_where_the_class_is():
-    scores = chirps(90, 2, 3)
-    starts, ends, values = windows.strongest(scores)
-    assert len(starts) == len(ends) == len(values) == 90 + 45 + 23 + 13 + 7
-    best = scores.max(axis=1)
-    for start, end, row in zip(starts, ends, values, strict=True):
-        np.testing.assert_array_equal(row, best[start:end].max(axis=0))
+def test_the_places_of_windows():
+    """Of every length they begin where its steps are, and end with the video."""
+    found = {width: windows.places(90, width) for width in windows.SPANS}
+    assert [len(starts) for starts, _ in found.values()] == [90, 45, 23, 13, 7]
+    starts, ends = found[16]
+    np.testing.assert_array_equal(starts, np.arange(0, 90, 13))
+    np.testing.assert_array_equal(ends, [16, 29, 42, 55, 68, 81, 90])
 
 
 @pytest.mark.parametrize(

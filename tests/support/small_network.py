@@ -150,6 +150,10 @@ def _write_older_keras(network, folder):
 def _write_own(network, folder):
     path = pathlib.Path(folder, "own.weights.h5")
     about = {"backbone": SMALL.name, "modality": "rgb", "class_names": CLASSES}
+    about |= {
+        "loss": "softmax",
+        "consensus": {"kind": "linear", "weight": "AACAPwAAAD8="},
+    }
     keras_file.save(network, path, {**about, "protocol": "caffe", "width": 1.0})
     return path
 

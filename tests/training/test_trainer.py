@@ -581,6 +581,11 @@ def test_learned_weights_are_kept_with_the_run(kind, tmp_path):
     assert losses[0] == losses[1]
 
 
+def test_what_a_weight_file_says_of_the_consensus():
+    assert make("none", consensus="top_k").consensus == {"kind": "top_k", "k": 2}
+    assert make("none", consensus="features").consensus == {"kind": "features"}
+
+
 def test_slopes_are_trained_with_statistics_that_stay():
     """MMAction2's norm_eval: in training the network computes what it tests with."""
     trainer = make("affine", dropout=0.0, solver="torch", groups="mmaction2")

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import pathlib
+from collections.abc import Mapping
 
 from tsn_keras.checkpoints import (
     families,
@@ -81,6 +82,9 @@ class Weights:
             file.
         class_names: names of the classes that the file gives, or None.
         doubts: what the file leaves open, and what is assumed.
+        loss: name of the loss of its training that the file gives, or None.
+        consensus: what the file says of the consensus that was trained, a dict of
+            JSON values as training writes it, not checked yet; or None.
     """
 
     path: pathlib.Path
@@ -92,6 +96,8 @@ class Weights:
     tensors: Tensors | None = dataclasses.field(repr=False, compare=False)
     class_names: tuple[str, ...] | None = None
     doubts: tuple[str, ...] = ()
+    loss: str | None = None
+    consensus: Mapping | None = dataclasses.field(default=None, repr=False)
 
     @property
     def stream(self) -> Stream:
@@ -378,6 +384,8 @@ class _Said:
             architecture=found,
             modality=modality,
             class_names=self._class_names(found.classes),
+            loss=about["loss"] if self._has("loss", str) else None,
+            consensus=about["consensus"] if self._has("consensus", dict) else None,
         )
 
     def _class_names(self, classes):

@@ -111,6 +111,59 @@ def add_cluster(made, shared):
     )
 
 
+# What commands that look at videos call the settings of their test.
+TEST_WORDS = {
+    **{name: f"--{name}" for name in ("snippets", "crops", "every")},
+    **{'every="30"': "--every 30", "over_time": "--over-time"},
+}
+
+
+def add_test(made, files):
+    """Adds the options of commands that look at videos: another test.
+
+    Args:
+        made: argparse.ArgumentParser.
+        files: what snippets are made of, for people: "files" or "frames".
+    """
+    add = made.add_argument
+    add(
+        "--protocol",
+        metavar="NAME",
+        help="test by another protocol than that of the weights, as "
+        "mmaction2_s25_10crop224; tsn_keras/protocols/README.md has a table",
+    )
+    add(
+        "--snippets",
+        type=positive,
+        metavar="N",
+        help="snippets of a video (default: as the protocol's test)",
+    )
+    add(
+        "--crops",
+        type=int,
+        choices=(1, 3, 10),
+        help="crops of a snippet (default: as the protocol's test)",
+    )
+    add(
+        "--every",
+        metavar="STEP",
+        help=f"for untrimmed videos: a snippet every so many {files}, as 30, or "
+        "seconds, as 1s (whole parts of a second), instead of --snippets",
+    )
+    add(
+        "--over-time",
+        metavar="WAY",
+        help="how a video's snippets become its scores: mean, windows (multi-scale "
+        "temporal windows), windows_paper, top3, or consensus, as the weights were "
+        "trained (default: mean; with --every windows)",
+    )
+
+
+def test_of(args):
+    """What the arguments say of the test: the fields of protocols' Override."""
+    return args.protocol, args.snippets, args.crops, args.every, args.over_time
+
+
 def scheduler_of(args):
     """The address of the scheduler that the arguments name, or None.
 

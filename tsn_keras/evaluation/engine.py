@@ -54,7 +54,19 @@ class Engine:
         """
         dataset = snippets.for_test(folders, planned, self.stream, self._batch)
         for *batch_of, values in inference.run(self._step, dataset, self._devices):
-            yield *batch_of, values if self._order is None else values[..., self._order]
+            yield *batch_of, ordered(values, self._order)
+
+
+def ordered(values, order):
+    """What a network told, in the order of the videos' classes.
+
+    Args:
+        values: float32 [..., outputs]; what is behind the classes stays there.
+        order: see Scored.
+    """
+    if order is None:
+        return values
+    return np.concatenate([values[..., order], values[..., len(order) :]], axis=-1)
 
 
 def score(engine, folders, sink, bar):

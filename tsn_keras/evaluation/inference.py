@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tsn_keras.common.errors import InputError, reason_of
+from tsn_keras.evaluation import attending
 from tsn_keras.models.folding import fold
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.pipeline import transforms
@@ -25,11 +26,12 @@ def scorer(weights, view, precision="float32"):
 
     Returns:
         Function from uint8 [N, height, width, planes], or crops that are cut
-        already, uint8 [N, crops, S, S, planes], to float32 [N, crops, classes].
+        already, uint8 [N, crops, S, S, planes], to float32 [N, crops, classes]; with
+        the attention behind the classes where attending.attends says so.
     """
     stream = weights.stream
     side = stream.side_of(view)
-    model = weights.build(side)
+    model = attending.build(weights, side)
     model = network(model, weights.architecture.backbone.fold, precision)
 
     def score(frames):

@@ -9,17 +9,21 @@ from tsn_keras.evaluation import shards
 from tsn_keras.scores import score_file
 from tsn_keras.scores.journal import differing
 
+# What score files say of the weights' training.
+TRAINED = ("loss", "consensus")
+
 
 def differences(there, now):
     """Keys in which scores are of something else.
 
-    The digest tells the weights, whatever they are called; score files of
-    version 0.1 do not say what is averaged, which their protocol does, and have the
-    mean over time of as many snippets of each video.
+    The digest tells the weights, whatever they are called, and how they were trained;
+    score files of version 0.1 do not say what is averaged, which their protocol does,
+    and have the mean over time of as many snippets of each video.
     """
     first = {"average": now["average"], "over_time": "mean", "every": None}
     there = {**first, "a_second": 1, **there}
-    return [key for key in differing(there, now) if key in now and key != "weights"]
+    told = {"weights", *TRAINED}
+    return [key for key in differing(there, now) if key in now and key not in told]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Kept:
 
     @contextlib.contextmanager
     def opened(self):
-        """Yields a function of a video's id to its scores."""
+        """Yields a function of a video's id to its scores and attention, or None."""
         with contextlib.ExitStack() as stack:
             opened = {}
 
@@ -112,6 +116,8 @@ class Kept:
                 if place not in opened:
                     file = score_file.ScoreFile(place)
                     opened[place] = stack.enter_context(file)
-                return opened[place].read(video)
+                file = opened[place]
+                has_it = file.has_attention
+                return file.read(video), file.attention(video) if has_it else None
 
             yield read

@@ -10,7 +10,7 @@ from tsn_keras.common import cluster as clusters
 from tsn_keras.common import files, locks, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.selection import Selection, VideoSet
-from tsn_keras.evaluation import cluster, engine
+from tsn_keras.evaluation import attending, cluster, engine, ways
 from tsn_keras.evaluation.kept import Kept, differences
 from tsn_keras.evaluation.shards import Shard
 from tsn_keras.protocols.records import Protocol, Stream, View
@@ -82,9 +82,11 @@ class Test:
             "snippets": None if stride else self.view.snippets,
             "crops": self.view.crops.count,
         }
+        over_time = self.stream.protocol.over_time
         if stride:
-            over_time = self.stream.protocol.over_time
             found |= {"every": str(stride), "over_time": over_time}
+        elif self.own is not None and over_time != self.own.over_time:
+            found["over_time"] = over_time
         return found | ({"shard": str(self.shard)} if self.shard else {})
 
     @property
@@ -92,8 +94,10 @@ class Test:
         """What is unusual about the scores, for people; else nothing."""
         parts = []
         if self.own is not None:
+            over_time = self.stream.protocol.over_time
+            way = f", {over_time} over time" if over_time != self.own.over_time else ""
             parts.append(
-                f"{self.view} under the protocol {self.stream.protocol.name}, not "
+                f"{self.view} under the protocol {self.stream.protocol.name}{way}, not "
                 f"{self.own.test} under {self.own.name}"
             )
         if self.shard is not None:
@@ -194,7 +198,7 @@ def _tidy(test, about, kept):
 
 
 def _journal(test, about):
-    shape = (test.view.crops.count, test.weights.architecture.classes)
+    shape = (test.view.crops.count, attending.outputs(test.weights))
     return Journal(test.path, about, shape, differences)
 
 
@@ -271,7 +275,7 @@ def _score_into(journal, test, settings, todo, listener):
             f"the same command resumes from there"
         )
         if isinstance(stop, KeyboardInterrupt):
-            raise KeyboardInterrupt(f"{stop or 'stopped'}: {kept}") from None
+            raise KeyboardInterrupt(f"{str(stop) or 'stopped'}: {kept}") from None
         if not settings.scheduler:
             raise
         raise InputError(f"{clusters.words_for(stop)}: {kept}") from None
@@ -303,6 +307,7 @@ def describe(test, settings):
         "every": str(test.view.stride) if test.view.stride else None,
         "a_second": test.view.stride.a_second if test.view.stride else 1,
         "precision": settings.precision,
+        **ways.told(test.weights),
         "weights": test.weights.name,
         "weights_sha256": test.weights.sha256,
     }
@@ -324,10 +329,11 @@ def _scored(test, good, left, sources):
             if folder.id in left:
                 ticks, order = test.view.distinct(folder.files, length, folder.rate)
                 array = journal.read(folder.id, len(ticks))[order]
+                array, attention = attending.parted(array, test.weights)
             else:
-                array = read(folder.id)
+                array, attention = read(folder.id)
             about = folder.id, folder.label, folder.files
-            yield VideoScores(*about, array, folder.labels)
+            yield VideoScores(*about, array, folder.labels, attention)
 
 
 def _write(test, about, failed, scored):

@@ -4,6 +4,7 @@ import pathlib
 
 from tsn_keras.checkpoints import loading, overriding, presets
 from tsn_keras.common.errors import InputError
+from tsn_keras.evaluation import ways
 from tsn_keras.evaluation.scoring import Test
 
 
@@ -39,6 +40,7 @@ def match(request, parts, located):
             raise InputError(f"no weights for {name}; the files given are for {given}")
         _check_classes(weights, part.videos)
         tested = overriding.overridden(weights, request.override)
+        ways.check(tested, tested.protocol.test)
         path = _score_path(request, part)
         tests.append(
             Test(

@@ -5,7 +5,6 @@ only that the snippets read: the scores are those of the evaluation of the
 extracted files. A protocol may take decoded frames as they are instead.
 """
 
-import collections
 import dataclasses
 import itertools
 import pathlib
@@ -147,20 +146,23 @@ class OpenedVideo:
             in memory at a time, however long the video is.
         """
         count = self.images(stream)
-        wanted = {tick: stream.numbers(tick, count) for tick in ticks}
+        each = (number for tick in ticks for number in stream.numbers(tick, count))
+        # Arrays: of hours of video there are many.
+        wanted = np.fromiter(each, np.int64).reshape(len(ticks), -1)
         # The snippet that needs each image last: until then it is held.
-        last = {n: tick for tick, numbers in wanted.items() for n in numbers}
-        needed = sorted(last)
+        needed, places = np.unique(wanted.ravel()[::-1], return_index=True)
+        last = (wanted.size - 1 - places) // wanted.shape[1]
         planes = self._flow_planes if stream.modality.is_flow else self._image_planes
-        held = {}
-        waiting = collections.deque(wanted.items())
+        held, at = {}, 0
         for number, image in planes(needed, stream):
             held[number] = image
-            while waiting and max(waiting[0][1]) <= number:
-                tick, numbers = waiting.popleft()
-                yield tick, np.concatenate([held[n] for n in numbers], axis=-1)
-                for n in {n for n in numbers if last[n] == tick}:
-                    del held[n]
+            while at < len(ticks) and wanted[at].max() <= number:
+                numbers = wanted[at].tolist()
+                yield ticks[at], np.concatenate([held[n] for n in numbers], axis=-1)
+                for n in set(numbers):
+                    if last[np.searchsorted(needed, n)] == at:
+                        del held[n]
+                at += 1
 
     def key_frames(self, ticks, size, stream=None):
         """Decodes the first image of each snippet, small.
@@ -193,10 +195,10 @@ class OpenedVideo:
         )
 
     def _image_planes(self, numbers, stream):
-        """Yields (number, uint8 [H, W, 3]) of image files."""
+        """Yields (number, uint8 [H, W, 3]) of image files, numbers int64."""
         # Image k of an extraction is decoded frame k + 1, which is index k.
         shift = self._dropped(stream) - 1
-        for index, frame in self._picked([number + shift for number in numbers]):
+        for index, frame in self._picked(map(int, numbers + shift)):
             yield index - shift, _image(frame, stream)
 
     def _dropped(self, stream):
@@ -204,15 +206,19 @@ class OpenedVideo:
         return self.files + 1 - self.images(stream)
 
     def _flow_planes(self, numbers, stream):
-        """Yields (number, uint8 [H, W, 2]) of pairs of flow files."""
+        """Yields (number, uint8 [H, W, 2]) of pairs of flow files, numbers int64."""
         # Flow k goes from index k - 1 to index k.
-        indices = sorted({index for k in numbers for index in (k - 1, k)})
-        wanted = set(numbers)
-        greys = ((k, _grey(frame, stream)) for k, frame in self._picked(indices))
+        indices = np.union1d(numbers - 1, numbers)
+        ends = np.isin(indices, numbers)[1:]
+        greys = (
+            (k, _grey(frame, stream)) for k, frame in self._picked(map(int, indices))
+        )
         pairs = (
             (index, previous, following)
-            for (_, previous), (index, following) in itertools.pairwise(greys)
-            if index in wanted
+            for ((_, previous), (index, following)), is_end in zip(
+                itertools.pairwise(greys), ends, strict=True
+            )
+            if is_end
         )
         for number, levels in self.decoding.stored_flow(pairs):
             yield number, framed(levels, stream)

@@ -44,15 +44,14 @@ class Window:
     def __str__(self) -> str:
         if self.seconds is None:
             return f"frames {self.first} to {self.last}"
-        return " to ".join(map(_clock, self.seconds))
+        return " to ".join(map(clock, self.seconds))
 
 
-def strongest(scores, label, stride, count=MOST):
+def strongest(scores, stride, count=MOST):
     """The windows of a video in which a class scores best, none within another.
 
     Args:
-        scores: raw, [snippets, C].
-        label: the class.
+        scores: raw, of the class, [snippets].
         stride: protocols.strides.Stride of the snippets.
         count: most windows.
 
@@ -61,16 +60,14 @@ def strongest(scores, label, stride, count=MOST):
 
     Example:
         >>> from tsn_keras.protocols.strides import Stride
-        >>> scores = np.zeros((30, 1))
-        >>> scores[[3, 20, 21]] = [[1], [3], [3]]
-        >>> strongest(scores, 0, Stride(), 2)
+        >>> scores = np.zeros(30)
+        >>> scores[[3, 20, 21]] = 1, 3, 3
+        >>> strongest(scores, Stride(), 2)
         [(0, 4), (20, 24)]
     """
-    starts, ends, _ = windows.strongest(
-        scores[:, None], rate=stride.a_second, spans=(SECONDS,)
-    )
+    starts, ends = windows.places(len(scores), SECONDS * stride.a_second)
     # By the mean: all windows with the best snippet have the same maximum.
-    values = [scores[a:b, label].mean() for a, b in zip(starts, ends, strict=True)]
+    values = [scores[a:b].mean() for a, b in zip(starts, ends, strict=True)]
     found = []
     for at in np.argsort(values, kind="stable")[::-1]:
         if all(ends[at] <= a or starts[at] >= b for a, b in found):
@@ -80,8 +77,13 @@ def strongest(scores, label, stride, count=MOST):
     return sorted(found)
 
 
-def _clock(seconds):
-    """Seconds as people write a time: 3723.5 is 1:02:03."""
+def clock(seconds):
+    """Seconds as people write a time.
+
+    Example:
+        >>> clock(59.9), clock(3723.5)
+        ('0:59', '1:02:03')
+    """
     minutes, left = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"

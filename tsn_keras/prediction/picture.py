@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import pathlib
 
 import jinja2
@@ -11,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tsn_keras.common import files
+from tsn_keras.prediction import along
 from tsn_keras.video import jpeg
 
 # Okabe and Ito's colours: most colour-blind people can distinguish them.
@@ -19,6 +21,9 @@ COLOURS = "#0072b2 #d55e00 #009e73 #cc79a7 #e69f00 #56b4e9 #000000".split()
 MAX_CLASSES = len(COLOURS)
 _COLUMNS = 9  # key frames in a row of the PNG
 _MOST_MARKERS = 60  # on a curve; more would be a band
+# Seconds between the marks of a time axis, which has no more than these.
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800)
+_MOST_MARKS = 9
 
 
 def draw(path, name, prediction, predictor, top):
@@ -27,7 +32,7 @@ def draw(path, name, prediction, predictor, top):
     Args:
         path: file to write, .png or .html; written beside and renamed.
         name: name of the video.
-        prediction: predictor.Prediction with key frames.
+        prediction: results.Prediction with key frames.
         predictor: predictor.Predictor that made it.
         top: classes to show, at most MAX_CLASSES.
     """
@@ -88,9 +93,22 @@ class _View:
             xlim=(0, self.prediction.files + 1),
             title="along the video",
         )
+        if self.prediction.windows and self.prediction.rate:
+            self._by_the_clock(axes)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="best")
+
+    def _by_the_clock(self, axes):
+        """Writes times in the place of the numbers of frames."""
+        rate = self.prediction.rate
+        seconds = self.prediction.files / rate
+        step = next((s for s in _STEPS if seconds <= s * _MOST_MARKS), None)
+        if step is None:  # Days.
+            step = math.ceil(seconds / _MOST_MARKS / _STEPS[-1]) * _STEPS[-1]
+        times = range(0, int(seconds) + 1, step)
+        axes.set_xticks([time * rate for time in times], map(along.clock, times))
+        axes.set_xlabel("time at which the snippet begins")
 
     def bars(self, axes):
         """Probabilities of the top classes, fused and of each stream."""

@@ -8,102 +8,19 @@ import numpy as np
 from tsn_keras.checkpoints import loading, overriding
 from tsn_keras.common import console, progress
 from tsn_keras.common.errors import InputError
-from tsn_keras.evaluation import inference
+from tsn_keras.evaluation import attending, inference, ways
 from tsn_keras.pipeline import transforms
 from tsn_keras.prediction import along, class_names
+from tsn_keras.prediction.collecting import Collected
+from tsn_keras.prediction.results import Fused, Prediction, Snippet
 from tsn_keras.prediction.settings import Settings
 from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.protocols.records import Stream
-from tsn_keras.scores import joining, tables, windows
+from tsn_keras.scores import windows
 
 # Key frames in pictures.
 _THUMBNAIL = (170, 128)  # pixels, half of 340 x 256
 _MOST_KEY_FRAMES = 45  # of an untrimmed video
-
-
-@dataclasses.dataclass(frozen=True)
-class Class:
-    """A class and how probable it is.
-
-    Attributes:
-        name: of the class.
-        label: its index.
-        probability: from 0 to 1.
-    """
-
-    name: str
-    label: int
-    probability: float
-
-    def as_json(self) -> dict:
-        """As a dict of JSON values."""
-        return {
-            "class": self.name,
-            "label": self.label,
-            "probability": round(self.probability, 6),
-        }
-
-
-@dataclasses.dataclass(frozen=True)
-class Fused:
-    """Probabilities of classes, of several streams and of all together.
-
-    `print` shows the five best as a table.
-
-    Attributes:
-        classes: names of the classes.
-        probabilities: float [classes], of the fused scores.
-        streams: {modality: float [classes]}, of each stream.
-        along: float [snippets, classes], fused, snippet by snippet.
-    """
-
-    classes: tuple[str, ...]
-    probabilities: np.ndarray
-    streams: dict[str, np.ndarray]
-    along: np.ndarray
-
-    def __str__(self) -> str:
-        rows = [(row.name, f"{100 * row.probability:.1f}") for row in self.top()]
-        return tables.table(rows, ("class", "probability, %"))
-
-    def top(
-        self, count: int = 5, probabilities: np.ndarray | None = None
-    ) -> list[Class]:
-        """The classes of the highest probabilities, the best first.
-
-        Args:
-            count: number of them.
-            probabilities: of a stream; None for the fused ones.
-        """
-        values = self.probabilities if probabilities is None else probabilities
-        order = np.argsort(-values, kind="stable")[:count]
-        return [Class(self.classes[k], int(k), float(values[k])) for k in order]
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction(Fused):
-    """What a video shows.
-
-    Attributes:
-        files: images that the snippets are chosen from: those that an extraction
-            would make of the video, decoded frames less 1; or all frames, see
-            protocols.records.Protocol.
-        damage: what is wrong with the file after those, or None.
-        ticks: int [snippets], images at which the snippets begin.
-        scores: {modality: float32 [snippets, crops, classes]}, raw.
-        key_frames: list of uint8 [h, w, 3], R, G, B, of the distinct ticks, of an
-            untrimmed video of some of them; or empty if they were not asked for.
-        key_ticks: int, ticks of the key frames.
-        windows: of an untrimmed video, where the best class scores highest.
-    """
-
-    files: int = 0
-    damage: str | None = None
-    ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
-    scores: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    key_frames: list = dataclasses.field(default_factory=list)
-    key_ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
-    windows: tuple[along.Window, ...] = ()
 
 
 class Predictor:
@@ -131,13 +48,9 @@ class Predictor:
         self.streams: dict[str, Stream] = {m: w.stream for m, w in opened.items()}
         self.protocol = next(iter(self.streams.values())).protocol
         self.view = settings.view(self.protocol)
-        over_time = windows.OVER_TIME[self.protocol.over_time]
-        stride = self.view.stride
-        self._way = joining.Way(
-            average=self.protocol.average,
-            over_time=windows.MEAN if settings.quick else over_time,
-            a_second=stride.a_second if stride else 1,
-        )
+        over_time = windows.MEAN if settings.quick else None
+        self._ways = {m: ways.of(w, self.view, over_time) for m, w in opened.items()}
+        self._opened = opened
         self.classes = class_names.of(next(iter(opened.values())), settings.classes)
         shares = {m: s.modality.fusion_weight for m, s in self.streams.items()}
         total = sum(shares.values())
@@ -172,7 +85,9 @@ class Predictor:
             for stream in of_flow:
                 engine.warm_up(*stream.protocol.stored_size)
 
-    def predict(self, path, key_frames=False, bar=None) -> Prediction:
+    def predict(
+        self, path, key_frames=False, bar=None, on_snippet=None, keep_scores=True
+    ) -> Prediction:
         """Scores a video.
 
         Args:
@@ -180,6 +95,9 @@ class Predictor:
                 R, G, B.
             key_frames: whether to keep the snippets' first images.
             bar: common.progress.Bar that counts the snippets of all streams.
+            on_snippet: function that is told the results.Snippet of each snippet as
+                soon as all streams have it, in the order of time.
+            keep_scores: whether the raw scores of all crops are kept.
 
         Returns:
             Prediction.
@@ -193,36 +111,72 @@ class Predictor:
         video = (self.decoding.of_array if of_array else self.decoding.opened)(path)
         plan = self._plan(video)
         bar.expect(sum(len(ticks) for ticks, _ in plan.values()))
-        values = {}
-        for modality, (ticks, order) in plan.items():
-            found = []
-            for batch in self._batches(video, modality, ticks.tolist()):
-                found.append(self.score(modality, batch))
-                bar.update(len(batch))
-            # Snippets of a short video repeat: each was scored once.
-            values[modality] = np.concatenate(found)[order]
+        found = {
+            modality: Collected(order, self._ways[modality], keep_scores)
+            for modality, (_, order) in plan.items()
+        }
         first, (ticks, order) = next(iter(plan.items()))
+        for number in self._scored(video, plan, found, bar):
+            if on_snippet is not None:
+                on_snippet(self._snippet(number, found, ticks[order], video.rate))
+        fused, snippets = self._fused(found)
         stream = self.streams[first]
-        fused = self.fuse(values)
-        shown = ticks
-        if self.view.stride and len(ticks) > _MOST_KEY_FRAMES:
-            places = np.linspace(0, len(ticks) - 1, _MOST_KEY_FRAMES)
-            shown = ticks[places.round().astype(int)]
+        shown = self._shown(ticks)
         return Prediction(
-            fused.classes,
-            fused.probabilities,
-            fused.streams,
-            fused.along,
+            **vars(fused),
             files=video.images(stream),
             damage=video.damage,
             ticks=ticks[order],
-            scores=values,
+            scores={m: one.crops for m, one in found.items()} if keep_scores else {},
             key_frames=video.key_frames(shown.tolist(), _THUMBNAIL, stream)
             if key_frames
             else [],
             key_ticks=shown,
-            windows=self._windows(fused, values, ticks[order], video.rate),
+            windows=self._windows(fused, snippets, ticks[order], video.rate),
+            rate=video.rate,
         )
+
+    def _scored(self, video, plan, found, bar):
+        """Scores the streams side by side.
+
+        Yields:
+            the number of each snippet, from 0, as soon as all streams have it.
+        """
+        left = {
+            modality: self._batches(video, modality, ticks.tolist())
+            for modality, (ticks, _) in plan.items()
+        }
+        number = 0
+        while left:
+            modality = min(left, key=lambda m: found[m].share)
+            batch = next(left[modality], None)
+            if batch is None:
+                del left[modality]
+                continue
+            scores = self.score(modality, batch)
+            found[modality].add(*attending.parted(scores, self._opened[modality]))
+            bar.update(len(batch))
+            while all(one.has(number) for one in found.values()):
+                yield number
+                number += 1
+
+    def _snippet(self, number, found, ticks, rate):
+        scores = self._weighted({m: one.snippet(number) for m, one in found.items()})
+        tick = int(ticks[number])
+        return Snippet(
+            number + 1,
+            tick,
+            tick / rate if rate else None,
+            self.classes,
+            self._way.probabilities(scores),
+        )
+
+    def _shown(self, ticks):
+        """Ticks of the key frames: of an untrimmed video some of them."""
+        if self.view.stride is None or len(ticks) <= _MOST_KEY_FRAMES:
+            return ticks
+        places = np.linspace(0, len(ticks) - 1, _MOST_KEY_FRAMES)
+        return ticks[places.round().astype(int)]
 
     def _plan(self, video):
         """{modality: (distinct ticks, which of them each snippet takes)}."""
@@ -237,12 +191,12 @@ class Predictor:
             for modality, (ticks, order) in found.items()
         }
 
-    def _windows(self, fused, values, ticks, rate):
+    def _windows(self, fused, snippets, ticks, rate):
         """along.Windows of the best class of an untrimmed video."""
         if self.view.stride is None:
             return ()
         (best,) = fused.top(1)
-        snippets = self._weighted(self._of_snippets(values))
+        places = along.strongest(snippets[:, best.label], self.view.stride)
         return tuple(
             along.Window(
                 best.name,
@@ -252,14 +206,8 @@ class Predictor:
                 (ticks[first] / rate, ticks[end - 1] / rate) if rate else None,
                 float(fused.along[first:end, best.label].max()),
             )
-            for first, end in along.strongest(snippets, best.label, self.view.stride)
+            for first, end in places
         )
-
-    def _of_snippets(self, values):
-        return {
-            m: joining.of_snippets(v, average=self._way.average)
-            for m, v in values.items()
-        }
 
     def _batches(self, video, modality, ticks):
         """Yields uint8 [n, H, W, planes], n up to the size of a batch."""
@@ -280,7 +228,8 @@ class Predictor:
             snippets: uint8 [n, H, W, planes], n up to the size of a batch.
 
         Returns:
-            float32 [n, crops, classes], raw.
+            float32 [n, crops, classes], raw; with the attention behind the classes
+            where the test needs it, see evaluation.attending.
         """
         if self.protocol.fixed_size is None:
             # The size of the crops does not depend on that of the video.
@@ -309,20 +258,34 @@ class Predictor:
         Raises:
             InputError: they are not finite.
         """
-        if not all(np.isfinite(v).all() for v in values.values()):
-            raise InputError(
-                "the scores are not finite: are the weights damaged, or the precision "
-                "too low?"
-            )
-        average = self._way.average
-        snippets = self._of_snippets(values)
-        streams = {m: self._way(v) for m, v in values.items()}
-        return Fused(
+        found = {}
+        for modality, scores in values.items():
+            one = Collected(np.arange(len(scores)), self._ways[modality], False)
+            one.add(scores)
+            found[modality] = one
+        return self._fused(found)[0]
+
+    def _fused(self, found):
+        """Fuses {modality: Collected}.
+
+        Returns:
+            (Fused, float32 [snippets, classes], the scores along the video)
+        """
+        streams = {m: one.video for m, one in found.items()}
+        snippets = self._weighted({m: one.snippets for m, one in found.items()})
+        of = self._way.probabilities
+        fused = Fused(
             self.classes,
-            joining.probabilities(self._weighted(streams), average),
-            {m: joining.probabilities(v, average) for m, v in streams.items()},
-            joining.probabilities(self._weighted(snippets), average),
+            of(self._weighted(streams)),
+            {m: of(v) for m, v in streams.items()},
+            of(snippets),
         )
+        return fused, snippets
+
+    @property
+    def _way(self):
+        """What the ways of all streams have in common."""
+        return next(iter(self._ways.values()))
 
     def _weighted(self, values):
         return sum(self.weights[m] * v for m, v in values.items())
@@ -371,5 +334,10 @@ def open_weights(
     if len(set(protocols.values())) > 1:
         raise InputError(
             f"the weights must be of one protocol; they are of {protocols}"
+        )
+    losses = {str(w.path): ways.loss(w) for w in opened.values()}
+    if len(set(losses.values())) > 1:
+        raise InputError(
+            f"the weights must be trained by one loss; they are by {losses}"
         )
     return opened

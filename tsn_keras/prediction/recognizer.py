@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pathlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -25,7 +26,7 @@ from tsn_keras.protocols.overrides import Override
 if TYPE_CHECKING:
     # They load TensorFlow, which takes seconds.
     from tsn_keras.checkpoints.loading import Weights
-    from tsn_keras.prediction.predictor import Prediction
+    from tsn_keras.prediction.results import Prediction, Snippet
 
 
 class Recognizer:
@@ -76,7 +77,7 @@ class Recognizer:
                 seconds, "1s", instead of `snippets`.
             over_time: how the snippets' scores become the video's: "mean", "windows"
                 (multi-scale temporal windows; the default with `every`),
-                "windows_paper" or "top3".
+                "windows_paper", "top3", or "consensus": as the weights were trained.
             classes: data set, or file with a name a line, that names the classes;
                 None: as the weights do.
             precision: "float32", or "bfloat16": faster where the processor has it,
@@ -143,6 +144,8 @@ class Recognizer:
         video: str | os.PathLike | np.ndarray,
         *,
         key_frames: bool = False,
+        on_snippet: Callable[[Snippet], object] | None = None,
+        keep_scores: bool = True,
         progress: Reporting = None,
     ) -> Prediction:
         """Says what a video shows, by the published test of its frames.
@@ -154,6 +157,9 @@ class Recognizer:
             video: path of a video file; or its frames, uint8 [frames, height,
                 width, 3], R, G, B, 0 to 255, two or more.
             key_frames: whether to keep the snippets' first images.
+            on_snippet: function that is told each snippet as soon as it is scored: a
+                record with `number`, `frame`, `seconds`, `probabilities`, `top(k)`.
+            keep_scores: whether `scores` are kept: of hours of video they are large.
             progress: see `tsn_keras.extract`.
 
         Returns:
@@ -184,7 +190,9 @@ class Recognizer:
         listener = listener_of(progress)
         name = "frames" if isinstance(video, np.ndarray) else pathlib.Path(video).name
         with listener.bar(name, unit="snippet", leave=False) as bar:
-            return self._predictor.predict(video, key_frames, bar)
+            return self._predictor.predict(
+                video, key_frames, bar, on_snippet, keep_scores
+            )
 
     def evaluate(
         self,

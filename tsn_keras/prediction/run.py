@@ -2,13 +2,14 @@
 
 import collections
 import dataclasses
+import json
 import pathlib
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
-from tsn_keras.common import console, progress, storage
+from tsn_keras.common import console, files, progress, storage
 from tsn_keras.common.errors import InputError
 from tsn_keras.flow.settings import DeviceError
 from tsn_keras.prediction.settings import Settings
@@ -24,7 +25,7 @@ class Looked:
 
     Attributes:
         source: video.sources.Source.
-        prediction: predictor.Prediction, or None if it failed.
+        prediction: results.Prediction, or None if it failed.
         error: why it failed, or None.
     """
 
@@ -40,12 +41,39 @@ class Glance:
     Attributes:
         frame: number of the newest frame, from 1.
         looks: number of looks that it is the mean of.
-        fused: predictor.Fused.
+        fused: results.Fused.
     """
 
     frame: int
     looks: int
     fused: object
+
+
+class Lines:
+    """A file of what snippets show, a JSON line each, whole as soon as it is known.
+
+    Args:
+        path: the file, which is made anew.
+        top: classes of a line.
+
+    Attributes:
+        count: lines that are there.
+
+    Raises:
+        files.DiskFullError: the disk is full.
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, path, top):
+        self._path, self._top, self.count = pathlib.Path(path), top, 0
+        with files.writing(path):
+            self._path.write_bytes(b"")
+
+    def __call__(self, snippet):
+        """Adds a results.Snippet."""
+        with files.appending(self._path) as file:
+            file.write(f"{json.dumps(snippet.as_json(self._top))}\n")
+        self.count += 1
 
 
 def predictor(weights, settings: Settings, listener=progress.SILENT):
@@ -78,7 +106,9 @@ def open_weights(names, listener=progress.SILENT, override: Override = UNCHANGED
     return opening.open_weights(names, listener, override)
 
 
-def look_at(source, scorer, key_frames=False, listener=progress.SILENT):
+def look_at(
+    source, scorer, key_frames=False, listener=progress.SILENT, on_snippet=None
+):
     """Predicts what one video shows.
 
     Args:
@@ -86,16 +116,17 @@ def look_at(source, scorer, key_frames=False, listener=progress.SILENT):
         scorer: predictor.Predictor.
         key_frames: whether to keep the snippets' first images.
         listener: is shown how far it has come.
+        on_snippet: is told each snippet as it comes, see predictor.Predictor.predict.
 
     Returns:
-        predictor.Prediction.
+        results.Prediction; the raw scores are not kept.
 
     Raises:
         InputError: the video cannot be used.
         OSError: it cannot be read.
     """
     with listener.bar(source.path.name, unit="snippet", leave=False) as bar:
-        return scorer.predict(source.path, key_frames, bar)
+        return scorer.predict(source.path, key_frames, bar, on_snippet, False)
 
 
 def look_at_many(videos, scorer, listener=progress.SILENT) -> Iterator[Looked]:
@@ -115,7 +146,7 @@ def look_at_many(videos, scorer, listener=progress.SILENT) -> Iterator[Looked]:
     with listener.bar("predict", len(videos)) as bar:
         for source in videos:
             try:
-                found = Looked(source, scorer.predict(source.path))
+                found = Looked(source, scorer.predict(source.path, keep_scores=False))
             except DeviceError:
                 raise
             except (InputError, OSError, cv2.error, MemoryError) as error:

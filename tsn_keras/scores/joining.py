@@ -6,11 +6,17 @@ import numpy as np
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.scores import metrics, windows
+from tsn_keras.scores.consensus import Consensus
 from tsn_keras.scores.npz import NpzScores
 from tsn_keras.scores.score_file import NotFiniteError, ScoreFile, ScoreFileError
 
 # What may be averaged over crops and snippets, the original's first.
 AVERAGES = ("scores", "probabilities")
+
+
+# How raw scores become probabilities, by the loss that weights were trained with.
+CHANCES = {"softmax": metrics.softmax, "sigmoid": metrics.sigmoid}
+SOFTMAX = "softmax"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,16 +25,20 @@ class Way:
 
     Attributes:
         crops: "mean" or "max" over the crops, unless `over_time` says it.
-        average: what is averaged: "scores", or "probabilities", after the softmax;
+        average: what is averaged: "scores", or "probabilities", of the classes;
             see protocols.records.Protocol.
         over_time: windows.OverTime, over the snippets.
         a_second: snippets a second, for windows.
+        loss: of the weights' training, one of CHANCES.
+        consensus: consensus.Consensus of the weights, where `over_time` is that.
     """
 
     crops: str = "mean"
     average: str = AVERAGES[0]
     over_time: windows.OverTime = windows.MEAN
     a_second: int = 1
+    loss: str = SOFTMAX
+    consensus: Consensus | None = None
 
     @classmethod
     def of(cls, file, crops="mean", over_time=None):
@@ -41,13 +51,10 @@ class Way:
 
         Raises:
             ScoreFileError: the file says something unknown.
+            InputError: it does not say what `over_time` needs.
         """
-        average = file.about.get("average", AVERAGES[0])
-        if average not in AVERAGES:
-            raise ScoreFileError(
-                f"{file.path} says its average is of {average!r}; known are "
-                f"{' and '.join(AVERAGES)}"
-            )
+        average = cls._one_of(file, "average", AVERAGES)
+        loss = cls._one_of(file, "loss", tuple(CHANCES))
         if over_time is None:
             over_time = file.about.get("over_time", windows.MEAN.name)
             found = windows.OVER_TIME.find(over_time, str(file.path))
@@ -56,12 +63,84 @@ class Way:
         a_second = file.about.get("a_second", 1)
         if type(a_second) is not int or not 1 <= a_second <= 1000:
             raise ScoreFileError(f"{file.path} says its a_second is {a_second!r}")
-        return cls(crops, average, found, a_second)
+        trained = None
+        if found.trained:
+            trained = Consensus.read(file.about.get("consensus"), file.path)
+        return cls(crops, average, found, a_second, loss, trained)
 
-    def __call__(self, scores):
-        """`aggregate` of a video's scores, [snippets, crops, C], to [C]."""
-        values = of_snippets(scores, self.over_time.crops or self.crops, self.average)
-        return self.over_time.of(values, self.a_second)
+    @staticmethod
+    def _one_of(file, key, known):
+        """A setting of a file, by default the first that is known."""
+        found = file.about.get(key, known[0])
+        if found not in known:
+            raise ScoreFileError(
+                f"{file.path} says its {key} is of {found!r}; known are "
+                f"{' and '.join(known)}"
+            )
+        return found
+
+    @property
+    def averaged(self):
+        """What is averaged, one of AVERAGES: a consensus is trained on raw scores."""
+        return AVERAGES[0] if self.over_time.trained else self.average
+
+    @property
+    def attends(self):
+        """Whether `over` needs the attention of the snippets."""
+        return self.consensus is not None and self.consensus.attends
+
+    def of_snippets(self, scores, crops=None):
+        """A score a class for each snippet.
+
+        Args:
+            scores: raw, [snippets, crops, C].
+            crops: "mean" or "max"; None: as the way over time has it.
+
+        Returns:
+            float32 [snippets, C].
+        """
+        crops = crops or self.over_time.crops or self.crops
+        return of_snippets(scores, crops, self.averaged, self.loss)
+
+    def over(self, snippets, attention=None):
+        """The video's scores.
+
+        Args:
+            snippets: what `of_snippets` gave, [snippets, C].
+            attention: [snippets], where `attends`.
+
+        Returns:
+            float32 [C].
+        """
+        told = windows.Told(self.a_second, self.consensus, attention)
+        return self.over_time.of(snippets, told)
+
+    def __call__(self, scores, attention=None):
+        """A video's scores, [snippets, crops, C], to [C].
+
+        Args:
+            scores: raw.
+            attention: [snippets, crops], where `attends`.
+        """
+        told = attention.mean(axis=1) if self.attends else None
+        return self.over(self.of_snippets(scores), told)
+
+    def of_video(self, file, video):
+        """The scores of a video of a score file, [C].
+
+        Raises:
+            NotFiniteError: they are not finite.
+            InputError: their number is another than that of the learned weights, or
+                the file lacks the attention.
+        """
+        scores = file.read(video)
+        if self.consensus is not None:
+            self.consensus.check(len(scores), f"{file.path}: {video}", len(scores))
+        return self(scores, file.attention(video) if self.attends else None)
+
+    def probabilities(self, aggregated):
+        """What `over` or `of_snippets` gave, as probabilities of the classes."""
+        return probabilities(aggregated, self.averaged, self.loss)
 
 
 def aggregate(scores, crops="mean", average="scores"):
@@ -79,19 +158,19 @@ def aggregate(scores, crops="mean", average="scores"):
     return Way(crops, average)(scores)
 
 
-def of_snippets(scores, crops="mean", average="scores"):
+def of_snippets(scores, crops="mean", average="scores", loss=SOFTMAX):
     """Like `aggregate`, but of each snippet: float32 [snippets, C]."""
     if crops not in ("mean", "max"):
         raise ValueError(f'`crops` must be "mean" or "max". Received: {crops!r}')
     if average not in AVERAGES:
         raise ValueError(f"`average` must be one of {AVERAGES}. Received: {average!r}")
-    values = scores if average == AVERAGES[0] else metrics.softmax(scores)
+    values = scores if average == AVERAGES[0] else CHANCES[loss](scores)
     return getattr(values, crops)(axis=1)
 
 
-def probabilities(aggregated, average="scores"):
+def probabilities(aggregated, average="scores", loss=SOFTMAX):
     """What `aggregate` or `of_snippets` gave, as probabilities of the classes."""
-    return metrics.softmax(aggregated) if average == AVERAGES[0] else aggregated
+    return CHANCES[loss](aggregated) if average == AVERAGES[0] else aggregated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +215,7 @@ def aggregate_file(file, crops="mean", over_time=None) -> Aggregated:
         try:
             # Numbers near float32's largest become infinite when they are summed.
             with np.errstate(over="ignore", invalid="ignore"):
-                scores.append(way(file.read(video)))
+                scores.append(way.of_video(file, video))
             if not np.isfinite(scores[-1]).all():
                 bad.append(video)
         except NotFiniteError:

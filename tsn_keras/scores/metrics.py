@@ -160,6 +160,14 @@ def softmax(scores, axis=-1):
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
+def sigmoid(scores):
+    """Sigmoid of each score: the probability of a class that others do not exclude."""
+    scores = np.asarray(scores)
+    # Of numbers that are not positive, whose powers never overflow.
+    powers = np.exp(-np.abs(scores))
+    return np.where(scores >= 0, 1, powers) / (1 + powers)
+
+
 def confusion_matrix(predictions, labels, classes):
     """Counts predictions by true class.
 

@@ -13,6 +13,10 @@ Layout:
     /scores/ID   float32 [snippets, crops, C], raw, before the softmax; in ID
                  "/" is written %2F and "%" is written %25
 
+Where the weights were trained with an attention consensus that the test asked for:
+
+    /attention/ID  float32 [snippets, crops], of each snippet, before its softmax
+
 Of version 2 only:
 
     /label_counts  int64 [V], how many labels each video has, perhaps none
@@ -34,6 +38,7 @@ from tsn_keras.common.errors import InputError
 
 FORMAT = "tsn_keras scores 1"
 SEVERAL = "tsn_keras scores 2"  # Version 0.1 would take their first label for all.
+ATTENTION = "attention"
 _TEXT = h5py.string_dtype("utf-8")
 
 
@@ -66,6 +71,7 @@ class VideoScores(NamedTuple):
         files: number of its files.
         scores: float32 [snippets, crops, C], raw.
         labels: all class indices, increasing, where videos have several; else ().
+        attention: float32 [snippets, crops], where the test has it; else None.
     """
 
     id: str
@@ -73,6 +79,7 @@ class VideoScores(NamedTuple):
     files: int
     scores: np.ndarray
     labels: tuple[int, ...] = ()
+    attention: np.ndarray | None = None
 
 
 def quote(video_id):
@@ -114,10 +121,10 @@ def _while_fine(videos, written):
 def _fill(file, path, videos, classes, about, failed):
     """Writes everything into a new score file; see `write`."""
     file.attrs["about"] = json.dumps(about)
-    group = file.create_group("scores")
+    file.create_group("scores")
     rows = {}
     for row in videos:
-        video, label, count, array, labels = VideoScores(*row)
+        video, label, count, array, labels, attention = VideoScores(*row)
         if video in rows:
             raise ScoreFileError(f"{path}: video {video!r} comes twice")
         if array.ndim != 3 or array.shape[2] != len(classes):
@@ -125,12 +132,14 @@ def _fill(file, path, videos, classes, about, failed):
                 f"{path}: scores of {video!r} have shape {array.shape}, not "
                 f"[snippets, crops, {len(classes)}]"
             )
-        if not np.isfinite(array).all():
+        parts = (array,) if attention is None else (array, attention)
+        if not all(np.isfinite(part).all() for part in parts):
             raise ScoreFileError(
                 f"{path}: scores of {video!r} are not finite: are the weights "
                 f"damaged, or the precision too low?"
             )
-        group.create_dataset(quote(video), data=array.astype(np.float32))
+        for group, part in zip(("scores", ATTENTION), parts, strict=False):
+            file[f"{group}/{quote(video)}"] = part.astype(np.float32)
         rows[video] = label, count, labels
     file["video_ids"] = np.array(list(rows), dtype=_TEXT)
     file["labels"] = np.array([label for label, *_ in rows.values()], np.int64)
@@ -164,6 +173,7 @@ class ScoreFile:
         classes: tuple of str.
         about: dict.
         failed: {video id: reason}.
+        has_attention: whether it tells the attention of snippets.
         names_videos: True; the original's files, npz.NpzScores, name none.
 
     Raises:
@@ -220,6 +230,22 @@ class ScoreFile:
                 raise ValueError(f"scores of {name} are {array.dtype} {array.shape}")
             if 0 in array.shape:
                 raise ValueError(f"scores of {name} are empty")
+        self.has_attention = ATTENTION in file.names("/")
+        if self.has_attention:
+            self._check_attention(arrays)
+
+    def _check_attention(self, arrays):
+        """Checks that there is one for each snippet and crop."""
+        file = self._file
+        if set(file.names(ATTENTION)) != set(arrays):
+            raise ValueError("its attention is not of its video ids")
+        for name in arrays:
+            array = file.array(f"{ATTENTION}/{name}")
+            if (
+                array.dtype != "<f4"
+                or array.shape != (file.array(f"scores/{name}").shape[:2])
+            ):
+                raise ValueError(f"attention of {name} is {array.dtype} {array.shape}")
 
     def _sets(self):
         """The labels of each video, where it has several."""
@@ -247,10 +273,27 @@ class ScoreFile:
         Raises:
             NotFiniteError: they are not finite.
         """
-        scores = self._file.array(f"scores/{quote(video_id)}").read()
-        if not np.isfinite(scores).all():
+        return self._finite("scores", video_id)
+
+    def attention(self, video_id):
+        """Returns the attention of a video's snippets, float32 [snippets, crops].
+
+        Raises:
+            ScoreFileError: the file has none.
+            NotFiniteError: it is not finite.
+        """
+        if not self.has_attention:
+            raise ScoreFileError(
+                f"{self.path} has no attention of its snippets, which the consensus of "
+                f"these weights needs: score the videos again by it"
+            )
+        return self._finite(ATTENTION, video_id)
+
+    def _finite(self, group, video_id):
+        found = self._file.array(f"{group}/{quote(video_id)}").read()
+        if not np.isfinite(found).all():
             raise NotFiniteError(self.path, [video_id])
-        return scores
+        return found
 
     def __len__(self):
         return len(self.video_ids)

@@ -17,7 +17,8 @@ import numpy as np
 
 from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.common.errors import InputError
-from tsn_keras.scores import metrics
+from tsn_keras.scores import consensus, metrics
+from tsn_keras.scores.consensus import Consensus
 
 SPANS = (1, 2, 4, 8, 16)  # seconds
 OVERLAP = 0.2
@@ -112,19 +113,27 @@ def mtwi(scores, rule=CODE, rate=1, spans=SPANS, overlap=OVERLAP):
     return _integrated(_finite(scores).max(axis=1), rule, rate, spans, overlap)
 
 
-def strongest(scores, rule=CODE, rate=1, spans=SPANS, overlap=OVERLAP):
-    """The windows in which the classes score best.
+def places(snippets, width, rule=CODE, overlap=OVERLAP):
+    """Where the windows of one length are.
 
     Args:
-        scores, rule, rate, spans, overlap: see `mtwi`.
+        snippets: of the video, at least 1.
+        width: snippets of a window.
+        rule, overlap: see `mtwi`.
 
     Returns:
-        (starts, ends, values) of the windows of all lengths, the shortest ones first:
-        int64 [N], the first snippet; int64 [N], the one after the last; scores [N, C].
+        (starts, ends): int64 [N], the first snippet; int64 [N], the one after the last.
+
+    Raises:
+        InputError: windows without length or step.
     """
-    best = _finite(scores).max(axis=1)
-    found = [_windows(best, rule, span * rate, overlap) for span in spans]
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    if width < 1 or width != int(width) or not 0 <= overlap < 1:
+        raise InputError(
+            f"a window must be at least 1 snippet wide, in whole snippets, and "
+            f"`overlap` at least 0 and below 1. Received: {width} and {overlap}"
+        )
+    starts = rule.starts(snippets, int(width), overlap)
+    return starts, np.minimum(starts + int(width), snippets)
 
 
 def mean(scores):
@@ -197,23 +206,12 @@ def _integrated(best, rule, rate, spans=SPANS, overlap=OVERLAP):
 
 
 def _of_span(best, rule, width, overlap):
-    _, _, values = _windows(best, rule, width, overlap)
-    return _mean_of_best(values, rule.best(len(best), width, overlap))
-
-
-def _windows(best, rule, width, overlap):
-    """(starts, ends, best scores) of the windows of one length."""
-    if width < 1 or width != int(width) or not 0 <= overlap < 1:
-        raise InputError(
-            f"a window must be at least 1 snippet wide, in whole snippets, and "
-            f"`overlap` at least 0 and below 1. Received: {width} and {overlap}"
-        )
-    starts = rule.starts(len(best), int(width), overlap)
-    ends = np.minimum(starts + int(width), len(best))
+    starts, ends = places(len(best), width, rule, overlap)
     # reduceat takes pairs of a start and an end; the end of the last is one more row.
     padded = np.concatenate([best, best[-1:]])
     pairs = np.stack([starts, ends], axis=1).ravel()
-    return starts, ends, np.maximum.reduceat(padded, pairs, axis=0)[::2]
+    values = np.maximum.reduceat(padded, pairs, axis=0)[::2]
+    return _mean_of_best(values, rule.best(len(best), width, overlap))
 
 
 def _mean_of_best(values, count):
@@ -222,32 +220,55 @@ def _mean_of_best(values, count):
 
 
 @dataclasses.dataclass(frozen=True)
+class Told:
+    """What a way over time may need to know beside the scores.
+
+    Attributes:
+        a_second: snippets a second.
+        consensus: the consensus.Consensus of the weights, or None.
+        attention: of each snippet, [snippets], where that needs it.
+    """
+
+    a_second: int = 1
+    consensus: Consensus | None = None
+    attention: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class OverTime:
     """How the scores of a video's snippets become the video's.
 
     Attributes:
         name: what users call it.
-        of: function (scores [snippets, C], snippets a second) to [C].
+        of: function (scores [snippets, C], Told) to [C].
         crops: how the crops of a snippet become one score: "max", or None for as the
             user says.
+        trained: whether it is the consensus of the weights. Training knows raw scores
+            only, so that these are averaged, whatever the protocol says.
     """
 
     name: str
     of: Callable
     crops: str | None = None
+    trained: bool = False
 
 
 _TOP = 3  # TSN-Top3, the journal version's table 6
 
-MEAN = OverTime("mean", lambda scores, a_second: scores.mean(axis=0))
+MEAN = OverTime("mean", lambda scores, told: scores.mean(axis=0))
 OVER_TIME = Catalogue(
     "way over time",
     (
         MEAN,
-        OverTime("windows", lambda s, a_second: _integrated(s, CODE, a_second), "max"),
+        OverTime("windows", lambda s, told: _integrated(s, CODE, told.a_second), "max"),
         OverTime(
-            "windows_paper", lambda s, a_second: _integrated(s, PAPER, a_second), "max"
+            "windows_paper", lambda s, told: _integrated(s, PAPER, told.a_second), "max"
         ),
-        OverTime(f"top{_TOP}", lambda s, a_second: _mean_of_best(s, _TOP)),
+        OverTime(f"top{_TOP}", lambda s, told: _mean_of_best(s, _TOP)),
+        OverTime(
+            consensus.NAME,
+            lambda s, told: told.consensus(s, told.attention),
+            trained=True,
+        ),
     ),
 )

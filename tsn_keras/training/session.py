@@ -274,6 +274,7 @@ class Session:
             "split": found.split,
             "initial": self._settings.model.initial,
             "iteration": self.trainer.iteration,
+            "loss": self._settings.train.loss,
             "consensus": self.trainer.consensus,
             **more,
         }

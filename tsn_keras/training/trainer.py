@@ -28,6 +28,7 @@ _STRIDE = 1_000_003  # between the seeds of replicas
 # a process traces its first step.
 _graph = functools.partial(tf.function, autograph=False)
 FEATURES = "features"
+TOP_K = "top_k"
 
 
 class Diverged(InputError):
@@ -88,6 +89,12 @@ class Network:
             name="segment_consensus",
             dtype=self.backbone.dtype_policy.variable_dtype,
         )
+
+    @property
+    def told(self):
+        """The consensus as a dict of JSON values, without what it learns."""
+        counted = self.consensus == TOP_K
+        return {"kind": self.consensus, **({"k": self.consensus_k} if counted else {})}
 
     def over_segments(self, segments, joined, unbiased):
         """The model that is trained, with the variables of the backbone.
@@ -159,7 +166,7 @@ class Trainer:
                 **{v.path: (1.0, joined.record.decay) for v in joined.weights},
             },
         )
-        self._consensus, self._learned = network.consensus, joined.trainable_variables
+        self._consensus, self._learned = network.told, joined.trainable_variables
         learned = self._learned
         self._variables = backbone.trainable_variables + learned
         self.optimizer.build(self._variables)
@@ -348,9 +355,10 @@ class Trainer:
     def consensus(self):
         """How the segments were joined, as a dict of JSON values.
 
-        `weight` has the learned weights, a float32 each in base64.
+        `weight` has the learned weights, a float32 each in base64; `k` is that of
+        "top_k".
         """
-        found = {"kind": self._consensus}
+        found = dict(self._consensus)
         for variable in self._learned:
             values = np.asarray(variable).astype("<f4")
             found["weight"] = base64.b64encode(values.tobytes()).decode()
