@@ -70,6 +70,7 @@ MODULES = {
     "config.py": ("test_config.py",),
     "common/ranges.py": ("test_config.py",),
     "common/toml_records.py": ("test_config.py",),
+    "scores/consensus.py": ("scores/test_trained_consensus.py",),
     "scores/windows.py": ("scores/test_time_windows.py",),
     "scores/submission.py": ("scores/test_submission.py",),
     "protocols/strides.py": ("protocols/test_strides.py",),

@@ -153,6 +153,7 @@ def test_a_run_and_its_files(data, undisturbed):
     assert result["iterations"] == 6
     about, _ = keras_file.shapes(out / training_loop.BEST)
     assert about["iteration"] == best["iteration"]
+    assert (about["loss"], about["consensus"]) == ("softmax", {"kind": "average"})
     events = list((out / "tensorboard").iterdir())
     assert len(events) == 1
     assert events[0].stat().st_size > 500
