@@ -95,6 +95,8 @@ class Prediction(Fused):
             untrimmed video of some of them; or empty if they were not asked for.
         key_ticks: int, ticks of the key frames.
         windows: of an untrimmed video, where the best class scores highest.
+        without: modalities of which the video has nothing, as no sound: the others are
+            fused without them.
     """
 
     files: int = 0
@@ -104,6 +106,7 @@ class Prediction(Fused):
     key_frames: list = dataclasses.field(default_factory=list)
     key_ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
     windows: tuple[along.Window, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 class Predictor:
@@ -144,7 +147,9 @@ class Predictor:
         self.weights = {m: weight / total for m, weight in shares.items()}
         self._score = {
             modality: inference.compiled(
-                inference.scorer(weights, self.view, settings.precision)
+                inference.scorer(
+                    weights, weights.stream.seen(self.view), settings.precision
+                )
             )
             for modality, weights in opened.items()
         }
@@ -191,7 +196,8 @@ class Predictor:
         bar = bar or progress.Bar()
         of_array = isinstance(path, np.ndarray)
         video = (self.decoding.of_array if of_array else self.decoding.opened)(path)
-        plan = self._plan(video)
+        streams = self._streams_of(video)
+        plan = self._plan(video, streams)
         bar.expect(sum(len(ticks) for ticks, _ in plan.values()))
         values = {}
         for modality, (ticks, order) in plan.items():
@@ -214,7 +220,7 @@ class Predictor:
             fused.streams,
             fused.along,
             files=video.images(stream),
-            damage=video.damage,
+            damage=video.damage or next(iter(video.heard), None),
             ticks=ticks[order],
             scores=values,
             key_frames=video.key_frames(shown.tolist(), _THUMBNAIL, stream)
@@ -222,12 +228,21 @@ class Predictor:
             else [],
             key_ticks=shown,
             windows=self._windows(fused, values, ticks[order], video.rate),
+            without=tuple(m for m in self.streams if m not in streams),
         )
 
-    def _plan(self, video):
+    def _streams_of(self, video):
+        """{modality: Stream} of those that a video has."""
+        found = {m: s for m, s in self.streams.items() if not video.lacks(s)}
+        if not found:
+            name = video.path or "an array of frames"
+            raise InputError(f"{name} has no {' and no '.join(self.streams)}")
+        return found
+
+    def _plan(self, video, streams):
         """{modality: (distinct ticks, which of them each snippet takes)}."""
         found = {}
-        for modality, stream in self.streams.items():
+        for modality, stream in streams.items():
             images, length = video.images(stream), stream.modality.length
             found[modality] = self.view.distinct(images, length, video.rate)
         # Longer snippets may find no room at the end of an untrimmed video.
@@ -282,9 +297,9 @@ class Predictor:
         Returns:
             float32 [n, crops, classes], raw.
         """
-        if self.protocol.fixed_size is None:
+        stream = self.streams[modality]
+        if stream.fixed_size is None:
             # The size of the crops does not depend on that of the video.
-            stream = self.streams[modality]
             snippets = transforms.cut(snippets, self.view, stream).numpy()
         # One shape for all batches: one trace.
         most = self._batch
@@ -325,7 +340,15 @@ class Predictor:
         )
 
     def _weighted(self, values):
-        return sum(self.weights[m] * v for m, v in values.items())
+        weights = self.weights_of(values)
+        return sum(weights[m] * v for m, v in values.items())
+
+    def weights_of(self, modalities):
+        """The weights of those streams that a video has; their sum is 1."""
+        if len(modalities) == len(self.weights):
+            return self.weights
+        total = sum(self.weights[m] for m in modalities)
+        return {m: self.weights[m] / total for m in modalities}
 
     @property
     def shares(self) -> str:
