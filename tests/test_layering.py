@@ -28,7 +28,10 @@ ROOMS = {
     "video": ("av cv2 numpy", "common"),
     "flow": ("cv2 jax keras numpy tensorflow torch", "common"),
     "datasets": ("numpy", "video flow common"),
-    "pipeline": ("cv2 numpy tensorflow", "protocols video flow datasets common"),
+    "pipeline": (
+        "cv2 numpy scipy tensorflow",
+        "protocols video flow datasets common",
+    ),
     # TensorFlow: gradients of grouped convolutions, which Keras leaves to XLA.
     "models": ("keras numpy tensorflow", "protocols common"),
     "checkpoints": ("h5py keras numpy safetensors", "models protocols common"),
@@ -75,7 +78,8 @@ OF_RECORDS = (
     *("models/keras_applications.py", "models/keras_networks.py"),
     *("models/mobileone.py", "models/resnet.py", "models/swin.py", "models/vgg.py"),
     *("checkpoints/families.py", "checkpoints/zoo.py"),
-    *(f"datasets/{name}.py" for name in ("demo", "folders", "hmdb51", "lists")),
+    *(f"datasets/{name}.py" for name in ("demo", "demo_sound", "folders")),
+    *("datasets/hmdb51.py", "datasets/lists.py"),
     *("datasets/ucf101.py", "datasets/catalogue.py", "datasets/diving48.py"),
     *(f"datasets/{name}.py" for name in ("activitynet", "hvu", "kinetics", "moments")),
     *("datasets/minikinetics.py", "datasets/parts.py", "datasets/something.py"),

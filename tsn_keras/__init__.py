@@ -259,7 +259,7 @@ def dataset(
         name: "hmdb51", "ucf101", "demo"; "folders" for class folders of frame
             folders or video files; or "list" for list files (`annotations`).
         split: number of the official split; None: the first.
-        modality: "rgb", "flow" or "rgbdiff".
+        modality: "rgb", "flow", "rgbdiff" or "sound".
         part: "train": a random snippet of each segment, in a random crop of a
             random scale, mirrored or not, in random order, drawn anew in each
             epoch. "test": the middle snippet of each segment, centre crop, in
@@ -373,6 +373,7 @@ def extract(
     size: tuple[int, int] = (340, 256),
     bound: float = 20.0,
     keep_damaged: bool = False,
+    sound: bool = False,
     flat: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -399,6 +400,8 @@ def extract(
         bound: motion in pixels that becomes grey level 255, and 0 if negative.
         keep_damaged: use the frames before the damage of a damaged video; else it
             fails.
+        sound: store the sound too, also where the frames are there already: mono,
+            16 kHz, `sound.flac`. Videos without sound are counted: `.silent`.
         flat: leave out the class folders of `videos`.
         workers: cores to use; None: all.
         scheduler: address of a Dask cluster's scheduler; None: this machine.
@@ -444,7 +447,7 @@ def extract(
     request = run.Request(
         videos=pathlib.Path(videos),
         out=pathlib.Path(out),
-        settings=Settings(wanted, (size[0], size[1]), keep_damaged),
+        settings=Settings(wanted, (size[0], size[1]), keep_damaged, sound),
         flat=flat,
         workers=Workers(workers, scheduler),
     )

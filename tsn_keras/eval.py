@@ -33,6 +33,7 @@ WORDS = {
     'dataset="list"': "--dataset list",
     "shard": "--shard",
     "allow_missing=True": "--allow-missing",
+    "sound=True": "python -m tsn_keras.extract --sound",
     "rgb_prefix": "--rgb-prefix",
     "flow_x_prefix": "--flow-x-prefix",
     "flow_y_prefix": "--flow-y-prefix",

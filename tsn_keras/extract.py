@@ -3,13 +3,14 @@
 python -m tsn_keras.extract VIDEOS OUT
 python -m tsn_keras.extract clip.avi frames --flow none
 python -m tsn_keras.extract hmdb51_org frames/hmdb51 --workers 16
+python -m tsn_keras.extract VIDEOS OUT --sound
 
 VIDEOS is a video file, a folder (with all below it), or a list (.txt) of paths.
 Each video becomes a folder with img_00001.jpg, flow_x_00001.jpg,
-flow_y_00001.jpg, ... (--flow warped: also warped_x_, warped_y_), which
-tsn_keras.eval takes as it is. The same command resumes where it stopped. Exit
-status: 0, or 1 if videos failed, 2 if something is missing or wrong, 130 if
-interrupted.
+flow_y_00001.jpg, ... (--flow warped: also warped_x_, warped_y_; --sound: also
+sound.flac), which tsn_keras.eval takes as it is. The same command resumes where it
+stopped. Exit status: 0, or 1 if videos failed, 2 if something is missing or wrong, 130
+if interrupted.
 """
 
 import argparse
@@ -26,6 +27,7 @@ WORDS = {
     "parameters": "--flow-parameters",
     "device": "--flow-device",
     "keep_damaged=True": "--damaged keep",
+    "sound=True": "--sound",
 }
 
 
@@ -76,6 +78,12 @@ def parse_args(argv=None):
         help="motion that becomes grey level 255, and 0 if negative (default: 20)",
     )
     add(
+        "--sound",
+        action="store_true",
+        help="store the sound too, also where the frames are there already: mono, "
+        "16 kHz, FLAC; videos without sound are counted",
+    )
+    add(
         "--flat",
         action="store_true",
         help="leave out the class folders of VIDEOS, as the original does",
@@ -120,7 +128,10 @@ def main(argv=None):
         videos=pathlib.Path(args.videos),
         out=pathlib.Path(args.out),
         settings=Settings(
-            flow=_flow(args), size=args.size, keep_damaged=args.damaged == "keep"
+            flow=_flow(args),
+            size=args.size,
+            keep_damaged=args.damaged == "keep",
+            sound=args.sound,
         ),
         flat=args.flat,
         workers=Workers(args.workers, scheduler),

@@ -100,6 +100,11 @@ def main(argv=None):
     console.show(found)
     if found.left_out:
         console.say(f"{found.left_out} videos are not in all files and are left out")
+    if found.incomplete:
+        console.say(
+            f"{found.incomplete} videos have nothing of a stream, as no sound, and are "
+            f"fused without it"
+        )
     if found.failed:
         console.say(f"{len(found.failed)} videos failed and are in no figure")
     if args.per_class:

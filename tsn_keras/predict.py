@@ -198,6 +198,8 @@ def _one(videos, scorer, args):
         console.show(f"fast: a rougher look than the published test of {published}")
     for window in found.windows:
         console.show(f"{window.name}: {window}, {window.probability:.0%}")
+    for name in found.without:
+        console.say(f"the video has no {name}, and is scored without it")
     if found.damage:
         console.say(f"the video is damaged: {found.damage}; this is what is before")
     result = _described(source, found, scorer, args.top)
@@ -235,13 +237,14 @@ def _many(videos, scorer, args):
 
 def _described(source, found, scorer, top):
     """A prediction as a dict of JSON values."""
+    weights = scorer.weights_of(found.streams)
     return {
         "video": str(source.path),
         "frames": found.files,
         "protocol": str(scorer.view),
         "streams": {
             modality: {
-                "weight": round(scorer.weights[modality], 4),
+                "weight": round(weights[modality], 4),
                 "top": [row.as_json() for row in found.top(top, values)],
             }
             for modality, values in found.streams.items()
@@ -253,6 +256,7 @@ def _described(source, found, scorer, top):
             else {}
         ),
         "damage": found.damage,
+        **({"without": list(found.without)} if found.without else {}),
     }
 
 

@@ -27,6 +27,7 @@ WORDS = {
     "split": "data.split",
     'dataset="list"': 'data.dataset = "list"',
     "allow_missing=True": "data.allow_missing = true",
+    "sound=True": "python -m tsn_keras.extract --sound",
     "rgb_prefix": "data.rgb_prefix",
     "flow_x_prefix": "data.flow_x_prefix",
     "flow_y_prefix": "data.flow_y_prefix",

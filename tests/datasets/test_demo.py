@@ -106,7 +106,7 @@ def test_flow_tells_nothing_of_the_texture_and_a_look_nothing_of_the_motion():
             signs = {tuple(np.sign(f[40, 40]).tolist()) for f in flows}
             assert len(signs) == 1
     looks = [
-        rendering._Look("dots", rendering._random("dots", "test01")) for _ in range(2)
+        rendering._Look("dots", rendering.seeded("dots", "test01")) for _ in range(2)
     ]
     points = np.mgrid[:64, :64].astype(float)
     np.testing.assert_array_equal(*(look.draw(*points) for look in looks))

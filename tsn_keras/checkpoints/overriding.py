@@ -27,13 +27,12 @@ def overridden(weights: Weights, override: Override) -> Weights:
         return weights
     changed = dataclasses.replace(weights, protocol=protocol)
     stream = changed.stream
-    kinds = {stream.modality.name, stream.modality.kind}
-    if not kinds & protocol.normalisation.keys():
+    if not stream.is_normalised:
         raise InputError(
             f"the protocol {protocol.name} is not for {stream.modality.name}, as "
             f"{weights.path} is"
         )
-    side = stream.side_of(protocol.test)
+    side = stream.side_of(stream.test)
     if side != weights.architecture.input_shape[0]:
         _check_side(weights, side, protocol)
     return changed

@@ -3,6 +3,7 @@
 from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.datasets import activitynet, kinetics, lists, moments, something
 from tsn_keras.datasets.demo import DEMO
+from tsn_keras.datasets.demo_sound import DEMO_SOUND
 from tsn_keras.datasets.diving48 import DIVING48
 from tsn_keras.datasets.folders import FOLDERS
 from tsn_keras.datasets.hmdb51 import HMDB51
@@ -16,7 +17,7 @@ from tsn_keras.datasets.ucf101 import UCF101
 DATASETS = Catalogue(
     "data set",
     (
-        *(HMDB51, UCF101, JHMDB, DEMO),
+        *(HMDB51, UCF101, JHMDB, DEMO, DEMO_SOUND),
         *(kinetics.KINETICS400, kinetics.KINETICS600, kinetics.KINETICS700),
         *(MINIKINETICS, MINIKINETICS_IDS),
         *(something.STHV1, something.STHV2),

@@ -18,17 +18,22 @@ CLASSES = tuple(f"{texture}_{motion}" for texture in TEXTURES for motion in MOTI
 VIDEOS_PER_CLASS = {"train": 24, "test": 3}
 
 
-def split():
-    """The demo's only split, a Split."""
+def split(classes=CLASSES, videos_per_class=VIDEOS_PER_CLASS):
+    """The only split of a demo, a Split.
+
+    Args:
+        classes: their names.
+        videos_per_class: {"train": number, "test": number}.
+    """
     parts = {
         part: tuple(
             Video(f"{name}_{part}{number:02d}", label, name)
-            for label, name in enumerate(CLASSES)
+            for label, name in enumerate(classes)
             for number in range(1, count + 1)
         )
-        for part, count in VIDEOS_PER_CLASS.items()
+        for part, count in videos_per_class.items()
     }
-    return Split(parts["train"], parts["test"], CLASSES)
+    return Split(parts["train"], parts["test"], classes)
 
 
 def _make(root, videos, progress=None):
@@ -41,11 +46,16 @@ def _make(root, videos, progress=None):
 
 def _read(choice, root):
     """The Split of a records.Choice; see Dataset."""
+    check_place(root)
+    return split()
+
+
+def check_place(root):
+    """Refuses to make a demo where no files can be written."""
     if storage.is_remote(root):
         raise DatasetError(
             f"`data` is {root}: the demo is made in a folder of this machine"
         )
-    return split()
 
 
 DEMO = Dataset(

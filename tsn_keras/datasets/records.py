@@ -216,8 +216,9 @@ class Dataset:
 
     @property
     def names_its_test(self) -> bool:
-        """Whether annotation files of its own say which videos test."""
-        return self.scored == "test" and "annotations" in self.settings
+        """Whether it says which videos test: in annotation files, or it makes them."""
+        names = "annotations" in self.settings or self.make is not None
+        return self.scored == "test" and names
 
     @property
     def default_split(self) -> int | None:

@@ -24,8 +24,8 @@ HEIGHT, WIDTH = 256, 340
 _SHORT = {"checks_up_test03": 12, "dots_out_test03": 20}
 
 
-def prepare(root, videos, progress=None):
-    """Makes the frame and flow files of those videos that are not there yet.
+def prepare(root, videos, progress=None, fill=None):
+    """Makes the files of those videos that are not there yet.
 
     Files are `root/CLASS/VIDEO/{img,flow_x,flow_y}_%05d.jpg`, as the original
     numbers them: img k is frame k + 1, flow k goes from frame k to k + 1. A
@@ -33,34 +33,41 @@ def prepare(root, videos, progress=None):
 
     Args:
         root: folder to make them in.
-        videos: Video of `demo.split()`.
+        videos: Video of `demo.split()`, or of another demo.
         progress: called without arguments for each video that is there.
+        fill: function of (new folder, Video) that writes the files; None: those of
+            `demo`.
     """
     root = pathlib.Path(root)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(functools.partial(_make, root), videos)
+        made = pool.map(functools.partial(_make, root, fill or _draw), videos)
         for _ in made:
             if progress is not None:
                 progress()
 
 
-def _make(root, video):
+def _make(root, fill, video):
     folder = root / video.folder / video.id
     if not folder.is_dir():
         with files.writing(folder):
-            _fill(root, folder, video)
+            _put(root, folder, functools.partial(fill, video=video))
 
 
-def _fill(root, folder, video):
-    """Draws a video aside, and renames it into place."""
+def _draw(folder, video):
+    """Writes the frame and flow files of a video of the demo."""
+    frames, flow = render(video.id)
+    for number, (frame, motion) in enumerate(zip(frames, flow, strict=True), 1):
+        jpeg.write(folder / f"img_{number:05d}.jpg", frame)
+        jpeg.write(folder / f"flow_x_{number:05d}.jpg", quantise(motion[..., 0]))
+        jpeg.write(folder / f"flow_y_{number:05d}.jpg", quantise(motion[..., 1]))
+
+
+def _put(root, folder, fill):
+    """Fills a folder aside, and renames it into place."""
     aside = root / f".{uuid.uuid4().hex}"
     aside.mkdir(parents=True)
     try:
-        frames, flow = render(video.id)
-        for number, (frame, motion) in enumerate(zip(frames, flow, strict=True), 1):
-            jpeg.write(aside / f"img_{number:05d}.jpg", frame)
-            jpeg.write(aside / f"flow_x_{number:05d}.jpg", quantise(motion[..., 0]))
-            jpeg.write(aside / f"flow_y_{number:05d}.jpg", quantise(motion[..., 1]))
+        fill(aside)
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             aside.rename(folder)
@@ -84,8 +91,8 @@ def render(video_id):
     """
     texture, motion, number = video_id.split("_")
     # The same appearances for all motions: no frame can tell the motion.
-    look = _Look(texture, _random(texture, number))
-    speed = _random(video_id)
+    look = _Look(texture, seeded(texture, number))
+    speed = seeded(video_id)
     count = _SHORT.get(video_id, int(speed.integers(29, 46)))
     pixels = speed.uniform(1, 3)  # a frame, of a translation
     growth = speed.uniform(1.004, 1.01)  # a frame, of a zoom
@@ -105,7 +112,7 @@ def render(video_id):
     return (frame(time) for time in range(1, count + 1)), (flow for _ in range(count))
 
 
-def _random(*words):
+def seeded(*words):
     """A generator seeded by words, the same everywhere."""
     return np.random.default_rng(zlib.crc32("|".join(words).encode()))
 

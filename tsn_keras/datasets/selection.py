@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Mapping
 
 from tsn_keras.common import progress, storage, text
-from tsn_keras.datasets import frames, video_files
+from tsn_keras.datasets import frames, sounds, video_files
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import (
     Choice,
@@ -61,11 +61,13 @@ class Selection:
         folders: FrameFolder of each video whose folder holds files.
         missing: ids of the videos that have no folder.
         failed: {id: reason} of the videos whose folders cannot be used.
+        without: ids of the videos that have nothing of the modality: no sound.
     """
 
     folders: tuple[FrameFolder, ...]
     missing: tuple[str, ...] = ()
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
     @property
     def of_a_pass(self) -> int:
@@ -74,9 +76,19 @@ class Selection:
         return whole + len({folder.raw for folder in self.folders if folder.raw})
 
     def under(self, stream) -> "Selection":
-        """The same with the images of video files that a Stream sees."""
+        """The same with what a Stream sees: images of video files, or their sound.
+
+        Raises:
+            DatasetError: it is sound, and that of a video was not extracted.
+        """
         folders = tuple(folder.under(stream) for folder in self.folders)
-        return dataclasses.replace(self, folders=folders)
+        if not stream.modality.is_sound:
+            return dataclasses.replace(self, folders=folders)
+        folders, without, failed = sounds.heard(folders)
+        failed = {**self.failed, **failed}
+        return dataclasses.replace(
+            self, folders=folders, without=without, failed=failed
+        )
 
 
 def data_folder(dataset: Dataset, named=None):

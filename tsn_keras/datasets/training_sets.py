@@ -43,12 +43,20 @@ class TrainingSet:
     sources: tuple[Selection, ...] = ()
 
     def under(self, stream) -> "TrainingSet":
-        """The same with the images of video files that a Stream sees."""
-        validation = self.validation and self.validation.under(stream)
-        train = self.train.under(stream)
-        sources = tuple(source.under(stream) for source in self.sources)
+        """The same with what a Stream sees, see selection.Selection.
+
+        Raises:
+            DatasetError: the sound of a video cannot be used.
+        """
+        validation = self.validation and _whole(self.validation.under(stream))
+        train = _whole(self.train.under(stream))
+        sources = tuple(_whole(source.under(stream)) for source in self.sources)
         return dataclasses.replace(
-            self, train=train, validation=validation, sources=sources
+            self,
+            train=train,
+            validation=validation,
+            sources=sources,
+            empty=_empty(train, self.count, self.classes),
         )
 
     @property
@@ -177,12 +185,17 @@ def _check_labels(videos, count):
 
 
 def _select(videos, *how):
-    found = selection.select(videos, *how)
+    return _whole(selection.select(videos, *how), f"{videos.part} ")
+
+
+def _whole(found, part=""):
+    """A Selection in which nothing has failed."""
     if found.failed:
         name, reason = next(iter(found.failed.items()))
+        count = sum(map(len, (found.folders, found.failed, found.without)))
         raise DatasetError(
-            f"{len(found.failed)} of {len(videos.videos)} {videos.part} videos cannot "
-            f"be used; {name}: {reason}"
+            f"{len(found.failed)} of {count} {part}videos cannot be used; {name}: "
+            f"{reason}"
         )
     return found
 

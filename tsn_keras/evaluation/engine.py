@@ -40,7 +40,7 @@ class Engine:
         self._devices = distribution.of_this_machine()
         replicas = self._devices.num_replicas_in_sync
         self._batch = -(-settings.batch // replicas) * replicas
-        view = self.stream.protocol.test
+        view = self.stream.test
         with self._devices.scope():
             scorer = inference.scorer(scored.weights, view, settings.precision)
         self._step = inference.stepper(scorer, self._devices)
@@ -91,9 +91,7 @@ class _Run:
     def __init__(self, engine, folders, sink):
         self._engine, self._folders, self._sink = engine, folders, sink
         self._stream = engine.stream
-        self._snippets = snippets.plan(
-            folders, self._stream, self._stream.protocol.test
-        )
+        self._snippets = snippets.plan(folders, self._stream, self._stream.test)
         # For each video the snippets that are not scored yet.
         counts = np.bincount(self._snippets.video, minlength=len(folders))
         self._pending = counts.tolist()

@@ -94,6 +94,7 @@ class Row:
             values["published_metric"] = self.metric
         if self.outcome is not None:
             values["missing"] = self.outcome.missing
+            values["without"] = self.outcome.without
             values["failed"] = self.outcome.failed
             values["scores"] = str(self.outcome.test.path)
             values |= self.outcome.test.told

@@ -50,7 +50,7 @@ class Test:
     @property
     def view(self) -> View:
         """How each video is looked at."""
-        return self.stream.protocol.test
+        return self.stream.test
 
     @property
     def fusion_weight(self) -> float:
@@ -102,6 +102,11 @@ class Test:
             )
         if self.shard is not None:
             parts.append(f"shard {self.shard} of the videos only")
+        if self.selection.without:
+            parts.append(
+                f"{len(self.selection.without)} videos have none, and are fused "
+                f"without it"
+            )
         name = self.stream.modality.name
         return f"{name}: {'; '.join(parts)}" if parts else ""
 
@@ -129,6 +134,11 @@ class Outcome:
     def missing(self) -> int:
         """Number of videos that are not on disk."""
         return len(self.test.selection.missing)
+
+    @property
+    def without(self) -> int:
+        """Number of videos that have nothing of the modality: no sound."""
+        return len(self.test.selection.without)
 
 
 def score(test, settings, listener) -> Outcome:
@@ -345,4 +355,5 @@ def _write(test, about, failed, scored):
         classes=test.videos.classes or test.weights.class_names or numbers,
         about={**about, **test.told_of_set, "tsn_keras": tsn_keras.__version__},
         failed=failed,
+        without=test.selection.without,
     )

@@ -12,7 +12,25 @@ import cv2
 
 from tsn_keras.flow import fields
 from tsn_keras.flow.quantiser import quantise
-from tsn_keras.video import decode, jpeg
+from tsn_keras.video import decode, jpeg, sound
+
+
+@dataclasses.dataclass(frozen=True)
+class Heard:
+    """What was made of a video's sound.
+
+    Attributes:
+        samples: number of samples at sound.RATE; None where the video has no sound.
+        damage: what is wrong with it, after these samples; or None.
+    """
+
+    samples: int | None
+    damage: str | None
+
+    @classmethod
+    def of(cls, source, folder, settings) -> "Heard":
+        """Stores the sound of a video; see video.sound.extract."""
+        return cls(*sound.extract(source, folder, settings.keep_damaged))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +41,13 @@ class Made:
         decoded: number of decoded frames.
         files: number of files with each prefix, one less.
         damage: what is wrong with the video, after these frames; or None.
+        sound: Heard, or None if sound was not asked for.
     """
 
     decoded: int
     files: int
     damage: str | None
+    sound: Heard | None = None
 
 
 def extract(source, folder, settings, cores=1, sharing=1):
@@ -48,6 +68,8 @@ def extract(source, folder, settings, cores=1, sharing=1):
         OSError: the video cannot be read, or a file not be written.
     """
     folder = pathlib.Path(folder)
+    # First: it is read within a second, flow takes minutes.
+    heard = Heard.of(source, folder, settings) if settings.sound else None
     damage = []
     on_damage = damage.append if settings.keep_damaged else None
     decoded = (
@@ -69,7 +91,7 @@ def extract(source, folder, settings, cores=1, sharing=1):
     if number == 0:
         why = f" before its damage: {damage[0]}" if damage else ""
         raise decode.VideoError(f"{source} has no two frames{why}")
-    return Made(number + 1, number, damage[0] if damage else None)
+    return Made(number + 1, number, damage[0] if damage else None, heard)
 
 
 def _with_flow(frames, settings, cores, sharing):

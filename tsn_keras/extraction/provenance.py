@@ -12,10 +12,10 @@ import av
 import cv2
 
 import tsn_keras
-from tsn_keras.common import json_text, text
+from tsn_keras.common import files, json_text, text
 from tsn_keras.common.errors import InputError
 from tsn_keras.flow.settings import OPENCV, PARAMETERS
-from tsn_keras.video import jpeg
+from tsn_keras.video import jpeg, sound
 
 NAME = "extract.json"
 # What computed the flow: cv2.optflow.DualTVL1OpticalFlow, or flow.tvl1.
@@ -83,8 +83,35 @@ def write(folder, source, made_by, made):
         "files": made.files,
         "damage": made.damage,
     }
+    if made.sound is not None:
+        record["sound_track"] = _of_sound(made.sound)
+    _put(folder, record)
+
+
+def add_sound(folder, record, heard):
+    """Writes into a folder's record that sound was added.
+
+    Args:
+        folder: the video's frame folder.
+        record: what `read` returned.
+        heard: extractor.Heard.
+    """
+    _put(folder, {**record, "sound_track": _of_sound(heard)})
+
+
+def _of_sound(heard):
+    """What is beside the frames. It is no parameter of theirs."""
+    return {
+        "format": f"FLAC, mono, 16 bits, {sound.RATE} Hz",
+        **dataclasses.asdict(heard),
+        "versions": {"tsn_keras": tsn_keras.__version__, "pyav": av.__version__},
+    }
+
+
+def _put(folder, record):
     written = json.dumps(record, indent=1, sort_keys=True)
-    pathlib.Path(folder, NAME).write_text(f"{written}\n", encoding="utf-8")
+    with files.replacing(pathlib.Path(folder, NAME)) as aside:
+        aside.write_text(f"{written}\n", encoding="utf-8")
 
 
 def read(folder):

@@ -19,7 +19,7 @@ from tsn_keras.extraction.settings import Settings
 from tsn_keras.extraction.video_job import Job
 from tsn_keras.extraction.workers import Workers
 from tsn_keras.flow.settings import OPENCV
-from tsn_keras.video import sources
+from tsn_keras.video import sound, sources
 
 # Holds unfinished work, in a folder for each run.
 ASIDE = ".extract"
@@ -58,6 +58,8 @@ class Extraction:
         seconds: that it took.
         damaged: {id: damage} of damaged videos that were kept.
         failed: {id: reason} of videos without a folder.
+        sound: whether sound was asked for.
+        silent: ids of the videos that have no sound.
     """
 
     out: pathlib.Path
@@ -69,6 +71,8 @@ class Extraction:
     seconds: float = 0.0
     damaged: dict[str, str] = dataclasses.field(default_factory=dict)
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    sound: bool = False
+    silent: list[str] = dataclasses.field(default_factory=list)
 
     def add(self, result):
         """Counts a video_job.Result; returns a line to tell at once, or None."""
@@ -78,9 +82,13 @@ class Extraction:
         self.made += 1
         self.decoded += result.made.decoded
         self.files += result.made.files
-        if result.made.damage:
-            self.damaged[result.id] = result.made.damage
-            return f"{result.id} is damaged: {result.made.damage}"
+        heard = result.made.sound
+        if heard is not None and heard.samples is None:
+            self.silent.append(result.id)
+        damage = result.made.damage or (heard and heard.damage)
+        if damage:
+            self.damaged[result.id] = damage
+            return f"{result.id} is damaged: {damage}"
         return None
 
     @property
@@ -93,6 +101,7 @@ class Extraction:
             f"{self.so_far}: {self.already} were there, {self.made} made now from "
             f"{self.decoded} frames in {self.seconds:.0f} s"
             + (f", {len(self.damaged)} of them damaged" if self.damaged else "")
+            + (f", {len(self.silent)} without sound" if self.silent else "")
             + (f"; {len(self.failed)} failed" if self.failed else "")
         )
 
@@ -107,6 +116,7 @@ class Extraction:
             "seconds": round(self.seconds, 3),
             "damaged": self.damaged,
             "failed": self.failed,
+            **({"without_sound": sorted(self.silent)} if self.sound else {}),
         }
 
 
@@ -132,7 +142,7 @@ def extract(
     settings = _decided(request.settings, videos, out, bool(request.workers.scheduler))
     settings.check()
     out.mkdir(parents=True, exist_ok=True)
-    found = Extraction(out, len(videos))
+    found = Extraction(out, len(videos), sound=settings.sound)
     todo = _left(videos, settings, found)
     found.already = len(videos) - len(todo) - len(found.failed)
     if found.already:
@@ -187,6 +197,7 @@ def _jobs(videos, out, aside, settings):
             out.absolute(),
             aside.absolute(),
             settings,
+            only_sound=(out / source.id).exists(),
         )
         for source in videos
     ]
@@ -288,9 +299,26 @@ def _left(videos, settings, found):
             )
         if fault := _fault(folder, record, source, settings):
             found.failed[source.id] = fault
-        elif record.get("damage"):
-            found.damaged[source.id] = str(record["damage"])[:500]
+            continue
+        heard = _heard(folder, record)
+        if settings.sound and heard is None:
+            left.append(source)
+            continue
+        if settings.sound and heard.get("samples") is None:
+            found.silent.append(source.id)
+        damage = record.get("damage") or (settings.sound and heard.get("damage"))
+        if damage:
+            found.damaged[source.id] = str(damage)[:500]
     return left
+
+
+def _heard(folder, record):
+    """What a record says of the sound, if it is there; else None."""
+    heard = record.get("sound_track")
+    if not isinstance(heard, dict):
+        return None
+    name = sound.NONE if heard.get("samples") is None else sound.NAME
+    return heard if (folder / name).is_file() else None
 
 
 def _fault(folder, record, source, settings):
@@ -310,7 +338,8 @@ def _fault(folder, record, source, settings):
         counts = {frames.count(folder, (prefix,)) for prefix in settings.prefixes}
     except (OSError, frames.FrameError) as error:
         return f"{error}: delete {folder}, and it is made again"
-    damage = record.get("damage")
+    heard = (settings.sound and _heard(folder, record)) or {}
+    damage = record.get("damage") or heard.get("damage")
     if damage and not settings.keep_damaged and not difference:
         return (
             f"{folder} is of a damaged video ({damage!s:.500}): to accept it, set "

@@ -4,6 +4,7 @@ import dataclasses
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.flow.settings import FlowSettings
+from tsn_keras.video import sound
 
 FLOWS = ("tvl1", "warped", "none")
 IMAGES = "img_"  # before the number in names of files (dense_flow common.cpp:52-57)
@@ -17,12 +18,14 @@ class Settings:
         flow: flow.settings.FlowSettings, or None for images only.
         size: (width, height) of the files, in pixels.
         keep_damaged: whether the frames before the damage of a damaged video are
-            used; else it fails.
+            used; else it fails. So with its sound.
+        sound: whether its sound is stored too.
     """
 
     flow: FlowSettings | None = dataclasses.field(default_factory=FlowSettings)
     size: tuple[int, int] = (340, 256)
     keep_damaged: bool = False
+    sound: bool = False
 
     @property
     def on_device(self) -> bool:
@@ -45,5 +48,7 @@ class Settings:
             raise InputError(
                 f"`size` is {width}x{height}: sides must be from 16 to 8192 pixels"
             )
+        if self.sound:
+            sound.check_writable()
         if self.flow is not None:
             self.flow.check()

@@ -51,12 +51,14 @@ class Job:
         out: folder for the frame folders.
         aside: folder for unfinished work, on the same file system.
         settings: settings.Settings.
+        only_sound: whether the folder is there, and only its sound is to be made.
     """
 
     source: sources.Source
     out: pathlib.Path
     aside: pathlib.Path
     settings: Settings
+    only_sound: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +92,10 @@ def run(job, crew):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, aside = job.source, job.aside
     try:
-        made = _make(job, aside / uuid.uuid4().hex, crew)
+        if job.only_sound:
+            made = _add_sound(job)
+        else:
+            made = _make(job, aside / uuid.uuid4().hex, crew)
     except OSError as error:
         if not aside.is_dir():
             reason = f"{socket.gethostname()} cannot write to {aside}: {error}"
@@ -124,6 +129,14 @@ def _make(job, folder, crew):
         return made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _add_sound(job):
+    """Adds sound to a folder that is there; returns Made of no frames."""
+    folder = job.out / job.source.id
+    heard = extractor.Heard.of(job.source.path, folder, job.settings)
+    provenance.add_sound(folder, provenance.read(folder), heard)
+    return extractor.Made(0, 0, None, heard)
 
 
 def _put(folder, target):

@@ -1,4 +1,4 @@
-"""First convolutions for flow and RGB difference, made from RGB's.
+"""First convolutions for flow, RGB difference and sound, made from RGB's.
 
 TSN section 3.3, "cross modality pre-training", as tsn-pytorch does it
 (models.py:227-285): the mean over the three input channels, for each channel of
@@ -8,7 +8,7 @@ the new input. It is not rescaled by 3 / channels.
 import numpy as np
 
 
-def initialise(target, source, record, random_first=False):
+def initialise(target, source, record, random_first=False, is_other=False):
     """Copies weights from one backbone to another of other channels or classes.
 
     Everything but the first kernel is copied as it is, the classifier only if
@@ -21,6 +21,8 @@ def initialise(target, source, record, random_first=False):
         random_first: whether `target` keeps its own first kernel if that of `source`
             has other channels, as MMAction2 does (models/backbones/resnet.py:449-542);
             a bias is copied even so.
+        is_other: whether `target` is for another modality, so that its first kernel is
+            new even where the numbers of channels are the same.
 
     Returns:
         list of str, names of the layers whose weights were not copied.
@@ -36,7 +38,8 @@ def initialise(target, source, record, random_first=False):
         shapes = [tuple(variable.shape) for variable in layer.weights]
         if not shapes:
             continue
-        if layer.name == record.first and values[0].shape[2] != shapes[0][2]:
+        is_first = layer.name == record.first
+        if is_first and (is_other or values[0].shape[2] != shapes[0][2]):
             if random_first:
                 values[0] = layer.get_weights()[0]
                 kept.append(layer.name)

@@ -21,7 +21,7 @@ def network_input(pixels, stream):
     modality, rule = stream.modality, stream.normalisation
     planes = modality.step_planes
     count = pixels.shape[-1]
-    if stream.protocol.red_first and not modality.is_flow:
+    if stream.protocol.red_first and modality.is_image:
         steps = range(0, count, planes)
         order = [step + k for step in steps for k in reversed(range(planes))]
         pixels = ops.take(pixels, order, axis=-1)
@@ -52,16 +52,16 @@ class Preprocessing(keras.layers.Layer):
     numbers. It is saved with the model and runs on every back end of Keras.
 
     Args:
-        modality: name of the modality: "rgb", "flow" or "rgbdiff".
+        modality: name of the modality: "rgb", "flow", "rgbdiff" or "sound".
         protocol: name of the protocol; "caffe" is that of the 2016 code.
 
     Call arguments:
         inputs: uint8 [..., planes], 0 to 255. "rgb": B, G, R (3 planes); "flow":
             x1, y1, ..., x5, y5 (10 planes); "rgbdiff": six images of B, G, R (18
-            planes).
+            planes); "sound": spectrograms of three windows (3 planes).
 
     Returns:
-        float32 [..., channels]: 3, 10 or 15 channels.
+        float32 [..., channels]: 3, 10, 15 or 3 channels.
 
     Raises:
         ValueError: there is no such modality or protocol, or the inputs have

@@ -15,7 +15,8 @@ import numpy as np
 from tsn_keras.flow import fields
 from tsn_keras.flow.quantiser import quantise
 from tsn_keras.flow.settings import FlowSettings
-from tsn_keras.video import decode, jpeg
+from tsn_keras.pipeline import sound_reading
+from tsn_keras.video import decode, jpeg, sound
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +96,16 @@ class Decoding:
 
         Returns:
             uint8 [height, width, planes].
+
+        Raises:
+            decode.VideoError: the stream is of sound, which frames do not have.
         """
         length = stream.modality.length
+        if stream.modality.is_sound:
+            raise decode.VideoError(
+                f"a webcam has frames without sound: leave the weights for "
+                f"{stream.modality.name} out"
+            )
         if stream.modality.is_flow:
             greys = [_grey(frame, stream) for frame in frames[-length - 1 :]]
             pairs = ((k, *pair) for k, pair in enumerate(itertools.pairwise(greys)))
@@ -122,6 +131,7 @@ class OpenedVideo:
         damage: what is wrong with it, after these frames; or None.
         decoding: Decoding.
         rate: frames a second, or None where it is not known.
+        heard: what is wrong with its sound, as far as it was read; at most one text.
     """
 
     path: pathlib.Path | None
@@ -129,6 +139,11 @@ class OpenedVideo:
     damage: str | None
     decoding: Decoding
     rate: float | None = None
+    heard: list[str] = dataclasses.field(default_factory=list, compare=False)
+
+    def lacks(self, stream):
+        """Whether it has nothing of a stream: no sound."""
+        return stream.modality.is_sound and not sound.is_in(self.path)
 
     def images(self, stream):
         """Number of images, or pairs of flow images, from which snippets are made."""
@@ -145,6 +160,9 @@ class OpenedVideo:
             (tick, uint8 [height, width, planes]). No more than a few snippets are
             in memory at a time, however long the video is.
         """
+        if stream.modality.is_sound:
+            yield from self._pictures(ticks, stream)
+            return
         count = self.images(stream)
         each = (number for tick in ticks for number in stream.numbers(tick, count))
         # Arrays: of hours of video there are many.
@@ -163,6 +181,15 @@ class OpenedVideo:
                     if last[np.searchsorted(needed, n)] == at:
                         del held[n]
                 at += 1
+
+    def _pictures(self, ticks, stream):
+        """Yields (tick, uint8 [S, S, planes]) of sound."""
+        indices = [tick - 1 + self._dropped(stream) for tick in ticks]
+        keep = self.decoding.keep_damaged
+        with sound_reading.opened(self.path, keep) as opened:
+            found = sound_reading.pictures(opened, indices, stream)
+            yield from zip(ticks, found, strict=True)
+            self.heard[:] = filter(None, [opened.damage])
 
     def key_frames(self, ticks, size, stream=None):
         """Decodes the first image of each snippet, small.
@@ -233,6 +260,9 @@ class _FramesInMemory(OpenedVideo):
     """
 
     frames: np.ndarray = dataclasses.field(kw_only=True)
+
+    def lacks(self, stream):
+        return stream.modality.is_sound
 
     def _picked(self, indices):
         for index in indices:

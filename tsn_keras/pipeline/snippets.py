@@ -167,6 +167,6 @@ def _cut(frames, stream):
     Frames of unequal sizes make none, and a network is compiled anew for each size;
     crops are equal.
     """
-    if stream.protocol.fixed_size is not None:
+    if stream.fixed_size is not None:
         return frames
-    return transforms.cut(frames, stream.protocol.test, stream)
+    return transforms.cut(frames, stream.test, stream)

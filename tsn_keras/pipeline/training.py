@@ -114,6 +114,7 @@ class Batches:
 
         def from_file(index, ticks):
             numbers = reading.segment_numbers(files[index], ticks, stream)
+            numbers += firsts[index] - 1
             return video_reading.decoded(paths[index], numbers, stream, framed=False)[0]
 
         if len(set(are_files)) == 1:
@@ -193,12 +194,15 @@ class Batches:
         stream, segments, load = self.stream, self.segments, self._segments()
         rule = self._augmentation
         resize = pillow.resize if rule.antialiased else transforms.resize
+        shape = (segments, *(stream.fixed_size or ()), stream.modality.planes)
 
         @transforms.as_it_is
         def read(index, number):
             mirroring, of_crop, of_ticks = self._draws(number)
             ticks = draws.train_ticks(stream, files[index], segments, of_ticks)
             snippets = load(index, ticks)
+            if not stream.modality.cropped:
+                return tf.ensure_shape(snippets, shape), label(index)
             if rule.frame_size is not None:
                 snippets = tf.stack(
                     [
@@ -224,7 +228,7 @@ class Batches:
         The network that is trained takes crops of the training's side.
         """
         view = self.stream.protocol.quick.with_snippets(self.segments)
-        return dataclasses.replace(view, side=None)
+        return dataclasses.replace(self.stream.seen(view), side=None)
 
     def for_validation(self, share=Share()):
         """Pipeline of all videos in order, deterministic and infinite.

@@ -1,4 +1,4 @@
-"""Snippets of video files inside a pipeline: only the frames that they need.
+"""Snippets of video files inside a pipeline: only the frames or sound they need.
 
 Their pixels are those of `from_video`.
 """
@@ -6,7 +6,7 @@ Their pixels are those of `from_video`.
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.pipeline import from_video
+from tsn_keras.pipeline import from_video, sound_reading
 from tsn_keras.video import decode, seeking
 
 
@@ -29,6 +29,8 @@ def snippets(path, numbers, stream, framed):
             size of its frames.
         OSError: it cannot be read.
     """
+    if stream.modality.is_sound:
+        return sound_reading.snippets(path, numbers, stream)
     # Frames at the beginning that are no images, 1 or 0: image 1 is the next.
     before = 2 - stream.images(2)
     needed = [int(number) + before - 1 for number in np.unique(numbers)]
@@ -68,7 +70,7 @@ def decoded(path, numbers, stream, framed):
 
     # FFmpeg and OpenCV work without Python's lock, so that files are read in parallel.
     images, size = tf.numpy_function(read, (path, numbers), (tf.uint8, tf.int32))
-    sides = stream.protocol.fixed_size if framed else None
+    sides = stream.fixed_size if framed else None
     shape = (numbers.shape[0], *(sides or (None, None)), stream.modality.planes)
     return tf.ensure_shape(images, shape), tf.ensure_shape(size, (2,))
 

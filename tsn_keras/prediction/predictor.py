@@ -57,7 +57,9 @@ class Predictor:
         self.weights = {m: weight / total for m, weight in shares.items()}
         self._score = {
             modality: inference.compiled(
-                inference.scorer(weights, self.view, settings.precision)
+                inference.scorer(
+                    weights, weights.stream.seen(self.view), settings.precision
+                )
             )
             for modality, weights in opened.items()
         }
@@ -109,7 +111,8 @@ class Predictor:
         bar = bar or progress.Bar()
         of_array = isinstance(path, np.ndarray)
         video = (self.decoding.of_array if of_array else self.decoding.opened)(path)
-        plan = self._plan(video)
+        streams = self._streams_of(video)
+        plan = self._plan(video, streams)
         bar.expect(sum(len(ticks) for ticks, _ in plan.values()))
         found = {
             modality: Collected(order, self._ways[modality], keep_scores)
@@ -125,7 +128,7 @@ class Predictor:
         return Prediction(
             **vars(fused),
             files=video.images(stream),
-            damage=video.damage,
+            damage=video.damage or next(iter(video.heard), None),
             ticks=ticks[order],
             scores={m: one.crops for m, one in found.items()} if keep_scores else {},
             key_frames=video.key_frames(shown.tolist(), _THUMBNAIL, stream)
@@ -134,6 +137,7 @@ class Predictor:
             key_ticks=shown,
             windows=self._windows(fused, snippets, ticks[order], video.rate),
             rate=video.rate,
+            without=tuple(m for m in self.streams if m not in streams),
         )
 
     def _scored(self, video, plan, found, bar):
@@ -178,10 +182,18 @@ class Predictor:
         places = np.linspace(0, len(ticks) - 1, _MOST_KEY_FRAMES)
         return ticks[places.round().astype(int)]
 
-    def _plan(self, video):
+    def _streams_of(self, video):
+        """{modality: Stream} of those that a video has."""
+        found = {m: s for m, s in self.streams.items() if not video.lacks(s)}
+        if not found:
+            name = video.path or "an array of frames"
+            raise InputError(f"{name} has no {' and no '.join(self.streams)}")
+        return found
+
+    def _plan(self, video, streams):
         """{modality: (distinct ticks, which of them each snippet takes)}."""
         found = {}
-        for modality, stream in self.streams.items():
+        for modality, stream in streams.items():
             images, length = video.images(stream), stream.modality.length
             found[modality] = self.view.distinct(images, length, video.rate)
         # Longer snippets may find no room at the end of an untrimmed video.
@@ -231,9 +243,9 @@ class Predictor:
             float32 [n, crops, classes], raw; with the attention behind the classes
             where the test needs it, see evaluation.attending.
         """
-        if self.protocol.fixed_size is None:
+        stream = self.streams[modality]
+        if stream.fixed_size is None:
             # The size of the crops does not depend on that of the video.
-            stream = self.streams[modality]
             snippets = transforms.cut(snippets, self.view, stream).numpy()
         # One shape for all batches: one trace.
         most = self._batch
@@ -288,7 +300,15 @@ class Predictor:
         return next(iter(self._ways.values()))
 
     def _weighted(self, values):
-        return sum(self.weights[m] * v for m, v in values.items())
+        weights = self.weights_of(values)
+        return sum(weights[m] * v for m, v in values.items())
+
+    def weights_of(self, modalities):
+        """The weights of those streams that a video has; their sum is 1."""
+        if len(modalities) == len(self.weights):
+            return self.weights
+        total = sum(self.weights[m] for m in modalities)
+        return {m: self.weights[m] / total for m in modalities}
 
     @property
     def shares(self) -> str:

@@ -121,6 +121,8 @@ class Prediction(Fused):
         key_ticks: int, ticks of the key frames.
         windows: of an untrimmed video, where the best class scores highest.
         rate: images a second, or None if it is not known.
+        without: modalities of which the video has nothing, as no sound: the others are
+            fused without them.
     """
 
     files: int = 0
@@ -131,3 +133,4 @@ class Prediction(Fused):
     key_ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
     windows: tuple[along.Window, ...] = ()
     rate: float | None = None
+    without: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import numpy as np
 from tsn_keras.common.errors import InputError
 from tsn_keras.protocols import sampling, train_sampling
 from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
-from tsn_keras.protocols.crops import Crops
+from tsn_keras.protocols.crops import CENTRE, Crops
 from tsn_keras.protocols.modalities import Modality
 from tsn_keras.protocols.sizes import STORED_SIZE, ShorterSide
 from tsn_keras.protocols.strides import Stride
@@ -89,6 +89,14 @@ class Normalisation:
     mean: tuple[float, ...]
     deviation: tuple[float, ...] = (1.0,)
     scale: float = 1.0
+
+    @property
+    def grey(self) -> "Normalisation":
+        """That of grey pictures: the means over the colours."""
+        mean, deviation = (
+            (sum(values) / len(values),) for values in (self.mean, self.deviation)
+        )
+        return Normalisation(mean, deviation, self.scale)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,13 +226,39 @@ class Stream:
 
     @property
     def normalisation(self) -> Normalisation:
-        """That of the modality, or of its kind."""
-        rules = self.protocol.normalisation
-        return rules.get(self.modality.name) or rules[self.modality.kind]
+        """That of the modality, or of its kind, or as a grey picture of another."""
+        rules, modality = self.protocol.normalisation, self.modality
+        found = rules.get(modality.name) or rules.get(modality.kind)
+        return found or rules[modality.grey_of].grey
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether the protocol is for the modality."""
+        modality = self.modality
+        kinds = {modality.name, modality.kind, modality.grey_of}
+        return bool(kinds & self.protocol.normalisation.keys())
+
+    def seen(self, view: View) -> View:
+        """A view, in the crops that the modality has: or its pictures as a whole."""
+        if self.modality.cropped:
+            return view
+        return dataclasses.replace(view, crops=CENTRE, side=None)
+
+    @property
+    def test(self) -> View:
+        """The published test."""
+        return self.seen(self.protocol.test)
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """(height, width) of all frames, or None where they keep their ratio."""
+        if self.modality.cropped:
+            return self.protocol.fixed_size
+        return self.protocol.crop_size, self.protocol.crop_size
 
     def side_of(self, view: View) -> int:
         """Side of the network's input under a view, pixels."""
-        return view.side or self.protocol.crop_size
+        return self.seen(view).side or self.protocol.crop_size
 
     def numbers(self, tick: int, files: int) -> list[int]:
         """Numbers of the files of the snippet at `tick` of a video of `files`."""

@@ -60,6 +60,8 @@ class Fusion:
         failed: {video id: reason} of videos that failed when they were scored.
         assumed: what the files do not say and was taken for granted, for people.
         label_sets: for each video all its labels, or None where it has one.
+        incomplete: number of videos of which a file says that there is nothing to be
+            scored, as no sound: they are fused without it.
     """
 
     parts: tuple[Part, ...]
@@ -71,6 +73,7 @@ class Fusion:
     failed: dict[str, str]
     assumed: tuple[str, ...] = ()
     label_sets: tuple[tuple[int, ...], ...] | None = None
+    incomplete: int = 0
 
     @property
     def accuracy(self) -> metrics.Figures:
@@ -132,6 +135,7 @@ class Fusion:
             "results": results,
             "videos": len(self.video_ids),
             "left_out": self.left_out,
+            "incomplete": self.incomplete,
             "failed": self.failed,
             "assumed": list(self.assumed),
         }
@@ -202,10 +206,8 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         classes = tuple(request.classes)
     fused = {name: joining.fuse(joined.scores, way) for name, way in ways.items()}
     parts = [
-        Part(str(path), weight, joined.accuracy_of(scores))
-        for path, weight, scores in zip(
-            request.paths, weights, joined.scores, strict=True
-        )
+        Part(str(path), weight, joined.accuracy_of_file(place))
+        for place, (path, weight) in enumerate(zip(request.paths, weights, strict=True))
     ]
     parts += [Part(name, None, joined.accuracy_of(one)) for name, one in fused.items()]
     return Fusion(
@@ -218,6 +220,7 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         failed=failed,
         assumed=assumed,
         label_sets=joined.label_sets,
+        incomplete=joined.incomplete,
     )
 
 

@@ -256,6 +256,9 @@ class Joined:
         left_out: number of videos that some file lacks.
         label_sets: for each video all its labels, or None where it has one.
         measure: metrics.Measure of such, or None for the usual one.
+        scored: for each file, bool [n]: whether it has scores of the video. Where it
+            says that there is nothing to be scored, as no sound, its scores are 0, so
+            that the others alone are added up.
     """
 
     video_ids: tuple[str, ...]
@@ -264,10 +267,29 @@ class Joined:
     left_out: int
     label_sets: tuple[tuple[int, ...], ...] | None = None
     measure: metrics.Measure | None = None
+    scored: tuple[np.ndarray, ...] = ()
 
     def accuracy_of(self, scores) -> metrics.Figures:
         """Accuracy of scores of these videos, [n, C]."""
         return metrics.measured(scores, self.labels, self.label_sets, self.measure)
+
+    def accuracy_of_file(self, place) -> metrics.Figures:
+        """Accuracy of the scores of a file alone, of the videos that it has."""
+        kept = self.scored[place]
+        sets = self.label_sets and tuple(
+            labels
+            for labels, is_kept in zip(self.label_sets, kept, strict=True)
+            if is_kept
+        )
+        scores, labels = self.scores[place][kept], self.labels[kept]
+        return metrics.measured(scores, labels, sets, self.measure)
+
+    @property
+    def incomplete(self) -> int:
+        """Number of videos of which a file has nothing to be scored."""
+        if not self.scored:
+            return 0
+        return int((~np.stack(self.scored)).any(axis=0).sum())
 
 
 def known_classes(file):
@@ -306,42 +328,65 @@ def join(parts, allow_missing=False) -> Joined:
         ScoreFileError: videos, labels or classes differ.
     """
     opened = [part.file for part in parts]
-    first = opened[0]
-    common = set(first.video_ids).intersection(*(file.video_ids for file in opened))
-    everything = set().union(*(file.video_ids for file in opened))
-    if common != everything and not allow_missing:
+    ids, left_out = _common(opened, allow_missing)
+    named = next((file for file in opened if known_classes(file)), opened[0])
+    found = {}  # {video: (label, further labels, file that said so)}
+    scores, scored = [], []
+    for part in parts:
+        # The first file that names its classes: not all do.
+        _check_classes(named, part.file)
+        position = {video: index for index, video in enumerate(part.file.video_ids)}
+        index = np.array([position.get(video, -1) for video in ids])
+        _note_labels(found, part.file, ids, index)
+        is_there = index >= 0
+        scores.append(np.where(is_there[:, None], part.scores[index], 0))
+        scored.append(is_there)
+    labels = np.array([found[video][0] for video in ids], np.int64)
+    several = any(file.label_sets for file in opened)
+    sets = tuple(found[video][1] for video in ids) if several else None
+    measure = next(filter(None, [measure_of(file) for file in opened]), None)
+    return Joined(ids, labels, tuple(scores), left_out, sets, measure, tuple(scored))
+
+
+def _common(opened, allow_missing):
+    """(ids of the videos that are joined, in order; how many are left out)."""
+    everything = dict.fromkeys(video for file in opened for video in file.video_ids)
+    known = [{*file.video_ids, *file.without} for file in opened]
+    ids = tuple(v for v in everything if all(v in videos for videos in known))
+    if len(ids) != len(everything) and not allow_missing:
         texts = [
             f"{file.path} lacks {len(absent)} ({', '.join(sorted(absent)[:3])})"
-            for file in opened
-            if (absent := everything - set(file.video_ids))
+            for file, videos in zip(opened, known, strict=True)
+            if (absent := set(everything) - videos)
         ]
         raise ScoreFileError(
             f"the files are not of the same videos: {'; '.join(texts)}; to use the "
-            f"{len(common)} that all have: `allow_missing=True`"
+            f"{len(ids)} that all have: `allow_missing=True`"
         )
-    if not common:
+    if not ids:
         raise ScoreFileError("the files have no video in common")
-    ids = tuple(video for video in first.video_ids if video in common)
-    scores, labels, sets = [], [], []
-    named = next((file for file in opened if known_classes(file)), first)
-    for file, aggregated in ((part.file, part.scores) for part in parts):
-        # The first file that names its classes: not all do.
-        _check_classes(named, file)
-        position = {video: index for index, video in enumerate(file.video_ids)}
-        index = np.array([position[video] for video in ids])
-        labels.append(file.labels[index])
-        sets.append(file.label_sets and tuple(file.label_sets[k] for k in index))
-        if (differ := np.flatnonzero(labels[-1] != labels[0])).size:
-            k = differ[0]
+    return ids, len(everything) - len(ids)
+
+
+def _note_labels(found, file, ids, index):
+    """Notes the labels of a file's videos; refuses those that differ."""
+    differ = []
+    for video, place in zip(ids, index.tolist(), strict=True):
+        if place < 0:
+            continue
+        label = int(file.labels[place])
+        sets = file.label_sets and file.label_sets[place]
+        there = found.setdefault(video, (label, sets, file))
+        if there[0] != label:
+            differ.append((video, there, label))
+        elif there[1] != sets:
             raise ScoreFileError(
-                f"{first.path} and {file.path} differ in the labels of {differ.size} "
-                f"videos: {ids[k]} is {labels[0][k]} and {labels[-1][k]}"
+                f"{there[2].path} and {file.path} differ in the further labels of "
+                f"videos"
             )
-        if sets[-1] != sets[0]:
-            raise ScoreFileError(
-                f"{first.path} and {file.path} differ in the further labels of videos"
-            )
-        scores.append(aggregated[index])
-    left_out = len(everything) - len(common)
-    measure = next(filter(None, [measure_of(file) for file in opened]), None)
-    return Joined(ids, labels[0], tuple(scores), left_out, sets[0], measure)
+    if differ:
+        video, (first, _, other), label = differ[0]
+        raise ScoreFileError(
+            f"{other.path} and {file.path} differ in the labels of {len(differ)} "
+            f"videos: {video} is {first} and {label}"
+        )

@@ -41,6 +41,7 @@ class NpzScores:
 
     names_videos = False
     label_sets = None  # The layout has one label a video.
+    without = frozenset()  # And scores of all.
 
     def __init__(self, path):
         self.path = pathlib.Path(path)

@@ -10,6 +10,8 @@ Layout:
     /frames      int64 [V], number of files of each video
     /classes     UTF-8 strings [C]
     /failed      UTF-8 string, a JSON object {video id: reason}
+    /without     UTF-8 string, a JSON array of ids of videos that have no scores since
+                 they have nothing of the modality, as no sound; only if there are any
     /scores/ID   float32 [snippets, crops, C], raw, before the softmax; in ID
                  "/" is written %2F and "%" is written %25
 
@@ -88,7 +90,7 @@ def quote(video_id):
     return quoted.replace(".", "%2E") if quoted.strip(".") == "" else quoted
 
 
-def write(path, videos, *, classes, about, failed):
+def write(path, videos, *, classes, about, failed, without=()):
     """Writes a score file; beside, then renamed.
 
     Args:
@@ -97,6 +99,7 @@ def write(path, videos, *, classes, about, failed):
         classes: names of the classes.
         about: dict of JSON values.
         failed: {video id: reason} of videos without scores.
+        without: ids of videos that have nothing to be scored.
 
     Raises:
         ScoreFileError: a video comes twice, or its array is not as above.
@@ -106,6 +109,9 @@ def write(path, videos, *, classes, about, failed):
     with files.replacing(path) as aside, files.enduring(aside, reads=True) as written:
         with h5py.File(written, "w", userblock_size=hdf5.BLOCK) as file:
             _fill(file, path, _while_fine(videos, written), classes, about, failed)
+            if without:
+                told = json.dumps(sorted(without))
+                file.create_dataset("without", data=told, dtype=_TEXT)
         written.check()
         hdf5.seal(written)
         os.fsync(written.fileno())
@@ -174,6 +180,7 @@ class ScoreFile:
         about: dict.
         failed: {video id: reason}.
         has_attention: whether it tells the attention of snippets.
+        without: frozenset of ids of videos that have nothing of the modality.
         names_videos: True; the original's files, npz.NpzScores, name none.
 
     Raises:
@@ -212,6 +219,7 @@ class ScoreFile:
         self.labels = file.integers("labels")
         self.frames = file.integers("frames")
         self.failed = json_text.parse(file.one_text("failed"), "failed")
+        self.without = self._lacking()
         count, classes = len(self.video_ids), len(self.classes)
         if len(set(self.video_ids)) != count or not count:
             raise ValueError("its video ids are none, or not distinct")
@@ -246,6 +254,17 @@ class ScoreFile:
                 or array.shape != (file.array(f"scores/{name}").shape[:2])
             ):
                 raise ValueError(f"attention of {name} is {array.dtype} {array.shape}")
+
+    def _lacking(self):
+        """Ids of videos that have nothing of the modality."""
+        if "without" not in self._file.names("/"):
+            return frozenset()
+        found = json_text.parse(self._file.one_text("without"), "without", list)
+        if not all(isinstance(video, str) for video in found):
+            raise ValueError("its `without` is no array of ids")
+        if not set(found).isdisjoint(self.video_ids):
+            raise ValueError("videos without scores have scores")
+        return frozenset(found)
 
     def _sets(self):
         """The labels of each video, where it has several."""

@@ -49,7 +49,7 @@ def find(settings, stream):
             f"{weights.path} is a {found.backbone.title}, but model.backbone is "
             f"{settings.backbone}"
         )
-    if settings.first_conv == "random" and found.channels == modality.channels:
+    if settings.first_conv == "random" and given.name == modality.name:
         raise InputError(
             f'model.first_conv is "random", but {weights.path} has a first convolution '
             f"for {modality.name}: leave model.first_conv out"
@@ -64,8 +64,9 @@ def find(settings, stream):
 
 def _fed_alike(one, other):
     """Whether two streams of a modality give a network the same values of a pixel."""
-    order = one.modality.is_flow or one.protocol.red_first == other.protocol.red_first
-    return order and one.normalisation == other.normalisation
+    order = one.protocol.red_first == other.protocol.red_first
+    alike = order or not one.modality.is_image
+    return alike and one.normalisation == other.normalisation
 
 
 def architecture(settings, stream, classes, weights):
@@ -82,7 +83,7 @@ def architecture(settings, stream, classes, weights):
     return loading.Architecture(backbone, stream.input_shape, classes, width)
 
 
-def build(wanted, weights, settings, precision):
+def build(wanted, weights, settings, precision, modality=None):
     """Builds the backbone to train.
 
     Args:
@@ -91,6 +92,7 @@ def build(wanted, weights, settings, precision):
         settings: config.ModelSettings.
         precision: "float32", "bfloat16" or "float16", in which it computes;
             variables are float32.
+        modality: name of that to train; None: that of the weights.
 
     Returns:
         (keras.Model, names of the layers whose weights are new)
@@ -106,7 +108,9 @@ def build(wanted, weights, settings, precision):
         new = [layer.name for layer in model.layers if layer.weights]
     else:
         new = cross_modality.initialise(
-            model, weights.build(), wanted.backbone, settings.first_conv == "random"
+            *(model, weights.build(), wanted.backbone),
+            random_first=settings.first_conv == "random",
+            is_other=modality not in (None, weights.modality.name),
         )
     if settings.init_std and wanted.backbone.head in new:
         head = model.get_layer(wanted.backbone.head)

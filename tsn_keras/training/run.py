@@ -186,6 +186,11 @@ def _find_data(data, stream, listener):
                 f"{len(part.missing)} videos to {verb} on have no folder and are left "
                 f"out, as {part.missing[0]}"
             )
+        if part is not None and part.without:
+            listener.say(
+                f"{len(part.without)} videos to {verb} on have no "
+                f"{stream.modality.name} and are left out, as {part.without[0]}"
+            )
     if found.empty:
         listener.say(
             f"{len(found.empty)} of {found.count} classes have no training video, as "

@@ -76,7 +76,8 @@ class Session:
         )
         with devices.scope():
             backbone, new = initialisation.build(
-                self._architecture, weights, model, train.precision
+                *(self._architecture, weights, model, train.precision),
+                stream.modality.name,
             )
             network = Network(
                 backbone,
