@@ -9,6 +9,7 @@ import pytest
 import soundfiles
 import tensorflow as tf
 
+from tsn_keras.common import storage
 from tsn_keras.datasets.records import FrameFolder
 from tsn_keras.datasets.sounds import heard
 from tsn_keras.models.preprocessing import Preprocessing
@@ -99,6 +100,15 @@ def test_files_and_videos_give_the_same(folder):
     (picture,), _ = sound_reading.snippets(stored.path, [[10]], STREAM)
     loud = (picture.max(axis=(0, 2)) > 200).nonzero()[0]
     assert loud[0] == pytest.approx(112 + 50, abs=3)
+
+
+def test_sound_in_an_object_store(folder, monkeypatch):
+    root, _ = folder
+    data = (root / "a" / sound.NAME).read_bytes()
+    monkeypatch.setattr(storage.Address, "read_bytes", lambda self: data)
+    found, _ = sound_reading.snippets("s3://bucket/a/sound.flac", [[20]], STREAM)
+    expected, _ = sound_reading.snippets(root / "a" / sound.NAME, [[20]], STREAM)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_clips_of_a_folder_begin_later(folder):
