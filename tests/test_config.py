@@ -131,7 +131,10 @@ def test_not_text(tmp_path):
         ("data.split=4", "must be one of 1, 2, 3"),
         ("data.power=-0.5", "data.power must be from 0 to 1. Received: -0.5"),
         ("data.holdout=1.0", "data.holdout must be from 0 to 1, without 1"),
-        ("data.dataset=kinetics", "one of hmdb51, ucf101, jhmdb, demo, demo_sound, kin"),
+        (
+            "data.dataset=kinetics",
+            "one of hmdb51, ucf101, jhmdb, demo, demo_sound, kin",
+        ),
         ("data.protocol=mine", "data.protocol must be one of caffe"),
         ("model.batch_norm=partial", "must be one of first, none, all"),
         ("model.dropout=1.0", "model.dropout must be from 0 to 1, without 1"),

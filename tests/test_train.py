@@ -636,6 +636,13 @@ def test_an_unknown_backbone(data, tmp_path):
         train.main(command(data, tmp_path / "run", *more))
 
 
+def test_a_backbone_that_does_not_take_the_crops(data, tmp_path):
+    more = ["--set", "model.backbone=inception_v3_tsn"]
+    words = "model.backbone inception_v3_tsn does not take the crops .* a side of 224"
+    with pytest.raises(InputError, match=words):
+        train.main(command(data, tmp_path / "run", *more))
+
+
 def test_checkpoints_of_before_are_resumed(data, undisturbed, tmp_path):
     """They do not name what was added since: backbone and protocol."""
     out = tmp_path / "run"

@@ -7,6 +7,7 @@ import pytest
 
 from tsn_keras.common import progress
 from tsn_keras.common.text import TextFileError
+from tsn_keras.datasets import activitynet as activitynet_set
 from tsn_keras.datasets import annotations, frames, hvu, selection, training_sets
 from tsn_keras.datasets import something as something_set
 from tsn_keras.datasets.catalogue import DATASETS
@@ -328,13 +329,21 @@ def activitynet(count=200):
 
 
 def test_activitynet(tmp_path):
-    write(tmp_path, {"activity_net.v1-3.min.json": activitynet()})
+    content = activitynet()
+    both = {**content["database"]["tra_n"], "subset": "validation"}
+    content["database"]["val-2"] = both
+    write(tmp_path, {"activity_net.v1-3.min.json": content})
     write(tmp_path, {"activity_net.v1-2.min.json": activitynet(100)})
     split = read("activitynet", tmp_path)
     assert split.classes[:2] == ("Leaf 001", "Leaf 002")
     # The label of a whole video is that of its first annotation.
     assert split.train == (Video("v_tra_n", 1, aliases=("tra_n",), duration=100),)
-    assert split.test == (Video("v_val-d", 0, aliases=("val-d",), duration=9.5),)
+    # A test accepts any of its labels.
+    assert split.test == (
+        Video("v_val-d", 0, aliases=("val-d",), labels=(0,), duration=9.5),
+        Video("v_val-2", 0, aliases=("val-2",), labels=(0, 1), duration=100),
+    )
+    assert not split.multi_label
     assert len(read("activitynet12", tmp_path).classes) == 100
     clips = read("activitynet_clips", tmp_path)
     names = ("v_tra_n", "tra_n")
@@ -353,6 +362,24 @@ def test_the_rate_of_whole_videos_of_activitynet_is_known(tmp_path):
     videos = selection.find_test_set(choice, progress.SILENT)
     (folder,) = selection.select(videos, ("img_",)).folders
     assert (folder.files, folder.rate) == (190, 20.0)
+
+
+def test_one_label_of_activitynets_videos_is_validated(tmp_path, monkeypatch):
+    """In training, which knows one label a video; a test knows all."""
+    content = activitynet(1)
+    both = content["database"]["tra_n"]["annotations"]
+    both[0]["label"] = both[1]["label"]
+    write(tmp_path, {"activity_net.v1-3.min.json": content})
+    for name in ("tra_n", "val-d"):
+        write(tmp_path / name, {"img_00001.jpg": ""})
+    choice = Choice("activitynet", root=tmp_path)
+    monkeypatch.setitem(activitynet_set._CLASSES, "1-3", 1)
+    found = training_sets.find(choice, ("img_",), progress.SILENT)
+    test = selection.find_test_set(choice, progress.SILENT)
+    for chosen in (found.train, found.validation):
+        assert [(one.label, one.labels) for one in chosen.folders] == [(0, ())]
+    assert [video.labels for video in test.videos] == [(0,)]
+    assert not found.multi_label
 
 
 def test_clips_of_activitynet_are_parts_of_folders(tmp_path):

@@ -54,6 +54,19 @@ def test_the_zoo_has_other_names_for_the_same_graph():
     assert names["Mixed_7c.branch3x3dbl_3b.conv"] == last
 
 
+def test_branches_of_the_zoo_that_do_not_fit_together(monkeypatch):
+    """At 224, a usual side, its poolings that round up give another size."""
+    build = functools.partial(InceptionV3, classes=5, width=1 / 32)
+    zoo = inception_v3.ZOO
+    assert build((230, 233, 3), form=zoo).output_shape == (None, 5)
+    assert build((224, 224, 3)).output_shape == (None, 5)
+    with pytest.raises(ValueError, match="the nearest that will do are 229 and 230"):
+        build((224, 299, 3), form=zoo)
+    monkeypatch.setattr(inception_v3, "_agrees", lambda _: True)
+    with pytest.raises(ValueError, match="Concatenate"):
+        build((224, 224, 3), form=zoo)
+
+
 def test_record_and_training(tmp_path):
     model = network_checks.check_record(INCEPTION_V3, (75, 80, 10), 1 / 32, tmp_path)
     network_checks.check_saved(model, tmp_path / "m.keras")

@@ -7,7 +7,8 @@ import pytest
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.common.text import TextFileError
-from tsn_keras.scores import submission
+from tsn_keras.scores import joining, metrics, score_file, submission
+from tsn_keras.scores.score_file import VideoScores
 
 CLASSES = ["zero", "one", "two", "three"]
 
@@ -39,6 +40,48 @@ def test_figures_of_the_server():
     for k, hits, share in ((1, 0.375, 0.25), (2, 0.625, 0.5), (3, 0.75, 0.625)):
         shares = submission._shares(*example(), k)
         assert (np.ceil(shares).mean(), shares.mean()) == (hits, share)
+
+
+def test_a_test_of_its_data_set_has_its_figures(tmp_path):
+    """Of raw scores, whose probabilities rank the videos of a class otherwise."""
+    random = np.random.default_rng(0)
+    # Few levels: many tie.
+    scores = random.integers(0, 4, (40, 3, 2, 4)).astype(np.float32)
+    sets = [(n % 4,) if n % 2 else (1, 2) for n in range(40)]
+    rows = [
+        VideoScores(f"v{n}", labels[0], 9, scores[n], labels)
+        for n, labels in enumerate(sets)
+    ]
+    sets[0] = (0, 2, 3)
+    rows[0] = VideoScores("v0", 0, 9, scores[0], sets[0])
+    means = {
+        "scores": metrics.softmax(scores.mean(axis=(1, 2))),
+        "probabilities": metrics.softmax(scores).mean(axis=(1, 2)),
+    }
+    truth = {f"v{n}": {CLASSES[k] for k in labels} for n, labels in enumerate(sets)}
+    for average, chances in means.items():
+        path = tmp_path / f"{average}.h5"
+        about = {"measure": "server", "average": average}
+        score_file.write(path, rows, classes=CLASSES, about=about, failed={})
+        with score_file.ScoreFile(path) as file:
+            aggregated = joining.aggregate_file(file)
+            joined = joining.join([aggregated])
+        predictions = {
+            f"v{n}": list(zip(CLASSES, map(float, row), strict=True))
+            for n, row in enumerate(chances)
+        }
+        expected = submission.figures(predictions, truth)
+        told = expected.mean_average_precision, expected.top1, expected.top3
+        for found in (
+            aggregated.accuracy,
+            joined.accuracy_of(joined.scores[0]),
+            joined.accuracy_of_file(0),
+        ):
+            figures = found.mean_average_precision, found.top1, found.top3
+            assert figures == pytest.approx([100 * one for one in told], abs=1e-9)
+    # Ranked by raw scores it would be another figure.
+    raw = metrics._served(scores.mean(axis=(1, 2)), metrics.many_hot(sets, 4))
+    assert abs(raw.main - aggregated.accuracy.main) > 0.01
 
 
 def test_a_repeat_is_wrong_but_costs_nothing_at_the_end():

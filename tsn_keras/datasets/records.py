@@ -125,7 +125,7 @@ class Split:
 
     Attributes:
         train: Video records.
-        test: Video records.
+        test: Video records; they may have several labels where `train` has one each.
         classes: names, or None where they are not known.
         mirrored: for each label that of the mirrored video, as "from left to right"
             becomes "from right to left"; None where no label changes.
@@ -138,8 +138,8 @@ class Split:
 
     @property
     def multi_label(self) -> bool:
-        """Whether a video may have several labels."""
-        return are_several((*self.train, *self.test))
+        """Whether a video to train on may have several labels."""
+        return are_several(self.train or self.test)
 
 
 @dataclasses.dataclass(frozen=True)

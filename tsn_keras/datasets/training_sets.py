@@ -110,7 +110,11 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
     about = dataset.name, choice.split if dataset.splits else None, root
     parts = [VideoSet(*about, split.train, split.classes, "training")]
     if split.test:
-        parts.append(VideoSet(*about, split.test, split.classes, "validation"))
+        # Where one label is trained, the first of each is validated.
+        test = split.test
+        if not split.multi_label:
+            test = tuple(dataclasses.replace(video, labels=()) for video in test)
+        parts.append(VideoSet(*about, test, split.classes, "validation"))
     count = parts[0].class_count
     for videos in parts:
         _check_labels(videos, count)

@@ -16,6 +16,7 @@ METRICS = {
     metrics.Accuracy: (MEAN_CLASS, TOP1),
     metrics.Precision: (MEAN_PRECISION, VIDEO_MEAN_PRECISION),
     metrics.ClassPrecision: (MEAN_PRECISION,),
+    metrics.ServerFigures: (MEAN_PRECISION, TOP1),
 }
 
 

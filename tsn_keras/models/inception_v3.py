@@ -252,13 +252,24 @@ def InceptionV3(
         images of ImageNet's mean and deviation, is no part of this network.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of its range; or ZOO's branches do not fit
+            together at that side, as at 224.
 
     Example:
         >>> InceptionV3((75, 75, 10), classes=51, width=0.125).output_shape
         (None, 51)
     """
     check(input_shape, classes, width, LEAST_SIDE)
+    for side in input_shape[:2]:
+        if form.ceil and not _agrees(side):
+            near = [n for n in range(side - 16, side + 17) if _agrees(n)]
+            near = sorted(near, key=lambda n: abs(n - side))[:2]
+            raise ValueError(
+                f"`input_shape`: at a side of {side} the branches of {form.name} end "
+                f"in images of unequal size, since its poolings round up; the nearest "
+                f"that will do are {' and '.join(map(str, sorted(near)))}. Received: "
+                f"input_shape={tuple(input_shape)}"
+            )
 
     # === Functional Model ===
     x = inputs = keras.Input(input_shape, name="data")
@@ -275,6 +286,25 @@ def InceptionV3(
         x = layers.Dropout(dropout, name="dropout")(x)
         x = classifier(x, classes, form.layer("fc"))
     return keras.Model(inputs, x, name=form.name)
+
+
+def _agrees(side):
+    """Whether poolings that round up and convolutions that do not make equal images.
+
+    Those of blocks 6a and 7a stand side by side.
+
+    Example:
+        >>> [side for side in (224, 229, 299) if _agrees(side)]
+        [229, 299]
+    """
+    for step in STEM:
+        if isinstance(step, Conv):
+            if step.padding == "valid":
+                side = (side - step.kernel) // step.stride + 1
+        else:
+            side = -(-(side - 3) // 2) + 1
+    halved = (side - 3) // 2 + 1
+    return side % 2 == 1 and halved % 2 == 1
 
 
 def base_channels(form=TORCHVISION):

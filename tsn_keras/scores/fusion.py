@@ -62,6 +62,7 @@ class Fusion:
         label_sets: for each video all its labels, or None where it has one.
         incomplete: number of videos of which a file says that there is nothing to be
             scored, as no sound: they are fused without it.
+        way: joining.Way of the scores, which says what their probabilities are.
     """
 
     parts: tuple[Part, ...]
@@ -74,6 +75,7 @@ class Fusion:
     assumed: tuple[str, ...] = ()
     label_sets: tuple[tuple[int, ...], ...] | None = None
     incomplete: int = 0
+    way: joining.Way = joining.Way()
 
     @property
     def accuracy(self) -> metrics.Figures:
@@ -120,8 +122,8 @@ class Fusion:
 
     def write_submission(self, path: str) -> None:
         """Writes the probabilities as ActivityNet's server takes them."""
-        chances = metrics.softmax(self.scores)
-        submission.write(pathlib.Path(path), self.video_ids, chances, self.classes)
+        known = self.video_ids, self.way.probabilities(self.scores), self.classes
+        submission.write(pathlib.Path(path), *known)
 
     def as_json(self) -> dict:
         """As a dict of JSON values."""
@@ -221,6 +223,7 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         assumed=assumed,
         label_sets=joined.label_sets,
         incomplete=joined.incomplete,
+        way=joined.way,
     )
 
 

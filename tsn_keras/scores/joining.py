@@ -180,16 +180,18 @@ class Aggregated:
     Attributes:
         file: ScoreFile or NpzScores.
         scores: float32 [V, C].
+        way: how they came from those of snippets and crops.
     """
 
     file: ScoreFile | NpzScores
     scores: np.ndarray
+    way: Way = Way()
 
     @property
     def accuracy(self) -> metrics.Figures:
         """That of all its videos."""
         known = self.file.labels, self.file.label_sets, measure_of(self.file)
-        return metrics.measured(self.scores, *known)
+        return metrics.measured(self.scores, *known, self.way.probabilities)
 
 
 def measure_of(file):
@@ -222,7 +224,7 @@ def aggregate_file(file, crops="mean", over_time=None) -> Aggregated:
             bad.append(video)
     if bad:
         raise NotFiniteError(file.path, bad)
-    return Aggregated(file, np.stack(scores))
+    return Aggregated(file, np.stack(scores), way)
 
 
 def fuse(parts, weights):
@@ -259,6 +261,7 @@ class Joined:
         scored: for each file, bool [n]: whether it has scores of the video. Where it
             says that there is nothing to be scored, as no sound, its scores are 0, so
             that the others alone are added up.
+        way: what the ways of all files have in common: what is averaged, and the loss.
     """
 
     video_ids: tuple[str, ...]
@@ -268,10 +271,12 @@ class Joined:
     label_sets: tuple[tuple[int, ...], ...] | None = None
     measure: metrics.Measure | None = None
     scored: tuple[np.ndarray, ...] = ()
+    way: Way = Way()
 
     def accuracy_of(self, scores) -> metrics.Figures:
         """Accuracy of scores of these videos, [n, C]."""
-        return metrics.measured(scores, self.labels, self.label_sets, self.measure)
+        known = self.labels, self.label_sets, self.measure
+        return metrics.measured(scores, *known, self.way.probabilities)
 
     def accuracy_of_file(self, place) -> metrics.Figures:
         """Accuracy of the scores of a file alone, of the videos that it has."""
@@ -281,8 +286,9 @@ class Joined:
             for labels, is_kept in zip(self.label_sets, kept, strict=True)
             if is_kept
         )
-        scores, labels = self.scores[place][kept], self.labels[kept]
-        return metrics.measured(scores, labels, sets, self.measure)
+        known = self.labels[kept], sets, self.measure
+        scores = self.scores[place][kept]
+        return metrics.measured(scores, *known, self.way.probabilities)
 
     @property
     def incomplete(self) -> int:
@@ -345,7 +351,8 @@ def join(parts, allow_missing=False) -> Joined:
     several = any(file.label_sets for file in opened)
     sets = tuple(found[video][1] for video in ids) if several else None
     measure = next(filter(None, [measure_of(file) for file in opened]), None)
-    return Joined(ids, labels, tuple(scores), left_out, sets, measure, tuple(scored))
+    told = measure, tuple(scored), parts[0].way
+    return Joined(ids, labels, tuple(scores), left_out, sets, *told)
 
 
 def _common(opened, allow_missing):

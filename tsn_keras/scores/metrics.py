@@ -12,6 +12,7 @@ import numpy as np
 
 from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.common.errors import InputError
+from tsn_keras.scores import submission
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +76,38 @@ class ClassPrecision:
         return self.mean_average_precision
 
 
-Figures = Accuracy | Precision | ClassPrecision
+@dataclasses.dataclass(frozen=True)
+class ServerFigures:
+    """What ActivityNet's server tells of a test, in percent; see scores.submission.
+
+    Attributes:
+        mean_average_precision: mean over the classes that have a video, interpolated.
+        top1: share of the videos of which a label is the best prediction.
+        top3: share of those of which a label is among the three best.
+    """
+
+    HEADINGS: ClassVar = ("mAP", "top-1", "top-3")
+
+    mean_average_precision: float
+    top1: float
+    top3: float
+
+    @property
+    def main(self) -> float:
+        """The figure that a test is about."""
+        return self.mean_average_precision
 
 
-def measured(scores, labels, label_sets=None, measure=None):
+Figures = Accuracy | Precision | ClassPrecision | ServerFigures
+
+
+def softmax(scores, axis=-1):
+    """Softmax along an axis (metrics.py:8-11, at temperature 1)."""
+    powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return powers / powers.sum(axis=axis, keepdims=True)
+
+
+def measured(scores, labels, label_sets=None, measure=None, chances=softmax):
     """Accuracy of scores; with several labels a video, their precisions.
 
     Args:
@@ -86,6 +115,7 @@ def measured(scores, labels, label_sets=None, measure=None):
         labels: int [V].
         label_sets: for each video all its labels, or None where one is all.
         measure: a Measure for several labels; None: Precision.
+        chances: function of scores to probabilities, for measures of those.
 
     Raises:
         InputError: videos may have several labels, and none has one.
@@ -97,7 +127,8 @@ def measured(scores, labels, label_sets=None, measure=None):
             f"none of {len(label_sets)} videos shows a class: there is no precision"
         )
     is_true = many_hot(label_sets, scores.shape[1])
-    return (measure or MEASURES["tied"]).of(scores, is_true)
+    measure = measure or MEASURES["tied"]
+    return measure.of(chances(scores) if measure.of_chances else scores, is_true)
 
 
 def precision(scores, is_true):
@@ -152,12 +183,6 @@ def mean(accuracies):
     rows = [dataclasses.astuple(one) for one in records]
     means = (float(np.mean(column)) for column in zip(*rows, strict=True))
     return type(records[0])(*means)
-
-
-def softmax(scores, axis=-1):
-    """Softmax along an axis (metrics.py:8-11, at temperature 1)."""
-    powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)
 
 
 def sigmoid(scores):
@@ -328,10 +353,12 @@ class Measure:
     Attributes:
         name: what data sets and score files call it.
         of: function of (scores [V, C], is_true bool [V, C]) to a record of percents.
+        of_chances: whether it takes probabilities in the place of scores.
     """
 
     name: str
     of: Callable
+    of_chances: bool = False
 
 
 def _ranked(scores, is_true):
@@ -339,6 +366,25 @@ def _ranked(scores, is_true):
     return ClassPrecision(100 * found)
 
 
+def _served(chances, is_true):
+    """As submission.figures has them, of all classes of all videos."""
+    precisions = [
+        submission.interpolated(is_true[order, label], is_true[:, label].sum())
+        for label in np.flatnonzero(is_true.any(axis=0))
+        # Of equal probabilities the last video is first.
+        for order in [np.argsort(chances[:, label], kind="stable")[::-1]]
+    ]
+    ranked = np.argsort(-chances, axis=1, kind="stable")
+    hits = np.take_along_axis(is_true, ranked, axis=1)
+    tops = (hits[:, :k].any(axis=1).mean() for k in (1, 3))
+    return ServerFigures(*(100 * float(f) for f in (np.mean(precisions), *tops)))
+
+
 MEASURES = Catalogue(
-    "measure", (Measure("tied", precision), Measure("ranked", _ranked))
+    "measure",
+    (
+        Measure("tied", precision),
+        Measure("ranked", _ranked),
+        Measure("server", _served, of_chances=True),
+    ),
 )

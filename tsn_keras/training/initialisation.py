@@ -96,14 +96,23 @@ def build(wanted, weights, settings, precision, modality=None):
 
     Returns:
         (keras.Model, names of the layers whose weights are new)
+
+    Raises:
+        InputError: the backbone does not take the crops of the protocol.
     """
     with policy(precision):
-        model = wanted.backbone.build(
-            wanted.input_shape,
-            classes=wanted.classes,
-            dropout=settings.dropout,
-            width=wanted.width,
-        )
+        try:
+            model = wanted.backbone.build(
+                wanted.input_shape,
+                classes=wanted.classes,
+                dropout=settings.dropout,
+                width=wanted.width,
+            )
+        except ValueError as error:
+            raise InputError(
+                f"model.backbone {wanted.backbone.name} does not take the crops of "
+                f"the protocol: {error}"
+            ) from None
     if weights is None:
         new = [layer.name for layer in model.layers if layer.weights]
     else:
