@@ -131,7 +131,10 @@ def test_not_text(tmp_path):
         ("data.split=4", "must be one of 1, 2, 3"),
         ("data.power=-0.5", "data.power must be from 0 to 1. Received: -0.5"),
         ("data.holdout=1.0", "data.holdout must be from 0 to 1, without 1"),
-        ("data.dataset=kinetics", "one of hmdb51, ucf101, jhmdb, demo, kin"),
+        (
+            "data.dataset=kinetics",
+            "one of hmdb51, ucf101, jhmdb, demo, demo_sound, kin",
+        ),
         ("data.protocol=mine", "data.protocol must be one of caffe"),
         ("model.batch_norm=partial", "must be one of first, none, all"),
         ("model.dropout=1.0", "model.dropout must be from 0 to 1, without 1"),
@@ -353,5 +356,6 @@ def test_training_files_say_what_they_are(name):
 
 
 def test_all_runs_are_there():
-    others = {"demo_rgb", "demo_flow", "hmdb51_rgb_scratch", "own_rgb", "own_flow"}
+    others = {"demo_rgb", "demo_flow", "demo_sound", "hmdb51_rgb_scratch"}
+    others |= {"own_rgb", "own_flow"}
     assert set(FILES) == {*RUNS, *others}
