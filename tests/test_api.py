@@ -219,7 +219,8 @@ def test_dataset_of_the_test_part(folders):
         ("hmdb51", {}, "Name the folder of its frames with `data`"),
         ("demo", {"part": "validation"}, '`part` must be "train" or "test"'),
         ("demo", {"segments": 0}, "`segments` must be"),
-        ("demo", {"modality": "sound"}, "no modality 'sound'"),
+        ("demo", {"modality": "smell"}, "no modality 'smell'"),
+        ("demo", {"modality": "sound"}, "has no sound.flac"),
         ("folders", {"part": "test"}, "name some with `holdout`"),
     ],
 )

@@ -84,11 +84,8 @@ class Selection:
         folders = tuple(folder.under(stream) for folder in self.folders)
         if not stream.modality.is_sound:
             return dataclasses.replace(self, folders=folders)
-        folders, without, failed = sounds.heard(folders)
-        failed = {**self.failed, **failed}
-        return dataclasses.replace(
-            self, folders=folders, without=without, failed=failed
-        )
+        kept, without, failed = sounds.heard(folders)
+        return Selection(kept, self.missing, {**self.failed, **failed}, without)
 
 
 def data_folder(dataset: Dataset, named=None):
