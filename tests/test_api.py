@@ -220,7 +220,7 @@ def test_dataset_of_the_test_part(folders):
         ("demo", {"part": "validation"}, '`part` must be "train" or "test"'),
         ("demo", {"segments": 0}, "`segments` must be"),
         ("demo", {"modality": "smell"}, "no modality 'smell'"),
-        ("demo", {"modality": "sound"}, "has no sound.flac"),
+        ("folders", {"modality": "sound"}, "has no sound.flac"),
         ("folders", {"part": "test"}, "name some with `holdout`"),
     ],
 )

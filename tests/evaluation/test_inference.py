@@ -14,7 +14,7 @@ OOM = tf.errors.ResourceExhaustedError(
 
 def test_a_device_without_memory(monkeypatch):
     # The error is raised as the compiled function would raise it.
-    monkeypatch.setattr(tf, "function", lambda score: score)
+    monkeypatch.setattr(tf, "function", lambda score, **_: score)
 
     def score(frames):
         raise OOM

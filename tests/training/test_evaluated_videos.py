@@ -24,13 +24,7 @@ from tsn_keras.training import run
         ("demo", "demo", "train.txt"),
     ],
 )
-def test_the_videos_that_were_validated_on(
-    tmp_path, monkeypatch, dataset, evaluated, annotations
-):
-    requests = []
-    monkeypatch.setattr(
-        run.evaluating, "evaluate", lambda request, _: requests.append(request)
-    )
+def test_the_videos_that_were_validated_on(tmp_path, dataset, evaluated, annotations):
     data = SimpleNamespace(
         dataset=dataset,
         annotations="train.txt",
@@ -42,8 +36,8 @@ def test_the_videos_that_were_validated_on(
     videos = SimpleNamespace(folders=[FrameFolder("a/b", 3, pathlib.Path("x"), 7)])
     found = SimpleNamespace(split=None, root="data", validation=videos)
     (tmp_path / run.LAST).touch()
-    run._evaluate(SimpleNamespace(data=data), found, tmp_path, None)
-    assert requests[0].dataset == evaluated
-    assert requests[0].annotations == annotations.replace("OUT", str(tmp_path))
+    request = run._tested(data, run.Test(), found, tmp_path)
+    assert request.dataset == evaluated
+    assert request.annotations == annotations.replace("OUT", str(tmp_path))
     if "OUT" in annotations:
         assert (tmp_path / "validation.txt").read_text() == "a/b 7 3\n"
