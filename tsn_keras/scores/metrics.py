@@ -38,27 +38,6 @@ class Accuracy:
 
 
 @dataclasses.dataclass(frozen=True)
-class Precision:
-    """Precisions of a test of videos with several labels, in percent.
-
-    Attributes:
-        mean_average_precision: mean over the classes that have a video.
-        video_mean_average_precision: mean over the videos that have a label, as
-            Multi-Moments in Time is measured.
-    """
-
-    HEADINGS: ClassVar = ("mAP", "mAP over videos")
-
-    mean_average_precision: float
-    video_mean_average_precision: float
-
-    @property
-    def main(self) -> float:
-        """The figure that a test is about."""
-        return self.mean_average_precision
-
-
-@dataclasses.dataclass(frozen=True)
 class ClassPrecision:
     """Precision of a test some of whose videos show no class, in percent.
 
@@ -66,7 +45,7 @@ class ClassPrecision:
         mean_average_precision: mean over the classes that have a video.
     """
 
-    HEADINGS: ClassVar = ("mAP",)
+    HEADINGS: ClassVar[tuple[str, ...]] = ("mAP",)
 
     mean_average_precision: float
 
@@ -77,28 +56,37 @@ class ClassPrecision:
 
 
 @dataclasses.dataclass(frozen=True)
-class ServerFigures:
-    """What ActivityNet's server tells of a test, in percent; see scores.submission.
+class Precision(ClassPrecision):
+    """Precisions of a test of videos with several labels, in percent.
 
     Attributes:
-        mean_average_precision: mean over the classes that have a video, interpolated.
+        video_mean_average_precision: mean over the videos that have a label, as
+            Multi-Moments in Time is measured.
+    """
+
+    HEADINGS: ClassVar = ("mAP", "mAP over videos")
+
+    video_mean_average_precision: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerFigures(ClassPrecision):
+    """What ActivityNet's server tells of a test, in percent; see scores.submission.
+
+    Its precisions are interpolated.
+
+    Attributes:
         top1: share of the videos of which a label is the best prediction.
         top3: share of those of which a label is among the three best.
     """
 
     HEADINGS: ClassVar = ("mAP", "top-1", "top-3")
 
-    mean_average_precision: float
     top1: float
     top3: float
 
-    @property
-    def main(self) -> float:
-        """The figure that a test is about."""
-        return self.mean_average_precision
 
-
-Figures = Accuracy | Precision | ClassPrecision | ServerFigures
+Figures = Accuracy | ClassPrecision
 
 
 def softmax(scores, axis=-1):
