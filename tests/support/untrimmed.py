@@ -63,7 +63,7 @@ def _fill(folder, clip, look):
 
 def weak(texture, name, contrast, shift=0):
     """An image of a texture with less contrast, uint8 [256, 340, 3]."""
-    look = rendering._Look(texture, rendering._random(texture, name))
+    look = rendering._Look(texture, rendering.seeded(texture, name))
     y, x = np.mgrid[: rendering.HEIGHT, : rendering.WIDTH].astype(float)
     image = look.draw(x + shift, y)
     mean = image.mean(axis=(0, 1))
