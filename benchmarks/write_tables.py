@@ -115,6 +115,11 @@ _PIECES = {
     "device": "`--flow-device auto`, with loading and compiling; beside OpenCV",
 }
 
+_JHMDB = (
+    ("J-HMDB, split 1", "stream", str),
+    ("run", "what", str),
+    ("mean class accuracy, %", "mean_class_accuracy", _number(1)),
+)
 TABLES = {
     "inference": Table(
         "inference.csv",
@@ -255,6 +260,17 @@ TABLES = {
         ),
         {"test": ("25 x 10",)},
     ),
+    "jhmdb": Table(
+        "jhmdb.csv",
+        (
+            *_JHMDB,
+            ("top-1, %", "top1", _number(1)),
+            ("top-5, %", "top5", _number(1)),
+            ("minutes of training", "minutes", _number(0)),
+            ("minutes of the test", "test_minutes", _number(0)),
+        ),
+    ),
+    "jhmdb_streams": Table("jhmdb.csv", _JHMDB, {"in_readme": ("yes",)}),
 }
 
 

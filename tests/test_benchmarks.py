@@ -1,6 +1,11 @@
 """The benchmark's peers compute what we compute. No clock is looked at."""
 
+import csv
+import json
+
 import decoding
+import jhmdb
+import machine
 import numpy as np
 import peers
 import pytest
@@ -68,3 +73,57 @@ def test_another_contender_begins_each_round():
     found = turns.rounds({n: _Counter(log, n) for n in "abc"}, 3)
     assert "".join(log) == "abcbcacab"
     assert found == {"a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
+
+
+def kept_run(folder, scores, labels):
+    """What benchmarks/jhmdb.py keeps of a run."""
+    folder.mkdir(parents=True)
+    rows = ["video,label,run,sit,walk"]
+    for number, (row, label) in enumerate(zip(scores, labels, strict=True)):
+        rows.append(f"v{number},{label},{','.join(map(str, row))}")
+    (folder / "scores.csv").write_text("\n".join(rows))
+    result = {**machine.facts(), "training_seconds": 90, "test_seconds": 30}
+    (folder / "result.json").write_text(json.dumps({**result, "precision": "float32"}))
+    about = {"settings": {"model.segments": 3, "train.seed": 0}, "iterations": 2}
+    (folder / "run.json").write_text(json.dumps(about))
+    losses = "".join(f"{k},{1 / k}\n" for k in range(1, 31))
+    (folder / "log.csv").write_text(f"iteration,loss\n{losses}")
+    (folder / "validation.csv").write_text("iteration,mean_class_accuracy\n20,50\n")
+
+
+def test_report_of_jhmdb(tmp_path, monkeypatch, capsys):
+    """Two streams that are right in two of four videos each, and in all together."""
+    monkeypatch.setattr(jhmdb, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(jhmdb, "TABLE", tmp_path / "jhmdb.csv")
+    labels = [0, 0, 1, 2]
+    rgb = [[5, 0, 4], [5, 4, 0], [3, 2, 0], [3, 0, 2]]
+    flow = [[0, 1, 0], [0, 0.4, 0], [0, 3, 0], [0, 0, 3]]
+    for name, scores in {"rgb": rgb, "flow": flow}.items():
+        kept_run(tmp_path / "kept" / name, scores, labels)
+    jhmdb.report()
+    with (tmp_path / "jhmdb.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    told = {row["what"] + row["run"]: row for row in rows}
+    expected = {
+        "TSN, 3 segmentsrgb": (33.33, 50, "yes"),
+        "TSN, 3 segmentsflow": (66.67, 50, "yes"),
+        "RGB + flow, 1 : 1": (100, 100, ""),
+        "RGB + flow, 1 : 1.5": (100, 100, "yes"),
+        "RGB + flow, 1 : 2": (100, 100, ""),
+    }
+    for what, (mean, top1, in_readme) in expected.items():
+        row = told.pop(what)
+        assert float(row["mean_class_accuracy"]) == mean
+        assert (float(row["top1"]), row["in_readme"]) == (top1, in_readme)
+        assert row["minutes"] == ("1.5" if row["run"] else "")
+    assert not told
+    classes = (tmp_path / "kept" / "classes.csv").read_text().splitlines()
+    assert classes[0] == "class,videos,rgb,flow,fusion"
+    assert classes[1:] == [
+        "run,2,100.0,0.0,100.0",
+        "sit,1,0.0,100.0,100.0",
+        "walk,1,0.0,100.0,100.0",
+    ]
+    for name in ("curves.png", "confusion.png"):
+        assert (tmp_path / "kept" / name).stat().st_size > 1000
+    assert "100.00" in capsys.readouterr().out

@@ -358,4 +358,5 @@ def test_training_files_say_what_they_are(name):
 def test_all_runs_are_there():
     others = {"demo_rgb", "demo_flow", "hmdb51_rgb_scratch", "own_rgb", "own_flow"}
     others |= {"activitynet12_rgb", "activitynet12_flow", "demo_sound"}
+    others |= {"jhmdb_rgb", "jhmdb_flow", "jhmdb_rgbdiff"}
     assert set(FILES) == {*RUNS, *others}
