@@ -8,12 +8,11 @@ themselves, padded to 8; an element of type 15 is another one, packed by zlib.
 
 import dataclasses
 import math
-import stat
 import zlib
 
 import numpy as np
 
-from tsn_keras.common import storage
+from tsn_keras.common import text
 from tsn_keras.common.errors import InputError, Refused
 
 # THUMOS14's largest file has 0.2 MB, and unpacks to 2 MB.
@@ -56,34 +55,22 @@ def structs(path, name):
             variable.
     """
     try:
-        data = _bytes(path)
+        data = text.read_bytes(path, MAX_BYTES)
         order = _ORDERS.get(data[126:128])
-        if order is None or len(data) < _HEADER:
+        if order is None:
             raise Refused("it is no .mat file of version 5")
         if data[124:126] not in (b"\x00\x01", b"\x01\x00"):
             raise Refused("it is of MATLAB 7.3: save it with -v7")
         found = _Reader(order).variable(data, name)
     except OSError as error:
         raise MatFileError(f"cannot read {path}: {error.strerror or error}") from None
+    except text.TextFileError as error:
+        raise MatFileError(str(error)) from None
     except Refused as error:
         raise MatFileError(f"{path}: {error}") from None
     if not isinstance(found, list):
         raise MatFileError(f"{path}: {name} is no array of structures")
     return found
-
-
-def _bytes(path):
-    if isinstance(path, storage.Address):
-        size = path.size()
-    else:
-        status = path.stat()
-        # Reading a pipe would wait, and a device never ends.
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-            raise Refused("it is no regular file")
-        size = status.st_size
-    if size > MAX_BYTES:
-        raise Refused(f"it has {size} bytes; such a file has at most {MAX_BYTES}")
-    return path.read_bytes()
 
 
 @dataclasses.dataclass

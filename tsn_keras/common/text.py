@@ -62,6 +62,24 @@ def read(path, limit=MAX_BYTES):
         TextFileError: it is larger, no regular file, or not UTF-8.
         OSError: it cannot be read.
     """
+    try:
+        content = read_bytes(path, limit).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextFileError(f"{path} is not a text file: {error}") from None
+    return content.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_bytes(path, limit):
+    """Reads a small file of any kind as a whole, if it is not too large.
+
+    Args:
+        path: pathlib.Path or storage.Address.
+        limit: bytes that it may have.
+
+    Raises:
+        TextFileError: it is larger, or no regular file.
+        OSError: it cannot be read.
+    """
     if isinstance(path, storage.Address):
         size = path.size()
     else:
@@ -72,11 +90,7 @@ def read(path, limit=MAX_BYTES):
         size = status.st_size
     if size > limit:
         raise TextFileError(f"{path} has {size} bytes; such a file has at most {limit}")
-    try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextFileError(f"{path} is not a text file: {error}") from None
-    return content.replace("\r\n", "\n").replace("\r", "\n")
+    return path.read_bytes()
 
 
 def lines(path, limit=MAX_BYTES):

@@ -44,25 +44,32 @@ def _make(root, videos, progress=None):
     rendering.prepare(root, videos, progress)
 
 
-def _read(choice, root):
-    """The Split of a records.Choice; see Dataset."""
-    check_place(root)
-    return split()
+def generated(name, folder, classes, only, make):
+    """The Dataset of a demo.
+
+    Args:
+        name: of the data set.
+        folder: of its files, in the user's cache.
+        classes: their names.
+        only: function without arguments to its only Split.
+        make: see Dataset.
+    """
+
+    def read(_, root):
+        if storage.is_remote(root):
+            raise DatasetError(
+                f"`data` is {root}: the demo is made in a folder of this machine"
+            )
+        return only()
+
+    return Dataset(
+        name=name,
+        read=read,
+        splits=(1,),
+        classes=classes,
+        usual_root=lambda: files.cache_folder() / folder,
+        make=make,
+    )
 
 
-def check_place(root):
-    """Refuses to make a demo where no files can be written."""
-    if storage.is_remote(root):
-        raise DatasetError(
-            f"`data` is {root}: the demo is made in a folder of this machine"
-        )
-
-
-DEMO = Dataset(
-    name="demo",
-    read=_read,
-    splits=(1,),
-    classes=CLASSES,
-    usual_root=lambda: files.cache_folder() / FOLDER,
-    make=_make,
-)
+DEMO = generated("demo", FOLDER, CLASSES, split, _make)

@@ -4,9 +4,7 @@ Six kinds of sound are its classes; pitch, speed, loudness and noise vary from c
 clip, so that no class is told by one of them alone.
 """
 
-from tsn_keras.common import files
 from tsn_keras.datasets import demo
-from tsn_keras.datasets.records import Dataset
 
 # To be raised whenever the generated sound changes, so that no old copy is used.
 VERSION = 1
@@ -29,17 +27,4 @@ def _make(root, videos, progress=None):
     rendering.prepare(root, videos, progress, sound_rendering.fill)
 
 
-def _read(choice, root):
-    """The Split of a records.Choice; see Dataset."""
-    demo.check_place(root)
-    return split()
-
-
-DEMO_SOUND = Dataset(
-    name="demo_sound",
-    read=_read,
-    splits=(1,),
-    classes=CLASSES,
-    usual_root=lambda: files.cache_folder() / FOLDER,
-    make=_make,
-)
+DEMO_SOUND = demo.generated("demo_sound", FOLDER, CLASSES, split, _make)

@@ -26,6 +26,7 @@ class Consensus:
         decay: factor on the weight decay of the learned weights.
         alternates: whether these and the network learn in turns, unless a run says
             otherwise (section 3.3).
+        counts: whether `of` looks at the layer's `k`.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Consensus:
     reads_features: bool = False
     decay: float = 1.0
     alternates: bool = False
+    counts: bool = False
 
 
 def _average(layer, scores, features):
@@ -69,7 +71,7 @@ CONSENSUS = Catalogue(
     (
         Consensus("average", _average),
         Consensus("max", _max),
-        Consensus("top_k", _top_k),
+        Consensus("top_k", _top_k, counts=True),
         # One for each position in the video, shared by all classes. They do not decay:
         # 0 is no consensus.
         Consensus(
@@ -119,7 +121,7 @@ class SegmentConsensus(keras.layers.Layer):
     def build(self, input_shape):
         features = input_shape[1][-1] if self.record.reads_features else None
         segments = (input_shape[0] if self.record.reads_features else input_shape)[1]
-        if self.kind == "top_k" and self.k > segments:
+        if self.record.counts and self.k > segments:
             raise ValueError(
                 f"`k` is {self.k}, but there are {segments} segments: the mean is of "
                 f"at most as many"

@@ -306,7 +306,7 @@ def mean_average_precision(scores, is_true, average=average_precision):
     Args:
         scores: [V, C].
         is_true: bool [V, C].
-        average: average_precision or ranked_precision.
+        average: function of (scores [N], is_true [N]), as average_precision.
 
     Returns:
         float in [0, 1], or NaN where no class has a video.
@@ -354,18 +354,19 @@ def _ranked(scores, is_true):
     return ClassPrecision(100 * found)
 
 
+def _interpolated(chances, is_true):
+    """Average precision of a class; of equal probabilities the last video is first."""
+    order = np.argsort(chances, kind="stable")[::-1]
+    return submission.interpolated(is_true[order], is_true.sum())
+
+
 def _served(chances, is_true):
     """As submission.figures has them, of all classes of all videos."""
-    precisions = [
-        submission.interpolated(is_true[order, label], is_true[:, label].sum())
-        for label in np.flatnonzero(is_true.any(axis=0))
-        # Of equal probabilities the last video is first.
-        for order in [np.argsort(chances[:, label], kind="stable")[::-1]]
-    ]
+    mean = mean_average_precision(chances, is_true, _interpolated)
     ranked = np.argsort(-chances, axis=1, kind="stable")
     hits = np.take_along_axis(is_true, ranked, axis=1)
     tops = (hits[:, :k].any(axis=1).mean() for k in (1, 3))
-    return ServerFigures(*(100 * float(f) for f in (np.mean(precisions), *tops)))
+    return ServerFigures(*(100 * float(figure) for figure in (mean, *tops)))
 
 
 MEASURES = Catalogue(

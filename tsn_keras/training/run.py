@@ -113,8 +113,8 @@ def train(request: Request, listener: progress.Silent = progress.SILENT) -> Trai
             f"stopped by {loop.stopped}: the training is complete; the same command "
             f"resumes with the evaluation"
         )
-    found = _tested(settings.data, request.test, found, out)
-    scored = evaluating.evaluate(found, listener)
+    tested = _tested(settings.data, request.test, found, out)
+    scored = evaluating.evaluate(tested, listener)
     return dataclasses.replace(trained, evaluation=scored)
 
 

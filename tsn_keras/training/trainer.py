@@ -28,7 +28,6 @@ _STRIDE = 1_000_003  # between the seeds of replicas
 # a process traces its first step.
 _graph = functools.partial(tf.function, autograph=False)
 FEATURES = "features"
-TOP_K = "top_k"
 
 
 class Diverged(InputError):
@@ -89,12 +88,6 @@ class Network:
             name="segment_consensus",
             dtype=self.backbone.dtype_policy.variable_dtype,
         )
-
-    @property
-    def told(self):
-        """The consensus as a dict of JSON values, without what it learns."""
-        counted = self.consensus == TOP_K
-        return {"kind": self.consensus, **({"k": self.consensus_k} if counted else {})}
 
     def over_segments(self, segments, joined, unbiased):
         """The model that is trained, with the variables of the backbone.
@@ -166,8 +159,10 @@ class Trainer:
                 **{v.path: (1.0, joined.record.decay) for v in joined.weights},
             },
         )
-        self._consensus, self._learned = network.told, joined.trainable_variables
-        learned = self._learned
+        self._consensus = {"kind": network.consensus}
+        if joined.record.counts:
+            self._consensus["k"] = network.consensus_k
+        self._learned = learned = joined.trainable_variables
         self._variables = backbone.trainable_variables + learned
         self.optimizer.build(self._variables)
         every = range(len(self._variables))
