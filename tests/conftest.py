@@ -17,7 +17,23 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Files of few long tests. They begin first, so that both workers of `-n 2 --dist
+# loadfile` end at the same time; by itself it takes the files of many tests first.
+LONG = (
+    *("test_notebook.py", "test_kills.py", "test_repeatability.py"),
+    *("test_eval_cluster.py", "test_golden_training.py", "test_eval_golden.py"),
+)
+
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    ranks = {name: rank for rank, name in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(LONG)))
 
 
 def _folder(name, what):

@@ -269,6 +269,8 @@ def undisturbed(kind, data, folder):
 def trial(kind, data, expected, folder, draws):
     """Kills a command once or twice, lets it end, and compares.
 
+    A run that ends before its moment comes begins anew, and dies in half the time.
+
     Args:
         kind: Kind.
         data: what its `prepare` has made.
@@ -279,23 +281,32 @@ def trial(kind, data, expected, folder, draws):
     Returns:
         Trial.
     """
+    argv, limit, moments = kind.argv(data, folder), expected.limit, []
+    moment, again = (draws.uniform(0, expected.work) for _ in range(2))
     folder.mkdir()
-    argv, moments = kind.argv(data, folder), []
     try:
-        for _ in range(1 + (draws.random() < KILLED_AGAIN)):
-            moment = draws.uniform(0, expected.work)
-            process = _Process(argv, folder)
-            if process.wait_for_work(expected.limit) is None:
-                process.wait(expected.limit)  # It found nothing to do.
-            elif process.ends_within(moment):
-                process.wait(expected.limit)
-            else:
-                process.kill()
-                moments.append(moment)
-        _Process(argv, folder).wait(expected.limit)
+        while not _is_killed(argv, folder, moment, limit):
+            # It was faster than the undisturbed run.
+            shutil.rmtree(folder)
+            folder.mkdir()
+            moment /= 2
+        moments.append(moment)
+        if draws.random() < KILLED_AGAIN and _is_killed(argv, folder, again, limit):
+            moments.append(again)
+        _Process(argv, folder).wait(limit)
     except Failed as failed:
         return Trial(tuple(moments), (str(failed),))
     return Trial(tuple(moments), tuple(differences(expected.folder, folder)))
+
+
+def _is_killed(argv, folder, moment, limit):
+    """Runs a command to so many seconds after its first file; False if it ends."""
+    process = _Process(argv, folder)
+    if process.wait_for_work(limit) is not None and not process.ends_within(moment):
+        process.kill()
+        return True
+    process.wait(limit)
+    return False
 
 
 def differences(expected, found):
