@@ -2,12 +2,14 @@
 
     python -m tsn_keras.extract VIDEOS frames/jhmdb --flow-device auto
     python benchmarks/jhmdb.py train --data frames/jhmdb --annotations SPLITS
+    python benchmarks/jhmdb.py studies --data frames/jhmdb --annotations SPLITS
     python benchmarks/jhmdb.py report
 
 VIDEOS holds the 928 clips in class folders, SPLITS HMDB51's split files. Each run is
 that of a file configs/jhmdb_*.toml, with what RUNS changes of it; the most important
 come first. Runs that are done are not made again, and one that was stopped resumes.
-What is left of a run, but for its weights, is kept in benchmarks/results/jhmdb/RUN.
+What is left of a run, but for its weights, is kept in benchmarks/results/jhmdb/RUN. The
+studies are those of configs/studies/jhmdb_*.toml.
 
     python benchmarks/jhmdb.py choose ...    # rates and lengths, on training clips only
 
@@ -37,6 +39,8 @@ from tsn_keras.scores.score_file import ScoreFile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KEPT = ROOT / "benchmarks/results/jhmdb"
 TABLE = ROOT / "benchmarks/results/jhmdb.csv"
+STUDIES = ("components", "segments", "consensus")
+STUDIES_TABLE = ROOT / "benchmarks/results/jhmdb_studies.csv"
 FIFTHS = 5
 IN_README = ("TSN, 3 segments", "RGB + flow, 1 : 1.5", "all three, 1 : 1.5 : 1")
 FIGURES = (
@@ -62,33 +66,12 @@ class Run:
     changes: dict = dataclasses.field(default_factory=dict)
 
 
-# ECCV 2016, table 2: each step beside the one before it, one segment.
-_SCRATCH = {
-    "model.initial": "",
-    "model.segments": 1,
-    "model.batch_norm": "all",
-    "model.dropout": 0.5,
-    "train.base_lr": 0.01,
-}
-_PRETRAINED = {
-    "model.segments": 1,
-    "model.batch_norm": "all",
-    "model.dropout": 0.5,
-}
 RUNS = {
     "rgb": Run("rgb", "TSN, 3 segments"),
     "flow": Run("flow", "TSN, 3 segments"),
     "rgbdiff": Run("rgbdiff", "TSN, 3 segments"),
     "rgb_seed1": Run("rgb", "TSN, 3 segments", {"train.seed": 1}),
     "rgb_seed2": Run("rgb", "TSN, 3 segments", {"train.seed": 2}),
-    "rgb_scratch": Run("rgb", "from scratch", _SCRATCH),
-    "flow_scratch": Run("flow", "from scratch", _SCRATCH),
-    "rgb_imagenet": Run("rgb", "ImageNet", _PRETRAINED),
-    "flow_cross": Run("flow", "cross-modality", _PRETRAINED),
-    "rgb_partial": Run("rgb", "partial norm, dropout", {"model.segments": 1}),
-    "flow_partial": Run("flow", "partial norm, dropout", {"model.segments": 1}),
-    "rgb_segments5": Run("rgb", "TSN, 5 segments", {"model.segments": 5}),
-    "flow_segments5": Run("flow", "TSN, 5 segments", {"model.segments": 5}),
 }
 # Streams that are fused: (name, {run: weight}).
 FUSIONS = (
@@ -97,11 +80,6 @@ FUSIONS = (
     ("RGB + flow, 1 : 2", {"rgb": 1.0, "flow": 2.0}),
     ("RGB + RGB difference, 1 : 1", {"rgb": 1.0, "rgbdiff": 1.0}),
     ("all three, 1 : 1.5 : 1", {"rgb": 1.0, "flow": 1.5, "rgbdiff": 1.0}),
-    ("from scratch, 1 : 1.5", {"rgb_scratch": 1.0, "flow_scratch": 1.5}),
-    ("ImageNet RGB, flow from scratch", {"rgb_imagenet": 1.0, "flow_scratch": 1.5}),
-    ("ImageNet and cross-modality", {"rgb_imagenet": 1.0, "flow_cross": 1.5}),
-    ("partial norm, dropout", {"rgb_partial": 1.0, "flow_partial": 1.5}),
-    ("5 segments, 1 : 1.5", {"rgb_segments5": 1.0, "flow_segments5": 1.5}),
 )
 
 
@@ -110,14 +88,17 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("train", "choose"):
+    for name, names in (("train", RUNS), ("choose", RUNS), ("studies", STUDIES)):
         command = commands.add_parser(name)
         add = command.add_argument
         add("--data", required=True, help="folder of the frame folders")
         add("--annotations", required=True, help="folder of HMDB51's split files")
-        add("--only", nargs="+", choices=list(RUNS), default=list(RUNS), metavar="RUN")
+        add(
+            "--only", nargs="+", choices=list(names), default=list(names), metavar="RUN"
+        )
         add("--runs", type=pathlib.Path, default=pathlib.Path("runs/jhmdb"))
-        add("--precision", default="float32", help="of training and test")
+        if names is RUNS:
+            add("--precision", default="float32", help="of training and test")
         add("--set", action="append", default=[], help="as that of tsn_keras.train")
     commands.add_parser("report")
     return parser.parse_args()
@@ -128,13 +109,17 @@ def command(run, args, out):
     changes = {"data.root": args.data, **run.changes}
     if args.command == "train":
         changes["data.annotations"] = args.annotations
-    values = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
-    settings = [part for value in (*values, *args.set) for part in ("--set", value)]
     return [
         *(sys.executable, "-m", "tsn_keras.train", "--out", str(out)),
         *("--config", str(ROOT / f"configs/jhmdb_{run.modality}.toml")),
-        *("--precision", args.precision, *settings),
+        *("--precision", args.precision, *settings(changes, args)),
     ]
+
+
+def settings(changes, args):
+    """{section.key: value} as options of a command, and what the user sets."""
+    values = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+    return [part for value in (*values, *args.set) for part in ("--set", value)]
 
 
 def train(args):
@@ -212,6 +197,33 @@ def choose(args):
     args.set += [f"data.{key}={value}" for key, value in lists.items()]
     for name in args.only:
         subprocess.run(command(RUNS[name], args, folder / name), check=True)
+
+
+def studies(args):
+    """Makes the runs of the studies that are not done, and writes their figures."""
+    changes = {"data.root": args.data, "data.annotations": args.annotations}
+    rows, facts = [], machine.facts()
+    for name in args.only:
+        file = ROOT / f"configs/studies/jhmdb_{name}.toml"
+        argv = [sys.executable, "-m", "tsn_keras.study", str(file)]
+        argv += ["--runs", str(args.runs / "studies"), *settings(changes, args)]
+        found = called(name, argv)
+        rows += [
+            {
+                "study": name,
+                **{key: cell[key] for key in ("row", "column", "value", "videos")},
+                **facts,
+            }
+            for cell in found["cells"]
+        ]
+    kept = []
+    if STUDIES_TABLE.exists():
+        with STUDIES_TABLE.open(newline="") as file:
+            kept = [
+                row for row in csv.DictReader(file) if row["study"] not in args.only
+            ]
+        STUDIES_TABLE.unlink()
+    machine.append(STUDIES_TABLE, [*kept, *rows])
 
 
 def write_scores(source, target):
@@ -356,7 +368,7 @@ def main():
     if args.command == "report":
         report()
     else:
-        {"train": train, "choose": choose}[args.command](args)
+        {"train": train, "choose": choose, "studies": studies}[args.command](args)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,10 @@ _JHMDB = (
     ("run", "what", str),
     ("mean class accuracy, %", "mean_class_accuracy", _number(1)),
 )
+_STUDIED = (
+    ("stream", "column", str),
+    ("mean class accuracy, %", "value", _number(1)),
+)
 TABLES = {
     "inference": Table(
         "inference.csv",
@@ -271,6 +275,14 @@ TABLES = {
         ),
     ),
     "jhmdb_streams": Table("jhmdb.csv", _JHMDB, {"in_readme": ("yes",)}),
+    **{
+        f"jhmdb_{name}": Table("jhmdb_studies.csv", columns, {"study": (name,)})
+        for name, columns in {
+            "components": (("component", "row", str), *_STUDIED),
+            "segments": (("segments", "row", str), *_STUDIED),
+            "consensus": (("consensus", "row", str), *_STUDIED),
+        }.items()
+    },
 }
 
 

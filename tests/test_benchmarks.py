@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import decoding
 import jhmdb
@@ -89,6 +90,33 @@ def kept_run(folder, scores, labels):
     losses = "".join(f"{k},{1 / k}\n" for k in range(1, 31))
     (folder / "log.csv").write_text(f"iteration,loss\n{losses}")
     (folder / "validation.csv").write_text("iteration,mean_class_accuracy\n20,50\n")
+
+
+def test_studies_of_jhmdb(tmp_path, monkeypatch):
+    """One called again has new figures; those of the others stay."""
+    told, asked = {"segments": 30.0, "consensus": 40.0}, []
+
+    def called(name, argv):
+        asked.append(argv[1:])
+        cell = {"row": "1", "column": "RGB", "value": told[name], "videos": 256}
+        return {"cells": [cell]}
+
+    monkeypatch.setattr(jhmdb, "called", called)
+    monkeypatch.setattr(jhmdb, "STUDIES_TABLE", tmp_path / "studies.csv")
+    for names in (["segments", "consensus"], ["segments"]):
+        words = ["studies", "--data", "F", "--annotations", "S", "--runs", "runs"]
+        monkeypatch.setattr(sys, "argv", ["jhmdb.py", *words, "--only", *names])
+        jhmdb.main()
+        told["segments"] = 31.0
+    with (tmp_path / "studies.csv").open(newline="") as file:
+        found = {row["study"]: float(row["value"]) for row in csv.DictReader(file)}
+    assert found == {"segments": 31.0, "consensus": 40.0}
+    assert len(asked) == 3
+    assert asked[0][:2] == ["-m", "tsn_keras.study"]
+    assert asked[0][3:] == [
+        *("--runs", "runs/studies", "--set", 'data.root="F"'),
+        *("--set", 'data.annotations="S"'),
+    ]
 
 
 def test_report_of_jhmdb(tmp_path, monkeypatch, capsys):
