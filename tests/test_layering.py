@@ -34,7 +34,10 @@ ROOMS = {
     ),
     # TensorFlow: gradients of grouped convolutions, which Keras leaves to XLA.
     "models": ("keras numpy tensorflow", "protocols common"),
-    "checkpoints": ("h5py keras numpy safetensors", "models protocols common"),
+    "checkpoints": (
+        "h5py huggingface_hub kagglehub keras numpy safetensors",
+        "models protocols common",
+    ),
     "scores": ("h5py matplotlib numpy", "common"),
     "extraction": ("av cv2 joblib", BELOW),
     "evaluation": ("keras numpy tensorflow", BELOW),

@@ -31,6 +31,8 @@ from collections.abc import Callable, Mapping, Sequence
 # Slow packages are imported where they are needed: `import tsn_keras` must not take
 # the seconds of Keras and TensorFlow.
 if typing.TYPE_CHECKING:
+    import pathlib
+
     import keras
     import tensorflow as tf
 
@@ -65,6 +67,7 @@ __all__ = [
     "load",
     "multipliers",
     "presets",
+    "save_preset",
     "study",
     "train",
 ]
@@ -159,7 +162,8 @@ def load(
 
     Args:
         name_or_path: name of a preset (see `presets`), or path or address of a
-            .caffemodel or .weights.h5 file.
+            .caffemodel or .weights.h5 file; or a folder of `save_preset`, also as
+            "hf://USER/NAME" or "kaggle://USER/MODEL/keras/NAME".
         classes: number of classes of a new classifier, with random weights, to be
             trained; None, or the number that the file has: the file's own.
         batch_norm: the trainable batch norms: "all"; "first", as TSN trains
@@ -198,6 +202,59 @@ def load(
     return model
 
 
+def save_preset(
+    model: keras.Model | Path,
+    folder: Path,
+    *,
+    class_names: Sequence[str] | None = None,
+    licence: str | None = None,
+) -> pathlib.Path:
+    """Writes a network into a folder of its own, to be shared.
+
+    In the form of keras-hub's presets: `config.json`, `model.weights.h5`,
+    `preprocessor.json`, the names of the classes, and a model card made of what is
+    known. `load`, `Recognizer.from_preset` and the commands open such a folder, and on
+    a model hub as "hf://USER/NAME" or "kaggle://USER/MODEL/keras/NAME".
+
+    Args:
+        model: what `load` returned, trained further or not; or the name of a preset, or
+            path of a weight file.
+        folder: a new folder, or an empty one.
+        class_names: names of the classes; None: those of the weights, if any.
+        licence: of the weights, for the card; None: that of the preset, or not stated.
+
+    Returns:
+        pathlib.Path of the folder.
+
+    Raises:
+        ValueError: the model is none of `load`, the names are not those of so many
+            classes, or the folder is not empty.
+        OSError: it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> import tsn_keras as tsn
+        >>> with tempfile.TemporaryDirectory() as parent:
+        ...     folder = tsn.save_preset("demo_rgb", f"{parent}/shared")
+        ...     print(*sorted(path.name for path in folder.iterdir()))
+        ...     print(tsn.load(folder).class_names[:2])
+        README.md class_names.txt config.json metadata.json model.weights.h5 \
+preprocessor.json
+        ('checks_down', 'checks_up')
+    """
+    from tsn_keras.common import console
+
+    with console.quiet_frameworks():
+        from tsn_keras.checkpoints import conversion, loading
+        from tsn_keras.prediction import class_names as naming
+    if isinstance(model, (str, os.PathLike)):
+        weights = loading.find(model)
+        names = class_names or naming.known(weights)
+        return conversion.share(weights, folder, names, licence)
+    names = class_names or getattr(model, "class_names", None)
+    return conversion.share_model(model, folder, names, licence)
+
+
 def multipliers(backbone: keras.Model) -> dict[str, tuple[float, float]]:
     """Factors of the learning rate and the weight decay, as TSN trains.
 
@@ -220,14 +277,9 @@ def multipliers(backbone: keras.Model) -> dict[str, tuple[float, float]]:
         >>> tsn.multipliers(tsn.load("demo_flow"))["conv1_7x7_s2/kernel"]
         (5.0, 1.0)
     """
-    from tsn_keras.common.errors import InputError
     from tsn_keras.models import identity, training_rules
 
-    known = identity.of(backbone)
-    if known is None:
-        raise InputError(
-            f"`backbone` must be a model that tsn_keras.load made. Received: {backbone}"
-        )
+    known = identity.demanded(backbone, "backbone")
     rate = known.stream.modality.first_rate
     return training_rules.multipliers(backbone, known.backbone, rate)
 

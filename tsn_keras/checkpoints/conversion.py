@@ -1,11 +1,12 @@
-"""Another program's file to a Keras weight file, with a report of what was in it."""
+"""Weights to a Keras weight file, or to a folder in which they are shared."""
 
 import dataclasses
 import pathlib
 
-from tsn_keras.checkpoints import keras_file, loading
+from tsn_keras.checkpoints import keras_file, loading, preset_folder
 from tsn_keras.common import files
 from tsn_keras.common.errors import InputError
+from tsn_keras.models import identity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,14 +90,75 @@ def convert(source, target, inverse_std=False, class_names=None) -> Converted:
     weights = loading.find(source, inverse_std=inverse_std)
     if weights.tensors is None:
         raise InputError(f"{source} is a Keras file already")
-    found = weights.architecture
-    if class_names is not None and len(class_names) != found.classes:
-        raise InputError(
-            f"`classes` has {len(class_names)} names, {source} has {found.classes} "
-            f"classes"
-        )
-    model = weights.build()
+    _check_names(class_names, "classes", weights.architecture.classes, source)
+    model, about = weights.build(), _about(weights, class_names)
+    keras_file.save(model, target, about)
+    return Converted(weights, target, model.count_params(), about)
+
+
+def share(weights, folder, class_names=None, licence=None) -> pathlib.Path:
+    """Writes weights into a preset folder, see preset_folder.
+
+    Args:
+        weights: loading.Weights.
+        folder: a new folder.
+        class_names: names of the classes, or None.
+        licence: of the weights; None: the preset's, if they are one's.
+
+    Returns:
+        pathlib.Path of the folder.
+
+    Raises:
+        InputError: the weights cannot be used, are for no known modality, or the names
+            are not those of so many classes.
+        OSError: the folder cannot be written.
+    """
+    _check_names(class_names, "class_names", weights.architecture.classes, weights.path)
+    about, preset = _about(weights, class_names), weights.preset
+    about["modality"] = weights.stream.modality.name
+    if weights.tensors is None:
+        told, _ = keras_file.shapes(weights.path)
+        about = {**(told or {}), **about}
+    if preset is not None:
+        licence = licence or preset.licence
+        about |= {"dataset": preset.dataset, "split": preset.split}
+        if preset.accuracy is not None:
+            about["published"] = {preset.metric: round(preset.accuracy, 2)}
+    return preset_folder.write(weights.build(), about, folder, licence)
+
+
+def share_model(model, folder, class_names=None, licence=None) -> pathlib.Path:
+    """Writes a model in memory into a preset folder; see `share`.
+
+    Args:
+        model: keras.Model that loading.build made, trained since or not.
+        folder, class_names, licence: see `share`.
+    """
+    known, classes = identity.demanded(model, "model"), model.output_shape[-1]
+    _check_names(class_names, "class_names", classes, "the model")
     about = {
+        "backbone": known.backbone.name,
+        "modality": known.stream.modality.name,
+        "channels": model.input_shape[-1],
+        "classes": classes,
+        "class_names": class_names,
+        "width": known.width,
+        "protocol": known.stream.protocol.name,
+    }
+    return preset_folder.write(model, about, folder, licence)
+
+
+def _check_names(names, argument, classes, source):
+    if names is not None and len(names) != classes:
+        raise InputError(
+            f"`{argument}` has {len(names)} names, {source} has {classes} classes"
+        )
+
+
+def _about(weights, class_names):
+    """What is written beside the numbers of weights."""
+    found = weights.architecture
+    return {
         "backbone": found.backbone.name,
         "modality": weights.modality.name if weights.modality else None,
         "channels": found.channels,
@@ -107,5 +169,3 @@ def convert(source, target, inverse_std=False, class_names=None) -> Converted:
         "source": weights.path.name,
         "source_sha256": weights.sha256,
     }
-    keras_file.save(model, target, about)
-    return Converted(weights, target, model.count_params(), about)

@@ -8,7 +8,7 @@ import pathlib
 import warnings
 
 import tsn_keras
-from tsn_keras.checkpoints import fetching, presets
+from tsn_keras.checkpoints import fetching, hub, preset_folder, presets
 from tsn_keras.common import files, json_text, progress, storage
 from tsn_keras.common.errors import InputError
 
@@ -38,7 +38,8 @@ def locate(name_or_path, folder=None, listener=progress.SILENT):
     """Finds weights by preset name, path or address; fetches what is elsewhere.
 
     Args:
-        name_or_path: name of a preset, or path or address of a file.
+        name_or_path: name of a preset; path or address of a file; or a preset folder,
+            here (see preset_folder) or on a model hub (see hub).
         folder: folder to search first for a preset's file.
         listener: is shown how far a download has come.
 
@@ -47,10 +48,14 @@ def locate(name_or_path, folder=None, listener=progress.SILENT):
 
     Raises:
         WeightsNotFound: there is no such preset or file.
-        OSError: it is a folder.
+        InputError: a preset folder cannot be had, or is not whole.
+        OSError: it is another folder.
     """
     preset = presets.PRESETS.get(os.fspath(name_or_path))
-    path = storage.path(name_or_path)
+    if storage.is_on_hub(name_or_path):
+        path = hub.obtain(name_or_path)
+    else:
+        path = storage.path(name_or_path)
     if preset is not None:
         path = obtain(preset, folder, listener)
     elif storage.is_remote(path):
@@ -61,7 +66,7 @@ def locate(name_or_path, folder=None, listener=progress.SILENT):
             f"{presets.alike(name_or_path)}"
         )
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, not a weight file")
+        path = preset_folder.weights_in(path)
     return Located(path, preset or _by_digits(path))
 
 
@@ -71,6 +76,14 @@ def _by_digits(path):
     if preset is None or path.name != preset.file:
         return None
     return preset if preset.digits or preset.md5 else None
+
+
+def is_collection(name):
+    """Whether a name is that of a folder of weight files, not of a preset folder."""
+    if storage.is_on_hub(name):
+        return False
+    path = storage.path(name)
+    return path.is_dir() and not preset_folder.is_one(path)
 
 
 def search_path(folder=None):

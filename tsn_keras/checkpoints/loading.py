@@ -184,7 +184,8 @@ def build(weights, classes=None, batch_norm="all"):
         model = fresh
     training_rules.set_batch_norm(model, batch_norm)
     if weights.modality is not None:
-        identity.mark(model, identity.Identity(known.backbone, weights.stream))
+        found = identity.Identity(known.backbone, weights.stream, known.width)
+        identity.mark(model, found)
     return model
 
 

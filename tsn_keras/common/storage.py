@@ -14,6 +14,8 @@ import urllib.parse
 from tsn_keras.common.errors import InputError, reason_of
 
 SCHEMES = ("s3", "gs", "hdfs", "http", "https")
+# Of model hubs, whose own libraries read them: checkpoints.hub.
+HUBS = ("hf://", "kaggle://")
 
 
 class StorageError(InputError):
@@ -43,8 +45,13 @@ def is_remote(named):
     return isinstance(path(named), Address)
 
 
+def is_on_hub(named):
+    """Whether a path is an address of a model hub."""
+    return isinstance(named, str) and named.startswith(HUBS)
+
+
 def prepare(named):
-    """Loads what reads the addresses among some paths.
+    """Loads what reads the addresses among some paths, but for those of model hubs.
 
     Args:
         named: iterable of str, paths or None.
@@ -53,7 +60,7 @@ def prepare(named):
         StorageError: an address is of no known kind, or cannot be read here.
     """
     for one in named:
-        if one is not None and is_remote(one):
+        if one is not None and not is_on_hub(one) and is_remote(one):
             import tensorflow  # noqa: F401 - it is loaded here
 
             _load(path(one).scheme)

@@ -155,7 +155,7 @@ def _locate_weights(request, parts, listener):
     """
     named = list(request.weights)
     folder = None
-    if len(named) == 1 and storage.path(named[0]).is_dir():
+    if len(named) == 1 and folders.is_collection(named[0]):
         folder = named.pop()
     if not named:
         wanted = [_preset(part) for part in parts]

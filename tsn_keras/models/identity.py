@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tsn_keras.common.errors import InputError
 from tsn_keras.models.records import Backbone
 from tsn_keras.protocols.records import Stream
 
@@ -15,10 +16,12 @@ class Identity:
     Attributes:
         backbone: models.records.Backbone.
         stream: protocols.records.Stream, what it must be fed.
+        width: factor on the numbers of channels.
     """
 
     backbone: Backbone
     stream: Stream
+    width: float = 1.0
 
 
 def mark(model, known: Identity):
@@ -29,3 +32,21 @@ def mark(model, known: Identity):
 def of(model) -> Identity | None:
     """What a model was marked as, or None."""
     return getattr(model, _NAME, None)
+
+
+def demanded(model, argument) -> Identity:
+    """What a model was marked as.
+
+    Args:
+        model: keras.Model.
+        argument: what the caller calls it.
+
+    Raises:
+        InputError: it was not marked.
+    """
+    known = of(model)
+    if known is None:
+        raise InputError(
+            f"`{argument}` must be a model that tsn_keras.load made. Received: {model}"
+        )
+    return known

@@ -272,6 +272,36 @@ class Recognizer:
         )
         return evaluating.evaluate(request, listener_of(progress))
 
+    def save_preset(
+        self, folder: str | os.PathLike, *, licence: str | None = None
+    ) -> tuple[pathlib.Path, ...]:
+        """Writes the weights into folders to be shared; see `tsn_keras.save_preset`.
+
+        Args:
+            folder: a new folder; of several modalities each has one in it, by its name.
+            licence: see `tsn_keras.save_preset`.
+
+        Returns:
+            The folders, in the order of `modalities`; `from_preset` takes them.
+
+        Raises:
+            ValueError, OSError: as `tsn_keras.save_preset`.
+        """
+        with console.quiet_frameworks():
+            from tsn_keras.checkpoints import conversion
+            from tsn_keras.prediction import class_names
+        parent, named = pathlib.Path(folder), self._settings.classes
+        several = len(self._opened) > 1
+        return tuple(
+            conversion.share(
+                weights,
+                parent / modality if several else parent,
+                class_names.of(weights, named) if named else class_names.known(weights),
+                licence,
+            )
+            for modality, weights in self._opened.items()
+        )
+
     def __repr__(self) -> str:
         named = (weights.name for weights in self._opened.values())
         return f"Recognizer({', '.join(named)})"
