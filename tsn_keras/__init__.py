@@ -371,7 +371,8 @@ def extract(
     device: str | None = None,
     batch: int | None = None,
     size: tuple[int, int] = (340, 256),
-    bound: float = 20.0,
+    bound: float | None = 20.0,
+    backward: bool = False,
     keep_damaged: bool = False,
     sound: bool = False,
     flat: bool = False,
@@ -397,7 +398,11 @@ def extract(
         batch: pairs of frames that Keras computes at once; None: what suits the
             device.
         size: (width, height) of the files in pixels.
-        bound: motion in pixels that becomes grey level 255, and 0 if negative.
+        bound: motion in pixels that becomes grey level 255, and 0 if negative. None:
+            the grey levels span the range of each field, which is stored, as in the
+            two-stream networks of 2014.
+        backward: also flow from each frame to the one before it, which bi-directional
+            stacks need: flow_bx_00001.jpg, flow_by_00001.jpg, ...
         keep_damaged: use the frames before the damage of a damaged video; else it
             fails.
         sound: store the sound too, also where the frames are there already: mono,
@@ -441,9 +446,14 @@ def extract(
     ):
         raise InputError(f"`size` must be (width, height) in pixels, not {size!r}")
     wanted = None
+    if flow == "none" and backward:
+        raise InputError('`flow="none"` takes no `backward`')
     if flow != "none":
-        warped = flow == "warped"
-        wanted = FlowSettings(parameters, device, batch, float(bound), warped)
+        wanted = FlowSettings(
+            *(parameters, device, batch, None if bound is None else float(bound)),
+            warped=flow == "warped",
+            backward=backward,
+        )
     request = run.Request(
         videos=pathlib.Path(videos),
         out=pathlib.Path(out),

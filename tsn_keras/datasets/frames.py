@@ -9,6 +9,10 @@ from tsn_keras.common import storage
 from tsn_keras.common.errors import InputError
 
 
+RECORD = "extract.json"  # beside the files: how an extraction made them
+MAX_RECORD = 64 * 1024  # bytes
+
+
 class FrameError(InputError):
     """A video's files cannot be used; the text names the file and the reason."""
 
