@@ -336,7 +336,7 @@ def dataset(
     )
     found = training_sets.find(
         choice,
-        stream.modality.prefixes,
+        stream.modality.all_prefixes,
         listener_of(progress),
         images=not stream.modality.is_flow,
     ).under(stream)

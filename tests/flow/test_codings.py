@@ -1,4 +1,4 @@
-"""Grey levels of each field's own range: values, errors of rounding, the stored file."""
+"""Grey levels of each field's own range: values, rounding, the stored file."""
 
 import io
 import pathlib
