@@ -61,6 +61,8 @@ def test_extract_resumes_and_does_not_mix(root):
         done = call("extract", *argv, *more)
         assert done.returncode == 2
         assert words in done.stderr
+    with pytest.raises(ValueError, match="takes no `backward`"):
+        tsn_keras.extract(root / "videos", root / "no", flow="none", backward=True)
 
 
 def test_lost_ranges_are_noticed(root, tmp_path):

@@ -259,7 +259,8 @@ def dataset(
         name: "hmdb51", "ucf101", "demo"; "folders" for class folders of frame
             folders or video files; or "list" for list files (`annotations`).
         split: number of the official split; None: the first.
-        modality: "rgb", "flow", "rgbdiff" or "sound".
+        modality: "rgb", "flow", "rgbdiff", "sound", or another name of
+            protocols.modalities.
         part: "train": a random snippet of each segment, in a random crop of a
             random scale, mirrored or not, in random order, drawn anew in each
             epoch. "test": the middle snippet of each segment, centre crop, in
@@ -283,9 +284,10 @@ def dataset(
 
     Returns:
         tf.data.Dataset of (uint8 [batch, K, 224, 224, planes], int32 [batch]), 3
-        planes for RGB (B, G, R), 10 for flow, 18 for RGB difference. Where videos
-        have several labels, these are float32 [batch, classes] of 0 and 1. Its
-        `class_names` is a tuple of str, or None.
+        planes for RGB (B, G, R), 10 for flow, 18 for RGB difference. Pixels of
+        modalities that stack displacements are float32. Where videos have several
+        labels, these are float32 [batch, classes] of 0 and 1. Its `class_names` is a
+        tuple of str, or None.
 
     Raises:
         ValueError: something is missing or wrong; the text gives the next step.

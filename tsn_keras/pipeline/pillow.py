@@ -26,6 +26,7 @@ def resize(image, height, width):
     Returns:
         [height, width, channels], of the image's type.
     """
+    image = tf.convert_to_tensor(image)
     if image.dtype.is_floating:
         return transforms.interpolated(image, height, width, antialias=True)
     # Columns in front for the first pass, rows in front for the second.

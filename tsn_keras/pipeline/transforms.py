@@ -96,6 +96,7 @@ def resize(image, height, width):
     Returns:
         [height, width, channels], of the image's type.
     """
+    image = tf.convert_to_tensor(image)
     if image.dtype.is_floating:
         return interpolated(image, height, width)
     shape = tf.shape(image)
@@ -184,6 +185,7 @@ def mirror(frames, modality, inverts=True):
     Returns:
         [N, H, W, C], of the frames' type.
     """
+    frames = tf.convert_to_tensor(frames)
     mirrored = tf.reverse(frames, axis=[2])
     if not (inverts and any(modality.inverted)):
         return mirrored
