@@ -14,7 +14,7 @@ import numpy as np
 
 from tsn_keras.flow import fields, quantiser
 from tsn_keras.flow.settings import FlowSettings
-from tsn_keras.pipeline import sound_reading
+from tsn_keras.pipeline import as_stored, sound_reading
 from tsn_keras.video import decode, jpeg, sound
 
 
@@ -106,17 +106,21 @@ class Decoding:
                 f"{stream.modality.name} out"
             )
         if stream.modality.is_flow:
-            greys = [_grey(frame, stream) for frame in frames[-length - 1 :]]
+            greys = [as_stored.grey(frame, stream) for frame in frames[-length - 1 :]]
             pairs = (
                 (k, *pair[::-1]) if is_backward else (k, *pair)
                 for k, (pair, is_backward) in enumerate(
-                    zip(itertools.pairwise(greys), _are_backward(stream), strict=True)
+                    zip(
+                        itertools.pairwise(greys),
+                        as_stored.are_backward(stream),
+                        strict=True,
+                    )
                 )
             )
             planes = [found for _, found in self.stored_flow(pairs, stream)]
         else:
-            planes = [_image(frame, stream) for frame in frames[-length:]]
-        return _snippet(planes, stream)
+            planes = [as_stored.image(frame, stream) for frame in frames[-length:]]
+        return as_stored.snippet(planes, stream)
 
     def stored_flow(self, pairs, stream):
         """Computes flow as a snippet takes it from files.
@@ -140,7 +144,7 @@ class Decoding:
                 planes = quantiser.decode(planes, low, high)
             if modality.stacking is None:
                 levels = quantiser.quantise(planes) if bound is None else planes
-                planes = framed(levels, stream)
+                planes = as_stored.framed(levels, stream)
             yield tag, planes
 
 
@@ -192,7 +196,7 @@ class OpenedVideo:
         # Arrays: of hours of video there are many. Twice the number of a file, and one
         # more for backward flow, so that their order is that of time.
         wanted = np.fromiter(each, np.int64).reshape(len(ticks), -1)
-        wanted = 2 * wanted + np.array(_are_backward(stream))
+        wanted = 2 * wanted + np.array(as_stored.are_backward(stream))
         # The snippet that needs each image last: until then it is held.
         needed, places = np.unique(wanted.ravel()[::-1], return_index=True)
         last = (wanted.size - 1 - places) // wanted.shape[1]
@@ -202,7 +206,7 @@ class OpenedVideo:
             held[key] = image
             while at < len(ticks) and wanted[at].max() <= key:
                 keys = wanted[at].tolist()
-                yield ticks[at], _snippet([held[n] for n in keys], stream)
+                yield ticks[at], as_stored.snippet([held[n] for n in keys], stream)
                 for n in set(keys):
                     if last[np.searchsorted(needed, n)] == at:
                         del held[n]
@@ -252,7 +256,7 @@ class OpenedVideo:
         # Image k of an extraction is decoded frame k + 1, which is index k.
         shift = self._dropped(stream) - 1
         for index, frame in self._picked(map(int, keys // 2 + shift)):
-            yield 2 * (index - shift), _image(frame, stream)
+            yield 2 * (index - shift), as_stored.image(frame, stream)
 
     def _dropped(self, stream):
         """Frames at the beginning that are no images of a stream, 1 or 0."""
@@ -261,19 +265,25 @@ class OpenedVideo:
     def _flow_planes(self, keys, stream):
         """Yields (key, planes) of pairs of flow files, keys int64; see `snippets`."""
         # Flow k goes from index k - 1 to index k, or back.
-        wanted, numbers = set(keys.tolist()), np.unique(keys // 2)
+        numbers = np.unique(keys // 2)
         indices = np.union1d(numbers - 1, numbers)
+        forward, back = (np.isin(2 * indices + way, keys)[1:] for way in (0, 1))
         greys = (
-            (k, _grey(frame, stream)) for k, frame in self._picked(map(int, indices))
+            (k, as_stored.grey(frame, stream))
+            for k, frame in self._picked(map(int, indices))
         )
         pairs = (
             pair
-            for (_, previous), (index, following) in itertools.pairwise(greys)
-            for pair in (
-                (2 * index, previous, following),
-                (2 * index + 1, following, previous),
+            for ((_, previous), (index, following)), *ways in zip(
+                itertools.pairwise(greys), forward, back, strict=True
             )
-            if pair[0] in wanted
+            for pair in itertools.compress(
+                (
+                    (2 * index, previous, following),
+                    (2 * index + 1, following, previous),
+                ),
+                ways,
+            )
         )
         yield from self.decoding.stored_flow(pairs, stream)
 
@@ -294,89 +304,3 @@ class _FramesInMemory(OpenedVideo):
     def _picked(self, indices):
         for index in indices:
             yield index, np.ascontiguousarray(self.frames[index][..., ::-1])
-
-
-def _are_backward(stream):
-    """For each step of a snippet whether its flow goes back in time; list of bool."""
-    modality = stream.modality
-    return [prefixes != modality.prefixes for prefixes in modality.step_prefixes]
-
-
-def _snippet(steps, stream):
-    """The pixels of a snippet.
-
-    Args:
-        steps: planes of each step: [H, W, planes], ready but for what is computed
-            from displacements; see Decoding.stored_flow.
-        stream: protocols.records.Stream.
-
-    Returns:
-        [height, width, planes].
-    """
-    planes = np.concatenate(steps, axis=-1)
-    if stream.modality.stacking is None:
-        return planes
-    # Imported where they are needed: TensorFlow takes seconds.
-    from tsn_keras.pipeline import framing, stacking
-
-    found = stacking.stacked(planes, stream.modality.stacking)
-    return framing.framed(stacking.levels(found), stream.protocol).numpy()
-
-
-def _stored_size(frame, stream):
-    height, width = stream.protocol.stored_size
-    return cv2.resize(frame, (width, height))
-
-
-def _grey(frame, stream):
-    return cv2.cvtColor(_stored_size(frame, stream), cv2.COLOR_BGR2GRAY)
-
-
-def stored(frame, stream):
-    """A decoded frame as an image from which snippets are made.
-
-    Args:
-        frame: uint8 [h, w, 3], B, G, R.
-        stream: protocols.records.Stream.
-
-    Returns:
-        uint8 [height, width, 3]: as an extraction stores it, JPEG and all; or as it
-        is, see protocols.records.Protocol.direct.
-    """
-    protocol = stream.protocol
-    return frame if protocol.direct else jpeg.stored(_stored_size(frame, stream))
-
-
-def _image(frame, stream):
-    """A decoded frame as an image of the test."""
-    return framed(stored(frame, stream), stream)
-
-
-def framed(image, stream):
-    """Resizes what is stored or decoded as a protocol does for its test.
-
-    Args:
-        image: uint8 [h, w, planes].
-        stream: protocols.records.Stream.
-
-    Returns:
-        uint8 [height, width, planes].
-
-    Raises:
-        decode.VideoError: it is too narrow.
-    """
-    protocol = stream.protocol
-    height, width = protocol.fixed_size or protocol.frame_size.of(*image.shape[:2])
-    if image.shape[:2] == (height, width):
-        return image
-    if height * width > decode.MAX_PIXELS:
-        raise decode.VideoError(
-            f"frames of {image.shape[1]} x {image.shape[0]} are too narrow to be "
-            f"resized to {width} x {height}"
-        )
-    if protocol.fixed_size is None and protocol.frame_size.antialiased:
-        # Imported where it is needed: TensorFlow takes seconds.
-        from tsn_keras.pipeline import pillow
-
-        return pillow.resize(image, height, width).numpy()
-    return cv2.resize(image, (width, height))
