@@ -59,7 +59,12 @@ MODULES = {
         *("checkpoints/test_transfer.py", "checkpoints/test_loading.py"),
         "checkpoints/test_keras_hdf5.py",
     ),
-    "flow/quantiser.py": ("flow/test_quantiser.py",),
+    "flow/quantiser.py": ("flow/test_quantiser.py", "flow/test_codings.py"),
+    "flow/ranges.py": ("flow/test_codings.py",),
+    "pipeline/stacking.py": (
+        "pipeline/test_stacking.py",
+        "pipeline/test_stacked_snippets.py",
+    ),
     "scores/joining.py": ("scores/test_joining.py", "test_fuse.py"),
     "scores/score_file.py": ("scores/test_score_file.py", "test_fuse.py"),
     "scores/metrics.py": ("scores/test_metrics.py", "scores/test_several_labels.py"),

@@ -100,7 +100,9 @@ def test_record(clip, tmp_path):
         "flow": "tvl1",
         "flow_parameters": "original",
         "size": [96, 64],
+        "flow_coding": "bound",
         "bound": 15.0,
+        "backward": False,
         "jpeg_quality": 95,
         "implementation": "opencv",
     }

@@ -151,6 +151,27 @@ def test_implementations_are_not_mixed(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_backward(tmp_path):
+    """The flow of the video that runs backwards; a device rounds in any order."""
+    frames = [videofiles.picture(k) for k in range(4)]
+    for name, order in (("on", frames), ("back", frames[::-1])):
+        clip = videofiles.make(tmp_path / f"{name}.avi", order, "ffv1", pixels="bgr0")
+        done, _ = run(clip, tmp_path, *SMALL, *DEVICE, "--backward")
+        assert done.returncode == 0, done.stderr
+    for axis in "xy":
+        for number in (1, 2, 3):
+            one, other = (
+                cv2.imread(str(tmp_path / name), cv2.IMREAD_GRAYSCALE).astype(int)
+                for name in (
+                    f"on/flow_b{axis}_{number:05d}.jpg",
+                    f"back/flow_{axis}_{4 - number:05d}.jpg",
+                )
+            )
+            assert np.abs(one - other).max() <= 1
+            assert np.abs(one - 128).max() > 5 or axis == "y"
+
+
 def test_warped(tmp_path):
     """The whole picture moves: without the camera's motion nothing is left."""
     clip = videofiles.make(tmp_path / "a.avi", 6)

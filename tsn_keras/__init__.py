@@ -311,7 +311,8 @@ def dataset(
         name: "hmdb51", "ucf101", "demo"; "folders" for class folders of frame
             folders or video files; or "list" for list files (`annotations`).
         split: number of the official split; None: the first.
-        modality: "rgb", "flow", "rgbdiff" or "sound".
+        modality: "rgb", "flow", "rgbdiff", "sound", or another name of
+            protocols.modalities.
         part: "train": a random snippet of each segment, in a random crop of a
             random scale, mirrored or not, in random order, drawn anew in each
             epoch. "test": the middle snippet of each segment, centre crop, in
@@ -335,9 +336,10 @@ def dataset(
 
     Returns:
         tf.data.Dataset of (uint8 [batch, K, 224, 224, planes], int32 [batch]), 3
-        planes for RGB (B, G, R), 10 for flow, 18 for RGB difference. Where videos
-        have several labels, these are float32 [batch, classes] of 0 and 1. Its
-        `class_names` is a tuple of str, or None.
+        planes for RGB (B, G, R), 10 for flow, 18 for RGB difference. Pixels of
+        modalities that stack displacements are float32. Where videos have several
+        labels, these are float32 [batch, classes] of 0 and 1. Its `class_names` is a
+        tuple of str, or None.
 
     Raises:
         ValueError: something is missing or wrong; the text gives the next step.
@@ -388,7 +390,7 @@ def dataset(
     )
     found = training_sets.find(
         choice,
-        stream.modality.prefixes,
+        stream.modality.all_prefixes,
         listener_of(progress),
         images=not stream.modality.is_flow,
     ).under(stream)
@@ -423,7 +425,8 @@ def extract(
     device: str | None = None,
     batch: int | None = None,
     size: tuple[int, int] = (340, 256),
-    bound: float = 20.0,
+    bound: float | None = 20.0,
+    backward: bool = False,
     keep_damaged: bool = False,
     sound: bool = False,
     flat: bool = False,
@@ -449,7 +452,11 @@ def extract(
         batch: pairs of frames that Keras computes at once; None: what suits the
             device.
         size: (width, height) of the files in pixels.
-        bound: motion in pixels that becomes grey level 255, and 0 if negative.
+        bound: motion in pixels that becomes grey level 255, and 0 if negative. None:
+            the grey levels span the range of each field, which is stored, as in the
+            two-stream networks of 2014.
+        backward: also flow from each frame to the one before it, which bi-directional
+            stacks need: flow_bx_00001.jpg, flow_by_00001.jpg, ...
         keep_damaged: use the frames before the damage of a damaged video; else it
             fails.
         sound: store the sound too, also where the frames are there already: mono,
@@ -493,9 +500,14 @@ def extract(
     ):
         raise InputError(f"`size` must be (width, height) in pixels, not {size!r}")
     wanted = None
+    if flow == "none" and backward:
+        raise InputError('`flow="none"` takes no `backward`')
     if flow != "none":
-        warped = flow == "warped"
-        wanted = FlowSettings(parameters, device, batch, float(bound), warped)
+        wanted = FlowSettings(
+            *(parameters, device, batch, None if bound is None else float(bound)),
+            warped=flow == "warped",
+            backward=backward,
+        )
     request = run.Request(
         videos=pathlib.Path(videos),
         out=pathlib.Path(out),

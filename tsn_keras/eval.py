@@ -34,6 +34,7 @@ WORDS = {
     "shard": "--shard",
     "allow_missing=True": "--allow-missing",
     "sound=True": "python -m tsn_keras.extract --sound",
+    "backward=True": "python -m tsn_keras.extract --backward",
     "rgb_prefix": "--rgb-prefix",
     "flow_x_prefix": "--flow-x-prefix",
     "flow_y_prefix": "--flow-y-prefix",

@@ -7,10 +7,10 @@ python -m tsn_keras.extract VIDEOS OUT --sound
 
 VIDEOS is a video file, a folder (with all below it), or a list (.txt) of paths.
 Each video becomes a folder with img_00001.jpg, flow_x_00001.jpg,
-flow_y_00001.jpg, ... (--flow warped: also warped_x_, warped_y_; --sound: also
-sound.flac), which tsn_keras.eval takes as it is. The same command resumes where it
-stopped. Exit status: 0, or 1 if videos failed, 2 if something is missing or wrong, 130
-if interrupted.
+flow_y_00001.jpg, ... (--flow warped: also warped_x_, warped_y_; --backward: also
+flow_bx_, flow_by_; --sound: also sound.flac), which tsn_keras.eval takes as it is. The
+same command resumes where it stopped. Exit status: 0, or 1 if videos failed, 2 if
+something is missing or wrong, 130 if interrupted.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from tsn_keras.common.errors import InputError, spelled
 WORDS = {
     "size": "--size",
     "bound": "--bound",
+    "backward=True": "--backward",
     "workers": "--workers",
     "batch": "--flow-batch",
     "parameters": "--flow-parameters",
@@ -70,6 +71,19 @@ def parse_args(argv=None):
         metavar="WxH",
         help="size of the files in pixels; flow is in pixels of it "
         "(default: 340x256, the original's)",
+    )
+    add(
+        "--backward",
+        action="store_true",
+        help="also flow from each frame to the one before it, which bi-directional "
+        "stacks need",
+    )
+    add(
+        "--flow-coding",
+        choices=("bound", "range"),
+        help="grey levels of flow are of a fixed bound, as the original's, or span the "
+        "range of each field, which is stored, as in two-stream networks of 2014 "
+        "(default: bound)",
     )
     add(
         "--bound",
@@ -146,6 +160,7 @@ def main(argv=None):
 
 def _flow(args):
     """The FlowSettings of the arguments, or None for images only."""
+    from tsn_keras.flow import quantiser
     from tsn_keras.flow.settings import FlowSettings
 
     given = {
@@ -155,16 +170,21 @@ def _flow(args):
         "batch": args.flow_batch,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    if args.flow != "none":
-        # Without the option, existing folders decide what computes flow.
-        given = {"device": None, **given}
-        return FlowSettings(warped=args.flow == "warped", **given)
-    if given:
-        raise InputError(
-            "--flow none takes no --flow-parameters, --flow-device, --flow-batch or "
-            "--bound"
-        )
-    return None
+    if args.flow == "none":
+        if given or args.backward or args.flow_coding:
+            raise InputError(
+                "--flow none takes no --flow-parameters, --flow-device, --flow-batch, "
+                "--flow-coding, --bound or --backward"
+            )
+        return None
+    if args.flow_coding == quantiser.OF_RANGE:
+        if args.bound is not None:
+            raise InputError("--bound is for --flow-coding bound: a range has none")
+        given["bound"] = None
+    # Without the option, existing folders decide what computes flow.
+    given = {"device": None, **given}
+    made = {"warped": args.flow == "warped", "backward": args.backward}
+    return FlowSettings(**given, **made)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ WORDS = {
     "annotations": "--set data.annotations=...",
     "validation": "--set data.validation=...",
     "allow_missing=True": "--set data.allow_missing=true",
+    "backward=True": "python -m tsn_keras.extract --backward",
     "holdout": "data.holdout",
     "classes": "data.classes",
     "rgb_prefix": "data.rgb_prefix",

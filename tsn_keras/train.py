@@ -28,6 +28,7 @@ WORDS = {
     'dataset="list"': 'data.dataset = "list"',
     "allow_missing=True": "data.allow_missing = true",
     "sound=True": "python -m tsn_keras.extract --sound",
+    "backward=True": "python -m tsn_keras.extract --backward",
     "rgb_prefix": "data.rgb_prefix",
     "flow_x_prefix": "data.flow_x_prefix",
     "flow_y_prefix": "data.flow_y_prefix",

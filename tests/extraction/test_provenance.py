@@ -7,6 +7,7 @@ import pytest
 
 from tsn_keras.extraction import provenance
 from tsn_keras.extraction.settings import Settings
+from tsn_keras.flow.settings import FlowSettings
 
 WHOLE = {"source": {"name": "a.avi", "bytes": 1}, "parameters": {}, "files": 3}
 
@@ -63,3 +64,19 @@ def test_long_values_of_a_foreign_record(tmp_path):
     record = {"source": {"name": "x" * 60_000}, "parameters": {}}
     record["parameters"] = provenance.parameters(settings)
     assert len(provenance.difference(record, source, settings)) < 200
+
+
+def test_older_records_are_of_a_bound_and_forward(tmp_path):
+    source = tmp_path / "a.avi"
+    source.write_bytes(b"x")
+    older = provenance.parameters(Settings())
+    for name in ("flow_coding", "backward", "implementation"):
+        del older[name]
+    record = {**WHOLE, "parameters": older}
+    assert provenance.difference(record, source, Settings()) is None
+    for settings, words in [
+        (FlowSettings(bound=None), "flow_coding: there bound, now range"),
+        (FlowSettings(backward=True), "backward: there False, now True"),
+        (FlowSettings(bound=15), "bound: there 20, now 15"),
+    ]:
+        assert provenance.difference(record, source, Settings(settings)) == words

@@ -13,8 +13,8 @@ from PIL import Image
 
 from tsn_keras.datasets.selection import FrameFolder
 from tsn_keras.pipeline import (
+    as_stored,
     framing,
-    from_video,
     pillow,
     reading,
     snippets,
@@ -102,7 +102,7 @@ def test_antialiased_frames_of_videos_are_those_of_files(random, size):
     found = framing.framed(tf.constant(image), TSN_PYTORCH.protocol)
     expected = one_side_after_the_other(image, *found.shape[:2])
     np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(from_video.framed(image, TSN_PYTORCH), expected)
+    np.testing.assert_array_equal(as_stored.framed(image, TSN_PYTORCH), expected)
 
 
 @pytest.mark.parametrize("size", ["320x240", "340x256", "240x320", "171x128"])
@@ -132,7 +132,7 @@ def test_a_frame_too_narrow(tmp_path):
     reason = reading.explain_sizes(tmp_path, [[1]], MMACTION2, reading.MIN_SIDE)
     assert re.search("00001.jpg is 30000 x 34, too narrow .* 340 x 256", reason)
     with pytest.raises(VideoError, match="30000 x 20 are too narrow"):
-        from_video.framed(image[:20], MMACTION2)
+        as_stored.framed(image[:20], MMACTION2)
 
 
 def test_batches_of_unequal_videos(tmp_path, random):

@@ -19,9 +19,9 @@ from tsn_keras.video import decode
 
 # Flow of a pair in a twentieth of a second; at the protocol's own size it takes one.
 SMALL = dataclasses.replace(CAFFE, frame_size=(64, 96))
-# Those that are made of frames; test_sound_reading.py has the other.
-STREAMS = {n: Stream(m, SMALL) for n, m in MODALITIES.items() if not m.is_sound}
+# Others are in test_sound_reading.py and test_stacked_snippets.py.
 PREFIXES = {"rgb": ("img_",), "rgbdiff": ("img_",), "flow": ("flow_x_", "flow_y_")}
+STREAMS = {name: Stream(MODALITIES[name], SMALL) for name in PREFIXES}
 
 
 @pytest.fixture(scope="module")

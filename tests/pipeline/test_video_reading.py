@@ -10,7 +10,13 @@ import videofiles
 from tsn_keras.datasets.records import FrameFolder, VideoFile
 from tsn_keras.extraction import extractor
 from tsn_keras.extraction.settings import Settings
-from tsn_keras.pipeline import from_video, reading, snippets, transforms, video_reading
+from tsn_keras.pipeline import (
+    as_stored,
+    reading,
+    snippets,
+    transforms,
+    video_reading,
+)
 from tsn_keras.pipeline.from_video import Decoding
 from tsn_keras.pipeline.training import Batches
 from tsn_keras.protocols import sampling
@@ -136,7 +142,7 @@ def test_crops_of_a_protocol_that_keeps_ratios(videos):
     assert len(found) == 3 * len(ticks)
     every = list(decode.frames(files[1].path))
     for index, tick in enumerate(ticks.tolist()):
-        frame = from_video.framed(every[tick - 1], stream)
+        frame = as_stored.framed(every[tick - 1], stream)
         expected = transforms.cut(tf.constant(frame[None]), view, stream)[0]
         np.testing.assert_array_equal(found[1, index], expected)
 

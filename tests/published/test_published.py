@@ -74,7 +74,7 @@ def _missing(dataset):
             try:
                 choice = Choice(dataset, split)
                 test = selection.find_test_set(choice, progress.SILENT)
-                selection.select(test, MODALITIES[modality].prefixes)
+                selection.select(test, MODALITIES[modality].all_prefixes)
             except InputError as error:
                 return f"needs {dataset}: {error}"
     return None

@@ -7,6 +7,10 @@ does.
 
 from tsn_keras.common import storage
 from tsn_keras.common.errors import InputError
+from tsn_keras.flow.settings import BACKWARD
+
+RECORD = "extract.json"  # beside the files: how an extraction made them
+MAX_RECORD = 64 * 1024  # bytes
 
 
 class FrameError(InputError):
@@ -85,6 +89,11 @@ def numbering(folder, prefixes):
                 f"{len(found)} files, up to number {max(found)}"
             )
     counts = {prefix: len(found) for prefix, found in numbers.items()}
+    if any(counts.values()) and not all(counts[p] for p in counts if p in BACKWARD):
+        raise FrameError(
+            f"{folder}: no backward flow ({', '.join(BACKWARD)}): extract the videos "
+            f"into another folder (`backward=True`)"
+        )
     if len(set(counts.values())) > 1:
         raise FrameError(f"{folder}: numbers of files differ: {counts}")
     return first, next(iter(counts.values()))

@@ -7,6 +7,7 @@ from typing import Any
 
 from tsn_keras.common import storage
 from tsn_keras.common.errors import InputError
+from tsn_keras.flow.quantiser import BOUND
 
 # A path of this machine, or an address elsewhere.
 Place = pathlib.Path | storage.Address
@@ -239,6 +240,8 @@ class FrameFolder:
         labels: all class indices where videos have several, else ().
         rate: files a second, or None where it is not known.
         raw: see Video.
+        bound: pixels of motion of the grey levels 0 and 255 of its flow files, see
+            codings; None: each field has its own range.
     """
 
     id: str
@@ -249,6 +252,7 @@ class FrameFolder:
     labels: tuple[int, ...] = ()
     rate: float | None = None
     raw: str = ""
+    bound: float | None = BOUND
 
     def numbered(self, numbers):
         """Numbers of files on disk, of those that count its files from 1."""

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Mapping
 
 from tsn_keras.common import progress, storage, text
-from tsn_keras.datasets import frames, sounds, video_files
+from tsn_keras.datasets import codings, frames, sounds, video_files
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.datasets.records import (
     Choice,
@@ -78,10 +78,15 @@ class Selection:
     def under(self, stream) -> "Selection":
         """The same with what a Stream sees: images of video files, or their sound.
 
+        Of flow it is known then what the levels of each video's files mean.
+
         Raises:
             DatasetError: it is sound, and that of a video was not extracted.
         """
         folders = tuple(folder.under(stream) for folder in self.folders)
+        if stream.modality.is_flow:
+            folders, failed = codings.told(folders)
+            return Selection(folders, self.missing, {**self.failed, **failed})
         if not stream.modality.is_sound:
             return dataclasses.replace(self, folders=folders)
         kept, without, failed = sounds.heard(folders)

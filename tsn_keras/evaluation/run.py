@@ -135,7 +135,7 @@ def _find_data(request, split, listener):
         modality = MODALITIES.find(name).with_prefixes(request.prefixes)
         selected = selection.select(
             videos,
-            modality.prefixes,
+            modality.all_prefixes,
             request.allow_missing,
             images=not modality.is_flow,
             listener=listener,

@@ -10,8 +10,8 @@ import pathlib
 
 import cv2
 
-from tsn_keras.flow import fields
-from tsn_keras.flow.quantiser import quantise
+from tsn_keras.flow import fields, ranges
+from tsn_keras.flow.quantiser import encode
 from tsn_keras.video import decode, jpeg, sound
 
 
@@ -78,20 +78,24 @@ def extract(source, folder, settings, cores=1, sharing=1):
             source, on_damage=on_damage, threads=max(1, cores // sharing)
         )
     )
-    number = 0
+    rows = []
     made = _with_flow(decoded, settings, cores, sharing)
     for number, (image, flows) in enumerate(made, 1):
-        planes = [
-            quantise(field[..., axis], settings.flow.bound)
+        coded = [
+            encode(field[..., axis], settings.flow.bound)
             for field in flows
             for axis in (0, 1)
         ]
-        for prefix, plane in zip(settings.prefixes, (image, *planes), strict=True):
+        planes = (image, *(levels for levels, _ in coded))
+        for prefix, plane in zip(settings.prefixes, planes, strict=True):
             jpeg.write(folder / f"{prefix}{number:05d}.jpg", plane)
-    if number == 0:
+        rows.append([limits for _, limits in coded])
+    if not rows:
         why = f" before its damage: {damage[0]}" if damage else ""
         raise decode.VideoError(f"{source} has no two frames{why}")
-    return Made(number + 1, number, damage[0] if damage else None, heard)
+    if settings.has_ranges:
+        ranges.write(folder, settings.flow.prefixes, rows)
+    return Made(len(rows) + 1, len(rows), damage[0] if damage else None, heard)
 
 
 def _with_flow(frames, settings, cores, sharing):

@@ -14,13 +14,20 @@ import cv2
 import tsn_keras
 from tsn_keras.common import files, json_text, text
 from tsn_keras.common.errors import InputError
+from tsn_keras.datasets import frames
+from tsn_keras.flow import quantiser
 from tsn_keras.flow.settings import OPENCV, PARAMETERS
 from tsn_keras.video import jpeg, sound
 
-NAME = "extract.json"
+NAME = frames.RECORD
 # What computed the flow: cv2.optflow.DualTVL1OpticalFlow, or flow.tvl1.
 _OPENCV, _OURS = OPENCV, "keras"
-_MAX_BYTES = 64 * 1024
+# What older records do not name, since there was nothing else.
+_OLDER = {
+    "implementation": _OPENCV,
+    "flow_coding": quantiser.OF_BOUND,
+    "backward": False,
+}
 _MAX_SHOWN = 100  # characters of a value of a foreign record
 
 
@@ -46,7 +53,10 @@ def parameters(made_by):
     if flow is not None:
         values["flow_parameters"] = flow.parameters
         values["tvl1"] = dataclasses.asdict(PARAMETERS[flow.parameters])
-        values["bound"] = flow.bound
+        values["flow_coding"] = quantiser.coding(flow.bound)
+        if flow.bound is not None:
+            values["bound"] = flow.bound
+        values["backward"] = flow.backward
         values["implementation"] = _OURS if flow.on_device else _OPENCV
     return values
 
@@ -125,7 +135,7 @@ def read(folder):
     """
     path = pathlib.Path(folder, NAME)
     try:
-        record = json_text.parse(text.read(path, _MAX_BYTES), "it")
+        record = json_text.parse(text.read(path, frames.MAX_RECORD), "it")
         for key, kind in (("source", dict), ("parameters", dict), ("files", int)):
             if type(record.get(key)) is not kind:
                 raise ValueError(f"its {key} is {_shown(record.get(key))}")
@@ -148,8 +158,7 @@ def device(record):
     Returns:
         A `device` of flow.settings.FlowSettings.
     """
-    # Older records do not name it: there was only OpenCV's.
-    made_by = record["parameters"].get("implementation", _OPENCV)
+    made_by = {**_OLDER, **record["parameters"]}["implementation"]
     return "auto" if made_by == _OURS else OPENCV
 
 
@@ -161,9 +170,8 @@ def difference(record, source, made_by):
     """
     now = json.loads(json.dumps(parameters(made_by)))
     there = record["parameters"]
-    if "implementation" in now:
-        # Older records do not name it: there was only OpenCV's.
-        there = {"implementation": _OPENCV, **there}
+    if made_by.flow is not None:
+        there = {**_OLDER, **there}
     for key in dict.fromkeys((*now, *there)):
         if now.get(key) != there.get(key):
             shown = _shown(there.get(key))

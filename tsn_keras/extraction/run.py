@@ -18,6 +18,7 @@ from tsn_keras.extraction import counting, provenance
 from tsn_keras.extraction.settings import Settings
 from tsn_keras.extraction.video_job import Job
 from tsn_keras.extraction.workers import Workers
+from tsn_keras.flow import ranges
 from tsn_keras.flow.settings import OPENCV
 from tsn_keras.video import sound, sources
 
@@ -355,6 +356,8 @@ def _fault(folder, record, source, settings):
             f"{folder} has lost files: its record says {record['files']} of each kind, "
             f"there are {sorted(counts)}: delete it, and it is made again"
         )
+    if settings.has_ranges and not (folder / ranges.NAME).is_file():
+        return f"{folder} has lost its {ranges.NAME}: delete it, and it is made again"
     return None
 
 

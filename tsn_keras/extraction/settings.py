@@ -33,6 +33,11 @@ class Settings:
         return self.flow is not None and self.flow.on_device
 
     @property
+    def has_ranges(self) -> bool:
+        """Whether the ranges of the flow fields are stored beside them."""
+        return self.flow is not None and self.flow.bound is None
+
+    @property
     def prefixes(self) -> tuple[str, ...]:
         """What stands before the number in the names of the files."""
         return IMAGES, *(self.flow.prefixes if self.flow else ())

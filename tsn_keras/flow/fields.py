@@ -15,8 +15,9 @@ def compute(frame_pairs, settings, cores=1, sharing=1):
         sharing: callers that share them.
 
     Yields:
-        (tag, (flow,) or (flow, warped flow)) in the order of the pairs, each
-        flow float32 [H, W, 2], pixels.
+        (tag, fields) in the order of the pairs: (flow,), then warped flow and then
+        backward flow, from `following` to `previous`, where the settings ask for
+        them; each float32 [H, W, 2], pixels.
 
     Raises:
         DeviceError: there is no such device, or it failed.
@@ -42,6 +43,14 @@ def compute(frame_pairs, settings, cores=1, sharing=1):
 
 def _fields(settings, compute):
     """Makes a function of two frames to a tuple of flow fields."""
-    if settings.warped:
-        return warped.Compensator(compute)
+    forward = warped.Compensator(compute) if settings.warped else _plain(compute)
+    if not settings.backward:
+        return forward
+    return lambda previous, following: (
+        *forward(previous, following),
+        compute(following, previous),
+    )
+
+
+def _plain(compute):
     return lambda previous, following: (compute(previous, following),)

@@ -9,8 +9,10 @@ OPENCV = "opencv"
 DEVICES = (OPENCV, "auto", "cpu", "gpu")
 
 # What stands before the number in the names of the files: dense_flow
-# src/common.cpp:52-57. The original's tool for warped flow names none of its own.
+# src/common.cpp:52-57. The original's tool for warped flow names none of its own, and
+# none of the tools makes backward flow.
 PLAIN, WARPED = ("flow_x_", "flow_y_"), ("warped_x_", "warped_y_")
+BACKWARD = ("flow_bx_", "flow_by_")
 
 
 class DeviceError(InputError):
@@ -76,15 +78,18 @@ class FlowSettings:
             a GPU where there is one. None: not decided yet, see
             extraction.run.extract.
         batch: pairs that Keras computes at once; None: what suits the device.
-        bound: pixels of motion that become grey levels 0 and 255.
+        bound: pixels of motion that become grey levels 0 and 255; None: the levels
+            span each field's own range, see quantiser.
         warped: whether flow without the camera's motion is made as well.
+        backward: whether flow from each frame to the one before it is made as well.
     """
 
     parameters: str = "original"
     device: str | None = OPENCV
     batch: int | None = None
-    bound: float = BOUND
+    bound: float | None = BOUND
     warped: bool = False
+    backward: bool = False
 
     @property
     def on_device(self) -> bool:
@@ -94,7 +99,8 @@ class FlowSettings:
     @property
     def prefixes(self) -> tuple[str, ...]:
         """What stands before the number in the names of the files, x and y."""
-        return (*PLAIN, *(WARPED if self.warped else ()))
+        warped = WARPED if self.warped else ()
+        return (*PLAIN, *warped, *(BACKWARD if self.backward else ()))
 
     def check(self):
         """Refuses values out of range; the text names the value.
@@ -108,7 +114,7 @@ class FlowSettings:
                     f"`{name}` is {getattr(self, name)!r}: must be one of "
                     f"{', '.join(known)}"
                 )
-        if not 0 < self.bound <= 1000:
+        if self.bound is not None and not 0 < self.bound <= 1000:
             raise InputError(
                 f"`bound` is {self.bound}: must be above 0 and at most 1000 pixels"
             )

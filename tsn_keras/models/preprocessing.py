@@ -12,7 +12,8 @@ def network_input(pixels, stream):
     """Pixels to what the network sees, in the operations of Keras' backend.
 
     Args:
-        pixels: uint8 [..., planes], images in B, G, R.
+        pixels: uint8 [..., planes], images in B, G, R; float32 of modalities that
+            stack displacements.
         stream: protocols.records.Stream.
 
     Returns:
@@ -52,13 +53,15 @@ class Preprocessing(keras.layers.Layer):
     numbers. It is saved with the model and runs on every back end of Keras.
 
     Args:
-        modality: name of the modality: "rgb", "flow", "rgbdiff" or "sound".
+        modality: name of the modality: "rgb", "flow", "rgbdiff", "sound", or another
+            of protocols.modalities.
         protocol: name of the protocol; "caffe" is that of the 2016 code.
 
     Call arguments:
         inputs: uint8 [..., planes], 0 to 255. "rgb": B, G, R (3 planes); "flow":
             x1, y1, ..., x5, y5 (10 planes); "rgbdiff": six images of B, G, R (18
-            planes); "sound": spectrograms of three windows (3 planes).
+            planes); "sound": spectrograms of three windows (3 planes); float32 of
+            modalities that stack displacements, 128 where nothing moves.
 
     Returns:
         float32 [..., channels]: 3, 10, 15 or 3 channels.

@@ -59,7 +59,8 @@ def TSN(
     Returns:
         keras.Model: [B, K, H, W, C] to raw scores [B, classes], of "identity"
         [B, K, classes]; with
-        `preprocess` uint8 [B, K, H, W, planes], as `tsn_keras.dataset` gives. Its
+        `preprocess` uint8 [B, K, H, W, planes] (float32 for modalities that stack
+        displacements), as `tsn_keras.dataset` gives. Its
         `compile` takes "sparse_categorical_crossentropy" for that of raw scores.
 
     Raises:
@@ -81,8 +82,9 @@ def TSN(
     if layer is None:
         inputs = x = keras.Input(shape, name="snippets")
     else:
-        shape = (*shape[:-1], layer.stream.modality.planes)
-        inputs = keras.Input(shape, dtype="uint8", name="snippets")
+        modality = layer.stream.modality
+        shape = (*shape[:-1], modality.planes)
+        inputs = keras.Input(shape, dtype=modality.pixel_type, name="snippets")
         x = layer(inputs)  # [B, K, H, W, C]
     # In the precision of the variables, where the backbone computes in less.
     dtype = backbone.dtype_policy.variable_dtype

@@ -12,10 +12,9 @@ import pathlib
 import cv2
 import numpy as np
 
-from tsn_keras.flow import fields
-from tsn_keras.flow.quantiser import quantise
+from tsn_keras.flow import fields, quantiser
 from tsn_keras.flow.settings import FlowSettings
-from tsn_keras.pipeline import sound_reading
+from tsn_keras.pipeline import as_stored, sound_reading
 from tsn_keras.video import decode, jpeg, sound
 
 
@@ -107,18 +106,46 @@ class Decoding:
                 f"{stream.modality.name} out"
             )
         if stream.modality.is_flow:
-            greys = [_grey(frame, stream) for frame in frames[-length - 1 :]]
-            pairs = ((k, *pair) for k, pair in enumerate(itertools.pairwise(greys)))
-            planes = [framed(levels, stream) for _, levels in self.stored_flow(pairs)]
+            greys = [as_stored.grey(frame, stream) for frame in frames[-length - 1 :]]
+            pairs = (
+                (k, *pair[::-1]) if is_backward else (k, *pair)
+                for k, (pair, is_backward) in enumerate(
+                    zip(
+                        itertools.pairwise(greys),
+                        as_stored.are_backward(stream),
+                        strict=True,
+                    )
+                )
+            )
+            planes = [found for _, found in self.stored_flow(pairs, stream)]
         else:
-            planes = [_image(frame, stream) for frame in frames[-length:]]
-        return np.concatenate(planes, axis=-1)
+            planes = [as_stored.image(frame, stream) for frame in frames[-length:]]
+        return as_stored.snippet(planes, stream)
 
-    def stored_flow(self, pairs):
-        """Yields (tag, uint8 [H, W, 2]) of (tag, grey frame, grey frame)."""
-        for tag, (field, *_) in fields.compute(pairs, self.flow, self.threads):
-            levels = quantise(field, self.flow.bound)
-            yield tag, np.dstack([jpeg.stored(levels[..., axis]) for axis in (0, 1)])
+    def stored_flow(self, pairs, stream):
+        """Computes flow as a snippet takes it from files.
+
+        Args:
+            pairs: iterable of (tag, grey frame, grey frame), each uint8 [H, W].
+            stream: protocols.records.Stream.
+
+        Yields:
+            (tag, [H, W, 2]): levels as the test has them, uint8; or displacements in
+            pixels, float32, at the stored size, where the modality stacks these.
+        """
+        modality, bound = stream.modality, self.flow.bound
+        plain = dataclasses.replace(self.flow, warped=False, backward=False)
+        for tag, (field,) in fields.compute(pairs, plain, self.threads):
+            coded = [quantiser.encode(field[..., axis], bound) for axis in (0, 1)]
+            planes = np.dstack([jpeg.stored(levels) for levels, _ in coded])
+            if modality.stacking is not None or bound is None:
+                # As files keep them.
+                low, high = np.float32([limits for _, limits in coded]).T
+                planes = quantiser.decode(planes, low, high)
+            if modality.stacking is None:
+                levels = quantiser.quantise(planes) if bound is None else planes
+                planes = as_stored.framed(levels, stream)
+            yield tag, planes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,27 +184,30 @@ class OpenedVideo:
             stream: protocols.records.Stream.
 
         Yields:
-            (tick, uint8 [height, width, planes]). No more than a few snippets are
-            in memory at a time, however long the video is.
+            (tick, uint8 [height, width, planes]), float32 of modalities that stack
+            displacements. No more than a few snippets are in memory at a time, however
+            long the video is.
         """
         if stream.modality.is_sound:
             yield from self._pictures(ticks, stream)
             return
         count = self.images(stream)
         each = (number for tick in ticks for number in stream.numbers(tick, count))
-        # Arrays: of hours of video there are many.
+        # Arrays: of hours of video there are many. Twice the number of a file, and one
+        # more for backward flow, so that their order is that of time.
         wanted = np.fromiter(each, np.int64).reshape(len(ticks), -1)
+        wanted = 2 * wanted + np.array(as_stored.are_backward(stream))
         # The snippet that needs each image last: until then it is held.
         needed, places = np.unique(wanted.ravel()[::-1], return_index=True)
         last = (wanted.size - 1 - places) // wanted.shape[1]
         planes = self._flow_planes if stream.modality.is_flow else self._image_planes
         held, at = {}, 0
-        for number, image in planes(needed, stream):
-            held[number] = image
-            while at < len(ticks) and wanted[at].max() <= number:
-                numbers = wanted[at].tolist()
-                yield ticks[at], np.concatenate([held[n] for n in numbers], axis=-1)
-                for n in set(numbers):
+        for key, image in planes(needed, stream):
+            held[key] = image
+            while at < len(ticks) and wanted[at].max() <= key:
+                keys = wanted[at].tolist()
+                yield ticks[at], as_stored.snippet([held[n] for n in keys], stream)
+                for n in set(keys):
                     if last[np.searchsorted(needed, n)] == at:
                         del held[n]
                 at += 1
@@ -221,34 +251,41 @@ class OpenedVideo:
             self.path, indices, on_damage=on_damage, threads=self.decoding.threads
         )
 
-    def _image_planes(self, numbers, stream):
-        """Yields (number, uint8 [H, W, 3]) of image files, numbers int64."""
+    def _image_planes(self, keys, stream):
+        """Yields (key, uint8 [H, W, 3]) of image files, keys int64; see `snippets`."""
         # Image k of an extraction is decoded frame k + 1, which is index k.
         shift = self._dropped(stream) - 1
-        for index, frame in self._picked(map(int, numbers + shift)):
-            yield index - shift, _image(frame, stream)
+        for index, frame in self._picked(map(int, keys // 2 + shift)):
+            yield 2 * (index - shift), as_stored.image(frame, stream)
 
     def _dropped(self, stream):
         """Frames at the beginning that are no images of a stream, 1 or 0."""
         return self.files + 1 - self.images(stream)
 
-    def _flow_planes(self, numbers, stream):
-        """Yields (number, uint8 [H, W, 2]) of pairs of flow files, numbers int64."""
-        # Flow k goes from index k - 1 to index k.
+    def _flow_planes(self, keys, stream):
+        """Yields (key, planes) of pairs of flow files, keys int64; see `snippets`."""
+        # Flow k goes from index k - 1 to index k, or back.
+        numbers = np.unique(keys // 2)
         indices = np.union1d(numbers - 1, numbers)
-        ends = np.isin(indices, numbers)[1:]
+        forward, back = (np.isin(2 * indices + way, keys)[1:] for way in (0, 1))
         greys = (
-            (k, _grey(frame, stream)) for k, frame in self._picked(map(int, indices))
+            (k, as_stored.grey(frame, stream))
+            for k, frame in self._picked(map(int, indices))
         )
         pairs = (
-            (index, previous, following)
-            for ((_, previous), (index, following)), is_end in zip(
-                itertools.pairwise(greys), ends, strict=True
+            pair
+            for ((_, previous), (index, following)), *ways in zip(
+                itertools.pairwise(greys), forward, back, strict=True
             )
-            if is_end
+            for pair in itertools.compress(
+                (
+                    (2 * index, previous, following),
+                    (2 * index + 1, following, previous),
+                ),
+                ways,
+            )
         )
-        for number, levels in self.decoding.stored_flow(pairs):
-            yield number, framed(levels, stream)
+        yield from self.decoding.stored_flow(pairs, stream)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,62 +304,3 @@ class _FramesInMemory(OpenedVideo):
     def _picked(self, indices):
         for index in indices:
             yield index, np.ascontiguousarray(self.frames[index][..., ::-1])
-
-
-def _stored_size(frame, stream):
-    height, width = stream.protocol.stored_size
-    return cv2.resize(frame, (width, height))
-
-
-def _grey(frame, stream):
-    return cv2.cvtColor(_stored_size(frame, stream), cv2.COLOR_BGR2GRAY)
-
-
-def stored(frame, stream):
-    """A decoded frame as an image from which snippets are made.
-
-    Args:
-        frame: uint8 [h, w, 3], B, G, R.
-        stream: protocols.records.Stream.
-
-    Returns:
-        uint8 [height, width, 3]: as an extraction stores it, JPEG and all; or as it
-        is, see protocols.records.Protocol.direct.
-    """
-    protocol = stream.protocol
-    return frame if protocol.direct else jpeg.stored(_stored_size(frame, stream))
-
-
-def _image(frame, stream):
-    """A decoded frame as an image of the test."""
-    return framed(stored(frame, stream), stream)
-
-
-def framed(image, stream):
-    """Resizes what is stored or decoded as a protocol does for its test.
-
-    Args:
-        image: uint8 [h, w, planes].
-        stream: protocols.records.Stream.
-
-    Returns:
-        uint8 [height, width, planes].
-
-    Raises:
-        decode.VideoError: it is too narrow.
-    """
-    protocol = stream.protocol
-    height, width = protocol.fixed_size or protocol.frame_size.of(*image.shape[:2])
-    if image.shape[:2] == (height, width):
-        return image
-    if height * width > decode.MAX_PIXELS:
-        raise decode.VideoError(
-            f"frames of {image.shape[1]} x {image.shape[0]} are too narrow to be "
-            f"resized to {width} x {height}"
-        )
-    if protocol.fixed_size is None and protocol.frame_size.antialiased:
-        # Imported where it is needed: TensorFlow takes seconds.
-        from tsn_keras.pipeline import pillow
-
-        return pillow.resize(image, height, width).numpy()
-    return cv2.resize(image, (width, height))

@@ -10,6 +10,8 @@ which can change a pixel by one level.
 
 import tensorflow as tf
 
+from tsn_keras.pipeline import transforms
+
 _BITS = 22
 
 
@@ -17,13 +19,16 @@ def resize(image, height, width):
     """Resizes as PIL.Image.resize((width, height), BILINEAR) does.
 
     Args:
-        image: uint8 [h, w, channels].
+        image: uint8 [h, w, channels]; or float32, whose triangles are in float32.
         height: rows of the result, an int or int32.
         width: columns of the result, likewise.
 
     Returns:
-        uint8 [height, width, channels].
+        [height, width, channels], of the image's type.
     """
+    image = tf.convert_to_tensor(image)
+    if image.dtype.is_floating:
+        return transforms.interpolated(image, height, width, antialias=True)
     # Columns in front for the first pass, rows in front for the second.
     turned = tf.transpose(image, [1, 0, 2])
     turned = _first_axis(turned, width)

@@ -4,50 +4,64 @@ import tensorflow as tf
 
 from tsn_keras.common.errors import reason_of
 from tsn_keras.datasets.records import VideoFile
-from tsn_keras.pipeline import framing, transforms, video_reading
+from tsn_keras.pipeline import framing, stacking, transforms, video_reading
 
 # The last feature map has one cell for 32 pixels. A smaller image would be nothing
 # but interpolation.
 MIN_SIDE = 32
 
 
-def file_names(folder, prefixes, number):
-    """Paths of the files of one step of a snippet, or of several; scalars or [N]."""
-    digits = tf.strings.as_string(number, width=5, fill="0")
-    return [tf.strings.join([folder, "/", p, digits, ".jpg"]) for p in prefixes]
+def file_names(folder, prefixes, numbers):
+    """Paths of the files of steps of a snippet.
+
+    Args:
+        folder: scalar string tensor.
+        prefixes: of each step, [N][P].
+        numbers: int32 [N, 1].
+
+    Returns:
+        string [N, P].
+    """
+    prefixes = tf.constant(prefixes)
+    digits = tf.strings.as_string(numbers, width=5, fill="0")
+    digits = tf.tile(digits, (1, prefixes.shape[1]))
+    return tf.strings.join([folder, "/", prefixes, digits, ".jpg"])
 
 
-def resized_snippet(folder, numbers, stream):
+def resized_snippet(folder, numbers, stream, bound=None):
     """Reads, decodes, resizes and stacks the files of a snippet.
 
     Args:
         folder: scalar string tensor.
         numbers: int32 [length].
         stream: protocols.records.Stream.
+        bound: of the folder's flow, see stacking.bounds; None: the levels of the files
+            are the pixels.
 
     Returns:
         (uint8 [height, width, planes], int32 [2]): B, G, R of each file, or x1,
-        y1, x2, y2, ... (eval_net.py:95-106); and the size of the files.
+        y1, x2, y2, ... (eval_net.py:95-106), float32 where the modality stacks
+        displacements; and the size of the files.
 
     Raises:
         tf.errors.OpError: see `plain_snippet`; or the files are too long and
             narrow for the protocol, ask `explain_sizes`.
     """
     # Stacked before they are resized, which needs equal sizes.
-    stacked = plain_snippet(folder, numbers, stream)
+    stacked = plain_snippet(folder, numbers, stream, bound)
     return framing.framed(stacked, stream.protocol), tf.shape(stacked)[:2]
 
 
-def plain_snippet(folder, numbers, stream):
+def plain_snippet(folder, numbers, stream, bound=None):
     """Reads and stacks the files of a snippet as they are.
 
     The original resizes for the test only; it trains on the size of the files.
 
     Args:
-        folder, numbers, stream: see `resized_snippet`.
+        folder, numbers, stream, bound: see `resized_snippet`.
 
     Returns:
-        uint8 [h, w, planes].
+        uint8 or float32 [h, w, planes].
 
     Raises:
         tf.errors.OpError: a file cannot be decoded, is smaller than MIN_SIDE or
@@ -57,20 +71,23 @@ def plain_snippet(folder, numbers, stream):
     size = tf.shape(stacked)[:2]
     is_large = tf.reduce_min(size) >= MIN_SIDE
     with tf.control_dependencies(transforms.require(is_large, "too small")):
-        return tf.ensure_shape(stacked, (None, None, stream.modality.planes))
+        stacked = tf.ensure_shape(stacked, (None, None, stream.modality.planes))
+    if bound is None:
+        return stacked
+    return stacking.decoded(stacked, folder, numbers, stream.modality, bound)
 
 
 def _decoded(folder, numbers, modality):
     """The images of a snippet, uint8 [h, w, planes of the file] each."""
     numbers = tf.ensure_shape(numbers, (modality.length,))
-    names = tf.stack(file_names(folder, modality.prefixes, numbers), axis=1)
+    names = file_names(folder, modality.step_prefixes, numbers[:, None])
     return [
         transforms.decode(path, modality.file_planes)
         for path in tf.unstack(tf.reshape(names, (-1,)))
     ]
 
 
-def segments(path, files, ticks, stream, first=1):
+def segments(path, files, ticks, stream, first=1, bound=None):
     """Reads the snippets of a video as its files are.
 
     Past the end as in the test: the last file is repeated, or the first follows.
@@ -83,12 +100,15 @@ def segments(path, files, ticks, stream, first=1):
         ticks: int32 [K], first files of the snippets.
         stream: protocols.records.Stream.
         first: int32, number of its first file on disk; `ticks` count from 1.
+        bound: see `resized_snippet`.
 
     Returns:
-        uint8 [K, h, w, planes].
+        uint8 or float32 [K, h, w, planes].
     """
     numbers = segment_numbers(files, ticks, stream) + (first - 1)
-    return tf.stack([plain_snippet(path, row, stream) for row in tf.unstack(numbers)])
+    return tf.stack(
+        [plain_snippet(path, row, stream, bound) for row in tf.unstack(numbers)]
+    )
 
 
 def segment_numbers(files, ticks, stream):
@@ -114,7 +134,11 @@ def explain_video(video, numbers, stream, is_training=False):
     if isinstance(video, VideoFile):
         side = stream.protocol.crop_size if is_training else None
         return video_reading.explain(video.path, numbers, stream, side)
-    reasons = (explain(video.path, row, stream) for row in numbers)
+    reasons = (
+        explain(video.path, row, stream)
+        or (video.bound is None and stacking.explain(video.path, row, stream.modality))
+        for row in numbers
+    )
     smallest = None if is_training else MIN_SIDE
     return next(filter(None, reasons), None) or explain_sizes(
         video.path, numbers, stream, smallest
@@ -186,5 +210,11 @@ def explain_sizes(folder, snippets, stream, smallest=None):
 
 def _paths(folder, snippets, stream):
     """Yields the path of every file of some snippets once."""
-    for number in dict.fromkeys(int(n) for numbers in snippets for n in numbers):
-        yield from file_names(str(folder), stream.modality.prefixes, number)
+    steps = stream.modality.step_prefixes
+    files = (
+        (int(number), prefixes)
+        for numbers in snippets
+        for number, prefixes in zip(numbers, steps, strict=False)
+    )
+    for number, prefixes in dict.fromkeys(files):
+        yield from file_names(str(folder), [prefixes], [[number]])[0]

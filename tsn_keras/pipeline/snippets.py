@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tsn_keras.datasets.records import VideoFile
-from tsn_keras.pipeline import reading, transforms, video_reading
+from tsn_keras.pipeline import reading, stacking, transforms, video_reading
 
 # Of a video file, decoded at a time: 20 MB at 340 x 256. All 25 of an RGB test; more
 # would take memory, less would decode more often what lies before them.
@@ -77,6 +77,7 @@ def for_test(folders, snippets, stream, batch):
         [batch, 2], the height and width of the snippet's files, uint8 [batch,
         height, width, planes]), in order, those of video files last; where videos
         keep their ratio, the pixels are crops, uint8 [batch, crops, S, S, planes].
+        Pixels of modalities that stack displacements are float32.
         The last batch is filled up with video -1. A snippet with a file that cannot
         be read, or with files of unequal sizes, is left out: the consumer knows
         which it expects and must ask why.
@@ -110,11 +111,13 @@ def for_test(folders, snippets, stream, batch):
 def _from_frames(folders, snippets, stream):
     """Dataset of (video, tick, size, pixels) of each snippet from frame folders."""
     paths = tf.constant([str(folder.path) for folder in folders])
+    bounds = stacking.bounds(folders, stream.modality)
 
     @transforms.as_it_is
     def read(video, tick, numbers):
         path = tf.gather(paths, video)
-        frames, size = reading.resized_snippet(path, numbers, stream)
+        bound = None if bounds is None else tf.gather(bounds, video)
+        frames, size = reading.resized_snippet(path, numbers, stream, bound)
         return video, tick, size, _cut(frames[None], stream)[0]
 
     dataset = tf.data.Dataset.from_tensor_slices(

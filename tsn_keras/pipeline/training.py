@@ -13,6 +13,7 @@ from tsn_keras.pipeline import (
     framing,
     pillow,
     reading,
+    stacking,
     transforms,
     video_reading,
 )
@@ -101,15 +102,17 @@ class Batches:
         return tf.constant([folder.files for folder in self.folders], tf.int32)
 
     def _segments(self):
-        """Function of (index of a video, ticks [K]) to uint8 [K, h, w, planes]."""
+        """Function of (index of a video, ticks [K]) to pixels [K, h, w, planes]."""
         paths = tf.constant([str(folder.path) for folder in self.folders])
         firsts = tf.constant([folder.first for folder in self.folders], tf.int32)
         files, stream = self._files(), self.stream
+        bounds = stacking.bounds(self.folders, stream.modality)
         are_files = [isinstance(folder, VideoFile) for folder in self.folders]
 
         def from_frames(index, ticks):
+            bound = None if bounds is None else bounds[index]
             return reading.segments(
-                paths[index], files[index], ticks, stream, firsts[index]
+                *(paths[index], files[index], ticks, stream, firsts[index], bound)
             )
 
         def from_file(index, ticks):
@@ -142,7 +145,8 @@ class Batches:
 
         Returns:
             tf.data.Dataset of (uint8 [b, K, S, S, planes], labels), b videos
-            of a device, device by device; labels are int32 [b], or float32
+            of a device, device by device, float32 pixels of modalities that stack
+            displacements; labels are int32 [b], or float32
             [b, classes] of 0 and 1 where videos have several. A file that cannot be
             read is an error when its batch is taken.
         """
@@ -255,7 +259,10 @@ class Batches:
             return tf.cond(
                 index < total,
                 lambda: read(tf.cast(index, tf.int32)),
-                lambda: (tf.zeros(shape, tf.uint8), self.labels.none(self.folders)),
+                lambda: (
+                    tf.zeros(shape, stream.modality.pixel_type),
+                    self.labels.none(self.folders),
+                ),
             )
 
         dataset = tf.data.Dataset.range(padded).repeat().enumerate()

@@ -1,10 +1,13 @@
 """Tensor functions from files to crops, equal to OpenCV's pixels.
 
 All work on uint8: the mean is subtracted afterwards, as the original does
-(models.preprocessing).
+(models.preprocessing). Those that follow the reading also take float32, which snippets
+of displacements are (protocols.stackings).
 """
 
 import tensorflow as tf
+
+from tsn_keras.protocols.stackings import STILL
 
 # The size of the largest cinema frames. A JPEG header that says more is damaged or
 # hostile, and would take gigabytes before any pixel is decoded.
@@ -86,13 +89,16 @@ def resize(image, height, width):
     rounding (OpenCV resize.cpp, HResizeLinear and VResizeLinear for uchar).
 
     Args:
-        image: uint8 [h, w, channels].
+        image: uint8 [h, w, channels]; or float32, which is interpolated in float32.
         height: rows of the result, an int or int32.
         width: columns of the result, likewise.
 
     Returns:
-        uint8 [height, width, channels].
+        [height, width, channels], of the image's type.
     """
+    image = tf.convert_to_tensor(image)
+    if image.dtype.is_floating:
+        return interpolated(image, height, width)
     shape = tf.shape(image)
 
     def interpolate():
@@ -111,6 +117,14 @@ def resize(image, height, width):
 
     fits = tf.reduce_all(tf.equal(shape[:2], [height, width]))
     resized = tf.cond(fits, lambda: image, interpolate)
+    sides = (tf.get_static_value(side) for side in (height, width))
+    return tf.ensure_shape(resized, (*sides, image.shape[-1]))
+
+
+def interpolated(image, height, width, antialias=False):
+    """Resizes float32 [h, w, channels] bilinearly; see `resize`, pillow.resize."""
+    size = tf.stack([height, width])
+    resized = tf.image.resize(image, size, antialias=antialias)
     sides = (tf.get_static_value(side) for side in (height, width))
     return tf.ensure_shape(resized, (*sides, image.shape[-1]))
 
@@ -160,27 +174,31 @@ def mirror(frames, modality, inverts=True):
 
     In mirrored flow the x planes (the even ones) become 255 - v, so that no
     motion, 128, becomes 127 (pyActionRecog/utils/io.py:41,
-    data_transformer.cpp:281-302).
+    data_transformer.cpp:281-302). In float32 no motion stays 128: there x changes its
+    sign exactly, and mirrored fields have mirrored paths (protocols.stackings).
 
     Args:
-        frames: uint8 [N, H, W, C].
+        frames: uint8 or float32 [N, H, W, C].
         modality: protocols.modalities.Modality, which says what is inverted.
         inverts: whether anything is; see protocols.crops.Crops.
 
     Returns:
-        uint8 [N, H, W, C].
+        [N, H, W, C], of the frames' type.
     """
+    frames = tf.convert_to_tensor(frames)
     mirrored = tf.reverse(frames, axis=[2])
-    if inverts and any(modality.inverted):
-        # 255 - v is v with every bit inverted.
-        step = [255 if inverted else 0 for inverted in modality.inverted]
-        bits = step * (frames.shape[-1] // modality.step_planes)
-        mirrored = tf.bitwise.bitwise_xor(mirrored, tf.constant(bits, tf.uint8))
-    return mirrored
+    if not (inverts and any(modality.inverted)):
+        return mirrored
+    inverted = modality.inverted * (frames.shape[-1] // modality.step_planes)
+    if frames.dtype.is_floating:
+        return tf.where(inverted, 2 * STILL - mirrored, mirrored)
+    # 255 - v is v with every bit inverted.
+    bits = tf.constant([255 if one else 0 for one in inverted], tf.uint8)
+    return tf.bitwise.bitwise_xor(mirrored, bits)
 
 
 def resized_crop(frames, window, size, resize=resize):
-    """Cuts a window out of every image and resizes it, on uint8.
+    """Cuts a window out of every image and resizes it, on uint8 or float32.
 
     As the originals train (data_transformer.cpp:252-271): plane by plane, before the
     mean is subtracted.

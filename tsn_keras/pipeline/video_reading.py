@@ -1,12 +1,12 @@
 """Snippets of video files inside a pipeline: only the frames or sound they need.
 
-Their pixels are those of `from_video`.
+Their pixels are those of `as_stored`.
 """
 
 import numpy as np
 import tensorflow as tf
 
-from tsn_keras.pipeline import from_video, sound_reading
+from tsn_keras.pipeline import as_stored, sound_reading
 from tsn_keras.video import decode, seeking
 
 
@@ -36,7 +36,7 @@ def snippets(path, numbers, stream, framed):
     needed = [int(number) + before - 1 for number in np.unique(numbers)]
     size, held = None, {}
     for index, frame in seeking.frames(path, needed):
-        image = from_video.stored(frame, stream)
+        image = as_stored.stored(frame, stream)
         size = size or image.shape[:2]
         if image.shape[:2] != size:
             height, width = image.shape[:2]
@@ -44,7 +44,7 @@ def snippets(path, numbers, stream, framed):
                 f"{path} changes the size of its frames, from {size[1]} x {size[0]} "
                 f"to {width} x {height}"
             )
-        held[index - before + 1] = from_video.framed(image, stream) if framed else image
+        held[index - before + 1] = as_stored.framed(image, stream) if framed else image
     rows = [[held[number] for number in row] for row in np.asarray(numbers).tolist()]
     found = np.stack([np.concatenate(row, axis=-1) for row in rows])
     return found, np.array(size, np.int32)

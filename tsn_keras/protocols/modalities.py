@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.protocols.spectrograms import Spectrogram
+from tsn_keras.protocols.stackings import Stacking
 
 _IMAGE, _FLOW, _SOUND = "image", "flow", "sound"
 
@@ -37,6 +38,10 @@ class Modality:
             images; else each as a whole, resized to the network's input.
         grey_of: the kind whose normalisation it has, as a grey picture, under
             protocols that have none for it; or None.
+        backward: what stands before the number in the names of the files of the first
+            half of its steps, where these are of backward flow; else ().
+        stacking: what is computed from the displacements of its flow fields; None:
+            a snippet has the grey levels of its files.
 
     Example:
         >>> MODALITIES["flow"].channels
@@ -57,6 +62,29 @@ class Modality:
     spectrogram: Spectrogram | None = None
     cropped: bool = True
     grey_of: str | None = None
+    backward: tuple[str, ...] = ()
+    stacking: Stacking | None = None
+
+    def __post_init__(self):
+        if self.backward and self.stacking and self.stacking.follows:
+            # A path begins at its first field, and these are of two directions.
+            raise ValueError("paths are followed in one direction")
+
+    @property
+    def step_prefixes(self) -> tuple[tuple[str, ...], ...]:
+        """The prefixes of each step."""
+        first = self.length // 2 if self.backward else 0
+        return (self.backward,) * first + (self.prefixes,) * (self.length - first)
+
+    @property
+    def all_prefixes(self) -> tuple[str, ...]:
+        """The prefixes of all its files."""
+        return (*self.prefixes, *self.backward)
+
+    @property
+    def pixel_type(self) -> str:
+        """Of what type its pixels are: "uint8", or "float32" where it stacks."""
+        return "float32" if self.stacking else "uint8"
 
     @property
     def file_planes(self) -> int:
@@ -94,8 +122,11 @@ class Modality:
         Args:
             renamed: {prefix: what stands there instead}.
         """
-        own = tuple(renamed.get(prefix, prefix) for prefix in self.prefixes)
-        return dataclasses.replace(self, prefixes=own)
+        own, backward = (
+            tuple(renamed.get(prefix, prefix) for prefix in prefixes)
+            for prefixes in (self.prefixes, self.backward)
+        )
+        return dataclasses.replace(self, prefixes=own, backward=backward)
 
 
 # The names of files are those of dense_flow (src/common.cpp:52-57). Crop ratios
@@ -151,7 +182,35 @@ SOUND = Modality(
     grey_of=_IMAGE,
 )
 
-MODALITIES = Catalogue("modality", (RGB, FLOW, RGB_DIFFERENCE, SOUND))
+# Two-stream networks of 2015 have ten fields, otherwise as TSN, which is of the same
+# authors.
+FLOW10 = dataclasses.replace(FLOW, name="flow10", length=10)
+
+# The inputs of two-stream networks of 2014 (section 3.1, table 1b). The one of flow is
+# trained from scratch, all its layers at one rate, and the scores of both are averaged.
+_2014 = dataclasses.replace(FLOW, first_rate=1.0, fusion_weight=1.0)
+_CENTRED = Stacking(centred=True)
+# Fields of the one direction and of the other from the frame in the middle on: those to
+# the frames before it, then those to the frames after it. A snippet's fields are in the
+# order of time; in which order the paper has them it does not say.
+_BOTH = {"length": 10, "backward": ("flow_bx_", "flow_by_")}
+TWO_STREAM = tuple(
+    dataclasses.replace(_2014, name=name, **fields)
+    for name, fields in {
+        "flow1": {"length": 1},
+        "flow1_mean": {"length": 1, "stacking": _CENTRED},
+        "flow5_mean": {"length": 5, "stacking": _CENTRED},
+        "flow10_mean": {"length": 10, "stacking": _CENTRED},
+        "trajectory10": {"length": 10, "stacking": Stacking(follows=True)},
+        "trajectory10_mean": {"length": 10, "stacking": Stacking(True, centred=True)},
+        "bidirectional10_mean": {**_BOTH, "stacking": _CENTRED},
+    }.items()
+)
+
+# Of modalities of as many channels the first is that of files that say nothing.
+MODALITIES = Catalogue(
+    "modality", (RGB, FLOW, RGB_DIFFERENCE, SOUND, FLOW10, *TWO_STREAM)
+)
 
 
 def by_channels(channels: int) -> Modality | None:

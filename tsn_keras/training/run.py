@@ -173,7 +173,7 @@ def _find_data(data, stream, listener):
         classes=data.classes or None,
         holdout=data.holdout,
     )
-    how = stream.modality.prefixes, listener, not stream.modality.is_flow
+    how = stream.modality.all_prefixes, listener, not stream.modality.is_flow
     found = training_sets.find(choice, *how)
     sources = tuple(
         training_sets.more(_choice(source), found, *how) for source in data.sources
