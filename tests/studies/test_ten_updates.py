@@ -88,12 +88,12 @@ def narrow(settings, data):
 def test_the_kinds_are_those_of_the_tables():
     found = [settings for settings, _ in KINDS.values()]
     assert {s.model.backbone for s in found} == {
-        *("bn_inception", "googlenet", "inception_v3", "vgg16")
+        *("bn_inception", "googlenet_caffe", "inception_v3", "vgg16")
     }
     assert {s.model.segments for s in found} == {1, 3, 5, 7, 9}
     functions = {"average", "max", "linear", "top_k", "attention"}
     assert {s.model.consensus for s in found} == functions
-    assert {s.data.modality for s in found} == {"rgb", "flow", "rgbdiff"}
+    assert {s.data.modality for s in found} == {"rgb", "flow", "flow10", "rgbdiff"}
 
 
 @pytest.mark.slow
