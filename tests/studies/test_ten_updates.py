@@ -74,6 +74,8 @@ def narrow(settings, data):
         settings.train,
         batch=1,
         iter_size=1,
+        # Random weights without batch norms make large gradients of pixels up to 128.
+        clip=settings.train.clip or 20.0,
         device_batch=1,
         iterations=UPDATES,
         epochs=0,
