@@ -31,9 +31,11 @@ LIMIT = 600  # seconds of a mutant's tests; one that runs for ever is found
 MODULES = {
     "protocols/sampling.py": (
         *("protocols/test_sampling.py", "protocols/test_golden_sampling.py"),
+        "protocols/test_very_deep.py",
     ),
     "protocols/crops.py": (
         *("protocols/test_crops.py", "pipeline/test_transforms.py"),
+        "protocols/test_very_deep.py",
         "pipeline/test_framing.py",
     ),
     "pipeline/pillow.py": ("pipeline/test_framing.py",),
@@ -52,6 +54,7 @@ MODULES = {
         *("training/test_schedules.py", "training/test_optimizer.py"),
     ),
     "models/training_rules.py": ("models/test_training_rules.py",),
+    "models/local_response.py": ("models/test_local_response.py",),
     "models/layers.py": ("models/test_layers.py", "models/test_tsn.py"),
     "models/preprocessing.py": ("models/test_preprocessing.py",),
     "models/widths.py": ("models/test_bn_inception.py", "checkpoints/test_loading.py"),

@@ -125,7 +125,7 @@ def test_not_text(tmp_path):
         ("train.loss_weight=0.0", "train.loss_weight must be above 0 and at most 1"),
         ("train.mixup=-0.1", "train.mixup must be from 0 to 1000"),
         ("train.label_smoothing=1", "train.label_smoothing must be from 0 to 1"),
-        ("data.augmentation=none", "must be one of protocol, tsn, tsn_pytorch, mmact"),
+        ("data.augmentation=none", "must be one of protocol, tsn, tsn_pytorch, tsn_5"),
         ("train.iter_size=3", "must be a multiple of train.iter_size"),
         ("data.modality=depth", "must be one of rgb, flow, rgbdiff"),
         ("data.split=4", "must be one of 1, 2, 3"),
@@ -343,6 +343,33 @@ def test_published_runs(name):
     assert (data.dataset, data.split, data.modality) == (dataset, 1, modality)
 
 
+# Of the very deep two-stream networks, arXiv:1507.02159 section 2.2; of GoogLeNet only
+# what it shares with VGG-16 was published. Batch, rate, drops, iterations, dropouts.
+VERY_DEEP = {
+    "ucf101_rgb_vgg16": (256, 0.001, (4000, 8000), 10_000, (0.9, 0.9)),
+    "ucf101_flow_vgg16": (264, 0.005, (10_000, 20_000), 30_000, (0.9, 0.8)),
+    "ucf101_rgb_googlenet": (256, 0.001, (4000, 8000), 10_000, ()),
+    "ucf101_flow_googlenet": (264, 0.005, (10_000, 20_000), 30_000, ()),
+}
+
+
+@pytest.mark.parametrize("name", VERY_DEEP)
+def test_very_deep_runs(name):
+    found = config.read_training(FILES[name])
+    train, model, data = found.train, found.model, found.data
+    assert (
+        *(train.batch, train.base_lr, train.drops, train.iterations),
+        model.dropouts,
+    ) == VERY_DEEP[name]
+    assert (train.clip, train.gamma, train.momentum) == (0, 0.1, 0.9)
+    assert (train.weight_decay, model.segments) == (0.0005, 1)
+    assert (data.protocol, data.augmentation) == ("very_deep", "protocol")
+    flow = "flow" in name
+    assert data.modality == ("flow10" if flow else "rgb")
+    # The rate of no kernel is multiplied; of images the first is as all others anyway.
+    assert train.groups == ("caffe_uniform" if flow else "caffe")
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_training_files_say_what_they_are(name):
     text = FILES[name].read_text()
@@ -359,4 +386,5 @@ def test_all_runs_are_there():
     others = {"demo_rgb", "demo_flow", "hmdb51_rgb_scratch", "own_rgb", "own_flow"}
     others |= {"activitynet12_rgb", "activitynet12_flow", "demo_sound"}
     others |= {"jhmdb_rgb", "jhmdb_flow", "jhmdb_rgbdiff"}
+    others |= set(VERY_DEEP)
     assert set(FILES) == {*RUNS, *others}

@@ -276,7 +276,7 @@ def test_camera_without_frames(monkeypatch, tmp_path, weights):
     path = str(videofiles.make(tmp_path / "few.avi", 3))
     capture = cv2.VideoCapture
     monkeypatch.setattr(webcam.cv2, "VideoCapture", lambda number: capture(path))
-    with pytest.raises(InputError, match="camera 0 gives no 6 frames"):
+    with pytest.raises(InputError, match="camera 0 gives no 11 frames"):
         predict.main(["camera:0", "--weights", weights["rgb"]])
 
 

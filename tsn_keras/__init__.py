@@ -157,6 +157,7 @@ def load(
     batch_norm: str = "all",
     folder: Path | None = None,
     inverse_std: bool = False,
+    backbone: str | None = None,
 ) -> keras.Model:
     """Loads a model with its weights.
 
@@ -171,6 +172,8 @@ def load(
         folder: folder to search first for a preset's file.
         inverse_std: the .caffemodel is older than April 2016 and its batch
             norms hold the inverse of the standard deviation.
+        backbone: name of the network, for a file of another program whose arrays fit
+            several and that does not say of which it is.
 
     Returns:
         keras.Model: [N, 224, 224, C] to raw scores [N, classes], before the softmax.
@@ -195,7 +198,10 @@ def load(
     with console.quiet_frameworks():
         from tsn_keras.checkpoints import loading
         from tsn_keras.prediction import class_names
-    weights = loading.find(name_or_path, folder=folder, inverse_std=inverse_std)
+    weights = loading.find(
+        name_or_path, folder=folder, inverse_std=inverse_std, backbone=backbone
+    )
+    loading.demand(weights, backbone)
     model = loading.build(weights, classes, batch_norm)
     own = classes in (None, weights.architecture.classes)
     model.class_names = class_names.known(weights) if own else None

@@ -110,6 +110,8 @@ class ModelSettings:
         initial: preset or file; empty for random weights.
         segments: K.
         dropout: fraction of the pooled features that is dropped.
+        dropouts: the same of each place, where a backbone drops at several, as VGG-16
+            after both dense layers; () for `dropout` at all of them.
         consensus: of the segments' scores, one of models.consensus: "average", "max",
             "top_k", "linear", "attention"; or "features", the average of the pooled
             features, of which one share is then dropped for all segments of a video,
@@ -128,6 +130,7 @@ class ModelSettings:
     initial: str = ""
     segments: int = 3
     dropout: float = 0.8
+    dropouts: tuple[float, ...] = ()
     consensus: str = "average"
     consensus_k: int = 3
     init_std: float = 0.0
@@ -297,6 +300,7 @@ _RULES = {
     "data.power": ranges.Range(0, 1),
     "model.segments": ranges.Range(1, 100),
     "model.dropout": _SHARE,
+    "model.dropouts": ranges.Each(_SHARE, 8),
     "model.consensus": ranges.OneOf(
         ("average", "max", "top_k", "linear", "attention", "features")
     ),
@@ -308,7 +312,7 @@ _RULES = {
     "train.solver": ranges.OneOf(("caffe", "torch")),
     "train.consensus_updates": ranges.OneOf(("alternate", "joint")),
     "train.groups": ranges.OneOf(
-        ("caffe", "tsn_pytorch", "mmaction2", "mmaction2_tsm")
+        ("caffe", "tsn_pytorch", "mmaction2", "mmaction2_tsm", "caffe_uniform")
     ),
     "train.batch": _VIDEOS,
     "train.iter_size": _VIDEOS,

@@ -25,6 +25,7 @@ WORDS = {
     "ids": "--ids",
     "classes": "--classes",
     "annotations": "--annotations",
+    "backbone": "--backbone",
     'dataset="list"': "--dataset list",
 }
 # What an .npz does not say of itself.
@@ -42,6 +43,12 @@ def parse_args(argv=None):
         action="store_true",
         help="the caffemodel is older than April 2016: its batch norms hold the "
         "inverse of the standard deviation",
+    )
+    add(
+        "--backbone",
+        metavar="NAME",
+        help="the network, of a weight file that fits several and does not say of "
+        "which it is, as cnn_m_spatial or cnn_m_temporal",
     )
     add(
         "--ids",
@@ -80,10 +87,12 @@ def main(argv=None):
         result = _weights(args)
     elif kinds == (".h5", ".npz"):
         _refuse(args, ("inverse_std",), "caffemodels")
+        _refuse(args, ("backbone",), "weight files")
         _refuse(args, (*OF_NPZ, "classes"), "an .npz, which has none of its own")
         result = _export(args)
     elif kinds == (".npz", ".h5"):
         _refuse(args, ("inverse_std",), "caffemodels")
+        _refuse(args, ("backbone",), "weight files")
         result = _import(args)
     else:
         raise InputError(
@@ -108,7 +117,7 @@ def _weights(args):
 
     names = text.names(storage.path(args.classes)) if args.classes else None
     found = conversion.convert(
-        args.source, args.target, inverse_std=args.inverse_std, class_names=names
+        *(args.source, args.target, args.inverse_std, names, args.backbone)
     )
     console.show(found)
     return found.as_json()

@@ -53,6 +53,15 @@ def test_layers_in_order_with_shapes_and_values(read):
     assert all(b.flags.owndata for bs in layers.values() for b in bs)
 
 
+def test_layers_without_blobs_are_told_on_request(read):
+    pool = layer("pool", kind="Pooling")
+    # Of training and of test there may be two of one name.
+    layers = read(VALID + pool + layer("conv") + pool, every=True)
+    assert list(layers) == ["conv", "bn", "fc", "data", "pool"]
+    assert layers["data"] == layers["pool"] == []
+    assert len(layers["conv"]) == 2
+
+
 def test_v1_layers_and_legacy_shapes(read):
     legacy = b"".join(field(i, n, 0) for i, n in [(1, 1), (2, 1), (3, 1), (4, 3)])
     layers = read(v1_layer("ip", legacy + field(5, packed([1, 2, 3]))))
@@ -177,6 +186,7 @@ def test_inverse_deviation_becomes_variance(read):
         (field(100, field(1, b"\xff")), "UTF-8"),
         (field(2, field(1, b"")), "upgrade_net_proto_binary"),
         (layer("x", *[b""] * 10_001), "more than 10000 blobs"),
+        (b"".join(layer(f"{k}") for k in range(10_001)), "more than 10000 layers"),
         (layer("x", *[b""] * 9999) + layer("y", b"", b""), "more than 10000 blobs"),
         (layer("x\n\x1b[2J", shape(1)), r"layer 'x\n\x1b[2J'"),
     ],

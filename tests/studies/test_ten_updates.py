@@ -76,6 +76,8 @@ def narrow(settings, data):
         settings.train,
         batch=1,
         iter_size=1,
+        # Random weights without batch norms make large gradients of pixels up to 128.
+        clip=settings.train.clip or 20.0,
         device_batch=1,
         iterations=UPDATES,
         base_lr=0.001,  # Ten updates of one video bear no larger one from scratch.
@@ -91,12 +93,13 @@ def narrow(settings, data):
 def test_the_kinds_are_those_of_the_tables():
     found = [settings for settings, _ in KINDS.values()]
     assert {s.model.backbone for s in found} == {
-        *("bn_inception", "googlenet", "inception_v3", "vgg16", "keras:ResNet50")
+        *("bn_inception", "googlenet_caffe", "inception_v3", "vgg16"),
+        "keras:ResNet50",
     }
     assert {s.model.segments for s in found} == {1, 3, 5, 7, 9}
     functions = {"average", "max", "linear", "top_k", "attention"}
     assert {s.model.consensus for s in found} == functions
-    assert {s.data.modality for s in found} == {"rgb", "flow", "rgbdiff"}
+    assert {s.data.modality for s in found} == {"rgb", "flow", "flow10", "rgbdiff"}
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ _MAX_AXES = 32  # Caffe's kMaxBlobAxes
 # Blobs in a file: more than any network has. In a hostile file an empty blob takes
 # two bytes, and a hundred times that in memory.
 _MAX_BLOBS = 10_000
+_MAX_LAYERS = 10_000  # without blobs, likewise
 _EPSILON = 1e-5  # of the fork's BN layer, caffe.proto:463
 
 # NetParameter: `layer` and the older `layers`; in each the fields for name,
@@ -31,7 +32,7 @@ class CaffemodelError(InputError):
     """A file is not a usable .caffemodel; the text says why."""
 
 
-def read(path, *, inverse_std=False):
+def read(path, *, inverse_std=False, every=False):
     """Reads the weights of a .caffemodel.
 
     Args:
@@ -41,10 +42,11 @@ def read(path, *, inverse_std=False):
             inverse of the standard deviation, as in files from before April
             2016, and are turned into variances (caffe fork,
             python/bn_convert_style.py).
+        every: whether to tell the layers that have no blobs, too.
 
     Returns:
-        {layer name: [float32 arrays in Caffe's order]} in the order of the
-        file, without layers that have no blobs. Shapes are those in the file:
+        {layer name: [float32 arrays in Caffe's order]} in the order of the file;
+        layers without blobs, if told, come last, with []. Shapes are those in the file:
         convolutions [O, I, H, W], batch norms (1, C), and in older files four
         axes for everything; (k,) where the file gives none. Each array owns
         its memory.
@@ -56,7 +58,7 @@ def read(path, *, inverse_std=False):
         OSError: the file is missing or cannot be read.
     """
     data = memoryview(pathlib.Path(path).read_bytes())
-    layers, count = {}, 0
+    layers, silent, count = {}, {}, 0
     try:
         for number, wire, value, start in _fields(data, 0, len(data)):
             if number not in _LAYER_FIELDS:
@@ -64,6 +66,9 @@ def read(path, *, inverse_std=False):
             _demand(wire, _BYTES, "layer", start)
             name, kind, blobs = _layer(data, value, _LAYER_FIELDS[number], number)
             if not blobs:
+                silent[name] = []
+                if len(silent) > _MAX_LAYERS:
+                    raise _Damaged(start, f"it has more than {_MAX_LAYERS} layers")
                 continue
             if name in layers:
                 raise _Damaged(
@@ -85,7 +90,7 @@ def read(path, *, inverse_std=False):
             f"{path} is not a usable .caffemodel: {reason} "
             f"(at byte {position} of {len(data)})"
         ) from None
-    return layers
+    return layers | {n: [] for n in silent if every and n not in layers}
 
 
 class _Damaged(Exception):

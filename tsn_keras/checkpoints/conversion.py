@@ -67,7 +67,9 @@ class Converted:
         }
 
 
-def convert(source, target, inverse_std=False, class_names=None) -> Converted:
+def convert(
+    source, target, inverse_std=False, class_names=None, backbone=None
+) -> Converted:
     """Converts a weight file of another program to a .weights.h5.
 
     Args:
@@ -75,6 +77,7 @@ def convert(source, target, inverse_std=False, class_names=None) -> Converted:
         target: path to write, ending in .weights.h5.
         inverse_std: see checkpoints.caffemodel.read.
         class_names: names of the classes to write into the file, or None.
+        backbone: see `tsn_keras.load`.
 
     Returns:
         Converted.
@@ -87,7 +90,8 @@ def convert(source, target, inverse_std=False, class_names=None) -> Converted:
         raise InputError(f"{source} is a Keras file already")
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}")
-    weights = loading.find(source, inverse_std=inverse_std)
+    weights = loading.find(source, inverse_std=inverse_std, backbone=backbone)
+    loading.demand(weights, backbone)
     if weights.tensors is None:
         raise InputError(f"{source} is a Keras file already")
     _check_names(class_names, "classes", weights.architecture.classes, source)

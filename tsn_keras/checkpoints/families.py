@@ -101,7 +101,17 @@ FAMILIES = (
         _IMAGES,
         {1000: "imagenet"},
     ),
-    Family("Caffe", CAFFE, "", {None: UNNAMED.name}),
+    # Networks of actions of these two are the very deep ones of 2015.
+    Family(
+        "Caffe",
+        CAFFE,
+        "",
+        {
+            "vgg16": "very_deep",
+            "googlenet_caffe": "very_deep",
+            None: UNNAMED.name,
+        },
+    ),
 )
 
 

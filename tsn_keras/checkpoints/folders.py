@@ -39,7 +39,8 @@ def locate(name_or_path, folder=None, listener=progress.SILENT):
 
     Args:
         name_or_path: name of a preset; path or address of a file; or a preset folder,
-            here (see preset_folder) or on a model hub (see hub).
+            here (see preset_folder) or on a model hub (see hub). A bare name of a file
+            is looked for in the folders of `search_path`, too.
         folder: folder to search first for a preset's file.
         listener: is shown how far a download has come.
 
@@ -61,13 +62,21 @@ def locate(name_or_path, folder=None, listener=progress.SILENT):
     elif storage.is_remote(path):
         path = local_copy(path)
     elif not path.exists():
-        raise WeightsNotFound(
-            f"{name_or_path} is neither a file nor a preset; "
-            f"{presets.alike(name_or_path)}"
-        )
+        path = _by_name(path, folder)
     if path.is_dir():
         path = preset_folder.weights_in(path)
     return Located(path, preset or _by_digits(path))
+
+
+def _by_name(path, folder):
+    """A file of a bare name in the folders that are searched; see `locate`."""
+    places = search_path(folder) if len(path.parts) == 1 else ()
+    for place in places:
+        if not storage.is_remote(place) and (place / path.name).is_file():
+            return place / path.name
+    raise WeightsNotFound(
+        f"{path} is neither a file nor a preset; {presets.alike(path)}"
+    )
 
 
 def _by_digits(path):

@@ -96,6 +96,8 @@ class Tensors:
         ordered: whether the arrays are in the order of the network's variables, see
             models.records.Backbone.in_order.
         parts: paths of the files beside it that hold its arrays.
+        layers: names of all layers that the file lists, if there are such without
+            arrays among them, as poolings; else None.
     """
 
     format: str
@@ -104,6 +106,7 @@ class Tensors:
     meta: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     ordered: bool = False
     parts: tuple[pathlib.Path, ...] = ()
+    layers: frozenset[str] | None = dataclasses.field(default=None, repr=False)
 
     def weights(self, unused: str | None = None) -> dict[str, np.ndarray]:
         """The arrays that hold weights.
@@ -123,10 +126,15 @@ def _is_left(name, unused):
 
 
 def of_caffe(blobs: Mapping[str, list[np.ndarray]]) -> Tensors:
-    """What checkpoints.caffemodel.read returns, in this form."""
+    """What checkpoints.caffemodel.read returns, in this form.
+
+    Args:
+        blobs: {layer: its arrays}; of layers without arrays, [], if they were read.
+    """
     arrays = {
         f"{layer}[{index}]": array
         for layer, of_layer in blobs.items()
         for index, array in enumerate(of_layer)
     }
-    return Tensors("caffemodel", CAFFE, arrays)
+    layers = None if all(blobs.values()) else frozenset(blobs)
+    return Tensors("caffemodel", CAFFE, arrays, layers=layers)

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 
 from tsn_keras.checkpoints import (
+    detection,
     families,
     folders,
     keras_file,
@@ -14,7 +15,7 @@ from tsn_keras.checkpoints import (
     reading,
 )
 from tsn_keras.checkpoints.foreign import Tensors
-from tsn_keras.checkpoints.transfer import PortError, port, read_facts
+from tsn_keras.checkpoints.transfer import PortError, port
 from tsn_keras.common import files, progress
 from tsn_keras.common.errors import InputError, short
 from tsn_keras.models import cross_modality, identity, training_rules
@@ -23,10 +24,6 @@ from tsn_keras.models.records import MAX_WIDTH, Backbone
 from tsn_keras.protocols.catalogue import PROTOCOLS, UNNAMED
 from tsn_keras.protocols.modalities import MODALITIES, Modality, by_channels
 from tsn_keras.protocols.records import Protocol, Stream
-
-# Share of a backbone's convolutions that a file must have by name, to be taken for one
-# of it that has lost some.
-_LEAST_LIKENESS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,14 +187,19 @@ def build(weights, classes=None, batch_norm="all"):
 
 
 def find(
-    name_or_path, *, folder=None, inverse_std=False, listener=progress.SILENT
+    name_or_path,
+    *,
+    folder=None,
+    inverse_std=False,
+    backbone=None,
+    listener=progress.SILENT,
 ) -> Weights:
-    """Finds weights and for which model they are; see `load` and folders.locate."""
+    """Finds weights and for which model they are; see `read` and folders.locate."""
     located = folders.locate(name_or_path, folder, listener)
-    return read(located, inverse_std=inverse_std)
+    return read(located, inverse_std=inverse_std, backbone=backbone)
 
 
-def read(located: folders.Located, *, inverse_std=False) -> Weights:
+def read(located: folders.Located, *, inverse_std=False, backbone=None) -> Weights:
     """Finds out for which model a file is, and checks a preset's file.
 
     What the file says of itself is obeyed, or is an error; where it says
@@ -206,8 +208,10 @@ def read(located: folders.Located, *, inverse_std=False) -> Weights:
     Args:
         located: folders.Located.
         inverse_std: see `load`.
+        backbone: name of the backbone that a file is taken for, if several fit.
 
     Raises:
+        detection.AmbiguousError: several fit, and none was named.
         InputError: the file cannot be used, or is not what its preset says.
         OSError: it cannot be read.
     """
@@ -216,9 +220,9 @@ def read(located: folders.Located, *, inverse_std=False) -> Weights:
     digest = files.sha256(path)
     tensors = reading.read(path, inverse_std=inverse_std)
     if tensors is None:
-        weights = _of_keras_file(path, preset)
+        weights = _of_keras_file(path, preset, backbone)
     else:
-        weights = _of_foreign_file(path, preset, tensors)
+        weights = _of_foreign_file(path, preset, tensors, backbone)
         digest = reading.digest(digest, weights.tensors)
     if preset is not None:
         _check_preset(preset, weights)
@@ -226,23 +230,25 @@ def read(located: folders.Located, *, inverse_std=False) -> Weights:
     return dataclasses.replace(weights, sha256=digest, preset=preset)
 
 
-def _of_foreign_file(path, preset, tensors):
-    """A file that says nothing of itself: a preset, or its arrays, decide."""
-    likeness, fault, found = _LEAST_LIKENESS, None, None
-    for backbone in _candidates(preset):
-        try:
-            like, facts = read_facts(tensors, backbone)
-        except ValueError as error:
-            fault = fault or f"{path} is not a scaled {backbone.title}: {error}"
-            continue
-        if facts is not None and like > likeness:
-            likeness, found = like, (backbone, facts)
-    if found is None:
+def demand(weights: Weights, backbone: str | None):
+    """Refuses weights of another backbone than the one that was named, if any.
+
+    Raises:
+        InputError: they are of another, or there is none of this name.
+    """
+    if backbone is None:
+        return
+    wanted, found = BACKBONES.find(backbone), weights.architecture.backbone
+    if wanted.name != found.name:
         raise InputError(
-            fault
-            or f"{path} is {_none_of_them()}; its first {tensors.layout.array}s are "
-            f"{', '.join(map(short, list(tensors.arrays)[:5]))}"
+            f"{weights.path} is a {found.title}, not a {wanted.title} as `backbone` "
+            f"says"
         )
+
+
+def _of_foreign_file(path, preset, tensors, wanted):
+    """A file that says nothing of itself: a preset, or its arrays, decide."""
+    found = detection.of_tensors(path, tensors, _candidates(preset), wanted)
     if preset is not None:
         return _weights(path, *found, PROTOCOLS.find(preset.protocol), tensors=tensors)
     family, protocol = families.of(tensors, found[0])
@@ -255,53 +261,23 @@ def _candidates(preset):
     return BACKBONES.values() if preset is None else (BACKBONES.find(preset.backbone),)
 
 
-def _of_keras_file(path, preset):
+def _of_keras_file(path, preset, wanted):
     """A file that says what it is, or whose preset or shapes must decide."""
     about, shapes = keras_file.shapes(path)
     unnamed = UNNAMED if preset is None else PROTOCOLS.find(preset.protocol)
     said = _Said(path, about or {}, unnamed)
     candidates = _candidates(preset) if said.backbone is None else (said.backbone,)
-    backbone, facts = _fitting(path, candidates, lambda b: b.read_shapes(shapes))
-    if facts is not None:
-        return said.obeyed(_weights(path, backbone, facts, said.protocol), shapes)
+    found = detection.of_shapes(path, shapes, candidates, wanted)
+    if found is not None:
+        return said.obeyed(_weights(path, *found, said.protocol), shapes)
     if said.backbone is not None:
         raise keras_file.WeightFileError(
             f"{path} says that it is a {said.backbone.title}, but its arrays are not"
         )
     raise keras_file.WeightFileError(
-        f"{path} is {_none_of_them()}: it has "
+        f"{path} is {detection.none_of_them()}: it has "
         f"{sum(len(s) == 4 for s in shapes.values())} convolutions"
     )
-
-
-def _fitting(path, candidates, read_facts):
-    """The first backbone that a file's arrays fit, and its Facts; or two Nones.
-
-    Args:
-        path: the file.
-        candidates: Backbones.
-        read_facts: function of a Backbone to Facts or None, see records.Backbone.
-
-    Raises:
-        InputError: they are of a backbone, but no width of it.
-    """
-    fault = None
-    for backbone in candidates:
-        try:
-            facts = read_facts(backbone)
-        except ValueError as error:
-            fault = fault or f"{path} is not a scaled {backbone.title}: {error}"
-            continue
-        if facts is not None:
-            return backbone, facts
-    if fault:
-        raise InputError(fault)
-    return None, None
-
-
-def _none_of_them():
-    titles = [backbone.title for backbone in BACKBONES.values()]
-    return f"not a {', '.join(titles[:-1])} or {titles[-1]}"
 
 
 def _weights(path, backbone, facts, protocol, tensors=None):

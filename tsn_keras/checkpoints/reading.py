@@ -42,7 +42,7 @@ def read(path, *, inverse_std=False) -> foreign.Tensors | None:
         if form is not None:
             found = form.read(path)
         else:
-            blobs = caffemodel.read(path, inverse_std=inverse_std)
+            blobs = caffemodel.read(path, inverse_std=inverse_std, every=True)
             found = foreign.of_caffe(blobs)
     longest = max(map(len, found.arrays))
     if longest > _MAX_NAME:

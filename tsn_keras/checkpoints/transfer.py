@@ -30,13 +30,15 @@ def read_facts(tensors: Tensors, backbone: Backbone) -> tuple[float, Facts | Non
     if len(tensors.arrays) > _ARRAYS * known:
         return 0.0, None
     layout, kernels, matrices = tensors.layout, {}, {}
+    convolutions = {backbone.layer_of(name) for name in backbone.channels}
     for name, (layer, role) in _places(tensors, backbone).items():
         array = tensors.arrays[name]
         if role not in ("weight", "kernel", "depthwise_kernel", "0"):
             continue
         shape = array.shape
-        if array.ndim == 4 and shape[:2] == (1, 1) and layer == backbone.head:
-            shape = shape[2:]  # Caffe's older files: [1, 1, O, I].
+        if layout.outputs_first and len(shape) == 4 and shape[:2] == (1, 1):
+            # Matrices of Caffe's older files: [1, 1, O, I].
+            shape = shape if layer in convolutions else shape[2:]
         if len(shape) == 4:
             inputs, outputs = layout.in_and_out(shape)
             if role == "depthwise_kernel":

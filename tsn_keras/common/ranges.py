@@ -45,8 +45,8 @@ class OneOf:
 
 
 @dataclasses.dataclass(frozen=True)
-class Increasing:
-    """Lists of increasing numbers of a range.
+class Each:
+    """Lists of numbers of a range.
 
     Attributes:
         each: Range of every number.
@@ -57,11 +57,17 @@ class Increasing:
     most: int
 
     def __contains__(self, values):
-        return (
-            list(values) == sorted(set(values))
-            and len(values) <= self.most
-            and all(value in self.each for value in values)
-        )
+        return len(values) <= self.most and all(value in self.each for value in values)
+
+    def __str__(self):
+        return f"numbers each {self.each}, and at most {self.most}"
+
+
+class Increasing(Each):
+    """The same in increasing order."""
+
+    def __contains__(self, values):
+        return list(values) == sorted(set(values)) and super().__contains__(values)
 
     def __str__(self):
         return f"increasing, each {self.each}, and at most {self.most} numbers"

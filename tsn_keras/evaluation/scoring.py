@@ -14,8 +14,8 @@ from tsn_keras.evaluation import attending, cluster, engine, ways
 from tsn_keras.evaluation.kept import Kept, differences
 from tsn_keras.evaluation.shards import Shard
 from tsn_keras.protocols.records import Protocol, Stream, View
+from tsn_keras.scores import joining, score_file
 from tsn_keras.scores import journal as journals
-from tsn_keras.scores import score_file
 from tsn_keras.scores.journal import Journal
 from tsn_keras.scores.score_file import VideoScores
 
@@ -55,17 +55,25 @@ class Test:
     @property
     def fusion_weight(self) -> float:
         """What its scores are multiplied by in a fusion."""
-        modality = self.stream.modality
-        return self.videos.fusion_weights.get(modality.name, modality.fusion_weight)
+        own = self._published_weight
+        return self.stream.fusion_weight if own is None else own
+
+    @property
+    def _published_weight(self):
+        """The weight that was published for the data set or the protocol, or None."""
+        weights, name = self.videos.fusion_weights, self.stream.modality.name
+        return weights.get(name, self.stream.published_weight)
 
     @property
     def told_of_set(self) -> dict[str, object]:
-        """What its data set says of the figures: a dict of JSON values."""
-        weights, name = self.videos.fusion_weights, self.stream.modality.name
-        return {
-            **({"measure": self.videos.measure} if self.videos.measure else {}),
-            **({"published_weight": weights[name]} if name in weights else {}),
+        """What data set and protocol say of the figures: a dict of JSON values."""
+        found = {
+            "measure": self.videos.measure,
+            "published_weight": self._published_weight,
         }
+        fused = self.stream.protocol.fused
+        found["fused"] = None if fused == joining.AVERAGES[0] else fused
+        return {key: value for key, value in found.items() if value is not None}
 
     @property
     def title(self) -> str:

@@ -24,6 +24,7 @@ def of(weights, view, over_time=None):
     over_time = over_time or _over_time(weights)
     return joining.Way(
         average=weights.protocol.average,
+        fused=weights.protocol.fused,
         over_time=over_time,
         a_second=view.stride.a_second if view.stride else 1,
         loss=loss(weights),

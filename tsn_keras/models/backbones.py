@@ -1,9 +1,10 @@
 """All backbones, by name. A new one is a file and a line here."""
 
-from tsn_keras.models import inception_v3, mobileone, resnet
+from tsn_keras.models import cnn_m, inception_v3, mobileone, resnet
 from tsn_keras.models.bn_inception import BN_INCEPTION
 from tsn_keras.models.densenet import DENSENET161
 from tsn_keras.models.googlenet import GOOGLENET
+from tsn_keras.models.googlenet_caffe import GOOGLENET_CAFFE
 from tsn_keras.models.keras_applications import Backbones
 from tsn_keras.models.swin import SWIN_BASE
 from tsn_keras.models.vgg import VGG_16
@@ -29,5 +30,8 @@ BACKBONES = Backbones(
         inception_v3.INCEPTION_V3_TSN,
         VGG_16,
         GOOGLENET,
+        GOOGLENET_CAFFE,
+        cnn_m.CNN_M_SPATIAL,
+        cnn_m.CNN_M_TEMPORAL,
     ),
 )

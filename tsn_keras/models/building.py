@@ -1,5 +1,7 @@
 """What builders of backbones share: checks of their arguments, and the classifier."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -37,6 +39,28 @@ of at least 32. Received: input_shape=(16, 224, 3)
             "`input_shape` must be (height, width, channels), height and width "
             f"{bounds}. Received: input_shape={tuple(input_shape)}"
         )
+
+
+def dropouts(dropout, count):
+    """The fraction that is dropped at each of several places.
+
+    Args:
+        dropout: one number for all, or a sequence of one for each.
+        count: number of places.
+
+    Raises:
+        ValueError: there are not as many numbers as places.
+
+    Example:
+        >>> dropouts(0.5, 2), dropouts((0.9, 0.8), 2)
+        ((0.5, 0.5), (0.9, 0.8))
+    """
+    found = tuple(dropout) if isinstance(dropout, Sequence) else (dropout,) * count
+    if len(found) != count:
+        raise ValueError(
+            f"`dropout` must be a number or {count} of them. Received: {dropout}"
+        )
+    return found
 
 
 def classifier(x, classes, name):

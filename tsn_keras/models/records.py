@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from tsn_keras.models import widths
 from tsn_keras.models.folding import fold
@@ -59,6 +59,10 @@ class Backbone:
         channels: {name in the original's files: output channels at width 1} of
             every convolution.
         matrices: number of arrays of two axes beside the classifier's.
+        dropouts: places where training drops something, and so the most numbers that
+            `build` takes for it.
+        marks: {layer without arrays: whether the network has it}, what tells it from
+            another network of the same arrays; see `is_marked`.
         layer_of: function from a layer's name in the original's files to that of
             the model's.
         renames: (pattern, replacement) in turn, from what other programs call a
@@ -84,6 +88,8 @@ class Backbone:
     head: str
     channels: Mapping[str, int]
     matrices: int = 0
+    dropouts: int = 1
+    marks: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     layer_of: Callable[[str], str] = _layer_name
     renames: Sequence[tuple[str, str]] = ()
     named_as_model: Callable[[Sequence[str]], dict[str, str]] = _unchanged
@@ -120,6 +126,22 @@ class Backbone:
             Sequence of `count` pairs, or None: such files go by names, too.
         """
         return None
+
+    def is_marked(self, layers: Collection[str] | None) -> bool | None:
+        """Whether a file's layers are this network's by its marks.
+
+        Args:
+            layers: names of all layers that the file lists, also of those without
+                arrays; None if it lists no such.
+
+        Returns:
+            bool; None if only such a list can tell, and there is none.
+        """
+        if not self.marks:
+            return True
+        if layers is None:
+            return None
+        return all((name in layers) == has for name, has in self.marks.items())
 
     def likeness(self, kernels: Mapping[str, tuple[int, int]]) -> float:
         """How much convolutions are this network's by name, 0 to 1.

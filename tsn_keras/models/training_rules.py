@@ -50,6 +50,9 @@ GROUPS = Catalogue(
         Groups("mmaction2", bias=(1.0, 1.0), norm=(1.0, 1.0)),
         # 0.x core/optimizer/tsm_optimizer_constructor.py with fc_lr5.
         Groups("mmaction2_tsm", head=5.0),
+        # caffe models/action_recognition/vgg_16_flow_train_val_fast.prototxt: the
+        # first convolution of flow as all others.
+        dataclasses.replace(CAFFE, name="caffe_uniform", speeds_first=False),
     ),
 )
 

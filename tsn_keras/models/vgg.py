@@ -1,4 +1,4 @@
-"""VGG-16, layer by layer as torchvision has it.
+"""VGG-16, layer by layer as torchvision has it; Caffe's is the same under other names.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
 Recognition" (https://arxiv.org/abs/1409.1556), configuration D, in the form of
@@ -8,7 +8,7 @@ torchvision/models/vgg.py, without batch norms.
 import keras
 from keras import layers
 
-from tsn_keras.models.building import check, classifier
+from tsn_keras.models.building import check, classifier, dropouts
 from tsn_keras.models.records import Backbone
 from tsn_keras.models.widths import scaled
 
@@ -33,7 +33,7 @@ def VGG16(
             reads a fixed 7 x 7.
         classes: number of classes, or None for the features alone.
         dropout: fraction of the outputs of each of the two dense layers dropped in
-            training.
+            training, or a sequence of two: of the first and of the second.
         width: factor on every number of channels but the input's and the classes';
             for small models.
         name: name of the model.
@@ -52,6 +52,7 @@ def VGG16(
         (None, 51)
     """
     check(input_shape, classes, width, SIDES[0], SIDES[-1])
+    first, second = dropouts(dropout, 2)
 
     # === Functional Model ===
     x = inputs = keras.Input(input_shape, name="data")
@@ -62,15 +63,15 @@ def VGG16(
             index += 2
         x = layers.MaxPooling2D(2, name=f"features_{index}")(x)
         index += 1
-    # PyTorch flattens [N, C, H, W]. In this order the first dense kernel is that of
-    # its files, so that no reader of weights need know the 7 x 7.
+    # PyTorch and Caffe flatten [N, C, H, W]. In this order the first dense kernel is
+    # that of their files, so that no reader of weights need know the 7 x 7.
     x = layers.Permute((3, 1, 2), name="channels_first")(x)
     x = layers.Flatten(name="flatten")(x)
     x = _dense(x, DENSE * scaled(STAGES[-1][-1], width), 0)
-    x = layers.Dropout(dropout, name="classifier_2")(x)
+    x = layers.Dropout(first, name="classifier_2")(x)
     x = _dense(x, DENSE * scaled(STAGES[-1][-1], width), 3)
     if classes is not None:
-        x = layers.Dropout(dropout, name="classifier_5")(x)
+        x = layers.Dropout(second, name="classifier_5")(x)
         x = classifier(x, classes, HEAD)
     return keras.Model(inputs, x, name=name)
 
@@ -84,6 +85,27 @@ def base_channels():
             index += 2
         index += 1
     return found
+
+
+def caffe_names():
+    """(pattern, replacement) from Caffe's name of each layer to torchvision's.
+
+    That of the ImageNet file, and of the networks of actions, whose classifier is
+    fc8-1 for images and fc8 for flow (yjxiong/caffe models/action_recognition/
+    cuhk_action_*_deploy.prototxt).
+    """
+    own = iter(base_channels())
+    found = {
+        f"conv{stage}_{number}": next(own)
+        for stage, channels in enumerate(STAGES, 1)
+        for number in range(1, len(channels) + 1)
+    }
+    found |= {
+        "fc6": "classifier.0",
+        "fc7": "classifier.3",
+        "fc8(?:-1)?": "classifier.6",
+    }
+    return tuple((rf"^{name}(?=[\[.])", other) for name, other in found.items())
 
 
 def _conv(x, channels, index):
@@ -118,6 +140,10 @@ VGG_16 = Backbone(
     head=HEAD,
     channels=base_channels(),
     matrices=2,
-    # tsn-pytorch without dropout, on a network whose last layer is called so.
-    renames=((r"^fc\.", "classifier.6."),),
+    dropouts=2,
+    renames=(
+        # tsn-pytorch without dropout, on a network whose last layer is called so.
+        (r"^fc\.", "classifier.6."),
+        *caffe_names(),
+    ),
 )

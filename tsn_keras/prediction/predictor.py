@@ -52,7 +52,7 @@ class Predictor:
         self._ways = {m: ways.of(w, self.view, over_time) for m, w in opened.items()}
         self._opened = opened
         self.classes = class_names.of(next(iter(opened.values())), settings.classes)
-        shares = {m: s.modality.fusion_weight for m, s in self.streams.items()}
+        shares = {m: s.fusion_weight for m, s in self.streams.items()}
         total = sum(shares.values())
         self.weights = {m: weight / total for m, weight in shares.items()}
         self._score = {
@@ -172,7 +172,7 @@ class Predictor:
             tick,
             tick / rate if rate else None,
             self.classes,
-            self._way.probabilities(scores),
+            self._way.together.probabilities(scores),
         )
 
     def _shown(self, ticks):
@@ -285,11 +285,11 @@ class Predictor:
         """
         streams = {m: one.video for m, one in found.items()}
         snippets = self._weighted({m: one.snippets for m, one in found.items()})
-        of = self._way.probabilities
+        of = self._way.together.probabilities
         fused = Fused(
             self.classes,
             of(self._weighted(streams)),
-            {m: of(v) for m, v in streams.items()},
+            {m: self._way.probabilities(v) for m, v in streams.items()},
             of(snippets),
         )
         return fused, snippets
@@ -301,7 +301,7 @@ class Predictor:
 
     def _weighted(self, values):
         weights = self.weights_of(values)
-        return sum(weights[m] * v for m, v in values.items())
+        return sum(weights[m] * self._way.addends(v) for m, v in values.items())
 
     def weights_of(self, modalities):
         """The weights of those streams that a video has; their sum is 1."""

@@ -116,6 +116,8 @@ _BEFORE = sizes.ShorterSide(256, sizes.rounded)
 _RATIOS = (1.0, 0.875, 0.75, 0.66)
 
 TSN = MultiScaleCrop("tsn", crops.QUARTERS)
+# fix_crop without more_fix_crop (caffe data_transformer.cpp:49-75): five places.
+TSN_5 = dataclasses.replace(TSN, name="tsn_5", places=crops.CORNERS)
 # transforms.py, GroupMultiScaleCrop: Pillow's filter.
 TSN_PYTORCH = dataclasses.replace(TSN, name="tsn_pytorch", antialiased=True)
 MMACTION2_5 = MultiScaleCrop(
@@ -130,6 +132,7 @@ AUGMENTATIONS = Catalogue(
     (
         TSN,
         TSN_PYTORCH,
+        TSN_5,
         MMACTION2_5,
         dataclasses.replace(MMACTION2_5, name="mmaction2_5_unresized", frame_size=None),
         dataclasses.replace(MMACTION2_5, name="mmaction2_5_unmirrored", mirrors=False),

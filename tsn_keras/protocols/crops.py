@@ -78,6 +78,15 @@ def _ten_quarters(height, width, size):
     ]
 
 
+def _ten_of_mirrored(height, width, size):
+    down, right = height - size, width - size
+    # The centre lies two columns right of the middle: 60 of 116.
+    places = [(0, 0), (0, right), (down // 2, right // 2 + 2), (down, 0), (down, right)]
+    # The frame is mirrored and then cut, so each mirrored crop is of the other side.
+    other = [Window(y, right - x, mirrored=True) for y, x in places]
+    return [Window(y, x) for y, x in places] + other
+
+
 CENTRE = Crops("the centre crop", 1, _centre)
 
 # tsn-pytorch transforms.py, GroupCenterCrop: torchvision's CenterCrop.
@@ -90,6 +99,11 @@ THREE = Crops("3 crops", 3, _three)
 # pyActionRecog/utils/io.py:4-42 and caffe/io.py:337-379: upper left, upper right,
 # lower left, lower right, centre, then the same five mirrored.
 TEN = Crops("10 crops", 10, _ten)
+
+# yjxiong/caffe, branch action_recog, action_python/VideoSpatialPrediction.py:32-66:
+# upper left, upper right, centre, lower left, lower right, then the same five windows
+# of the mirrored frame.
+TEN_OF_MIRRORED = Crops("10 crops", 10, _ten_of_mirrored)
 
 # tsn-pytorch transforms.py:95-129: the corners as far as whole quarters of the free
 # space reach, and the centre, each followed by its mirror image.

@@ -152,6 +152,8 @@ FLOW = Modality(
     first_rate=5.0,
     fusion_weight=1.5,
 )
+# That of the two-stream networks of 2014 and 2015: ten fields.
+FLOW10 = dataclasses.replace(FLOW, name="flow10", length=10)
 # The original has no such network; differences are tsn-pytorch's
 # (models.py:193-224). No fusion weight was published for it: 1, as for RGB.
 RGB_DIFFERENCE = Modality(

@@ -122,6 +122,10 @@ class Protocol:
             request instead of its own, told apart by their number.
         average: what is averaged over crops and snippets: raw "scores", or
             "probabilities", after the softmax.
+        fused: what is added up over streams: their "scores", as `average` leaves
+            them, or "probabilities", after a softmax of each.
+        fusion_weights: published weights of streams in a fusion, keyed as
+            `normalisation`; those that it lacks have that of their modality.
         over_time: how the snippets' scores become the video's, one of
             scores.windows.OVER_TIME; "mean" but for untrimmed videos.
         loops: whether a snippet that reaches past the end of a video goes on with
@@ -143,6 +147,8 @@ class Protocol:
     train_rule: Callable = train_sampling.in_segments
     other_crops: tuple[tuple[Crops, int | None], ...] = ()
     average: str = "scores"
+    fused: str = "scores"
+    fusion_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
     over_time: str = "mean"
     loops: bool = False
     direct: bool = False
@@ -230,6 +236,18 @@ class Stream:
         rules, modality = self.protocol.normalisation, self.modality
         found = rules.get(modality.name) or rules.get(modality.kind)
         return found or rules[modality.grey_of].grey
+
+    @property
+    def published_weight(self) -> float | None:
+        """The weight of its scores in a fusion that the protocol names, or None."""
+        weights = self.protocol.fusion_weights
+        return weights.get(self.modality.name, weights.get(self.modality.kind))
+
+    @property
+    def fusion_weight(self) -> float:
+        """What its scores are multiplied by in a fusion."""
+        named = self.published_weight
+        return self.modality.fusion_weight if named is None else named
 
     @property
     def is_normalised(self) -> bool:

@@ -34,6 +34,29 @@ def eval_ticks(files, depth, snippets=25):
     return [1 + i * step for i in range(snippets)]
 
 
+def very_deep_ticks(files, depth, snippets=25):
+    """First file of each test snippet of the very deep two-stream networks.
+
+    Images are taken as by `eval_ticks`. The distance of stacks of flow is the number
+    of places for them over the snippets, rounded down, so that the last ones lie
+    further from the end (yjxiong/caffe, branch action_recog, action_python/
+    VideoSpatialPrediction.py, VideoTemporalPrediction.py). A video too short for a
+    distance of 1 gives the same first snippet every time; the original looks for
+    files before the first there, if it is shorter than a snippet, and stops.
+
+    Args, returns: see `eval_ticks`.
+
+    Example:
+        >>> very_deep_ticks(100, 1)[-1], very_deep_ticks(100, 10)[-1]
+        (97, 73)
+    """
+    if depth == 1:
+        return eval_ticks(files, depth, snippets)
+    _check(files, depth, snippets)
+    step = max(0, (files - depth + 1) // snippets)
+    return [1 + i * step for i in range(snippets)]
+
+
 def validation_ticks(files, depth, segments=3):
     """First file of each segment's middle snippet: deterministic.
 

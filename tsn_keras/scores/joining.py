@@ -31,6 +31,8 @@ class Way:
         a_second: snippets a second, for windows.
         loss: of the weights' training, one of CHANCES.
         consensus: consensus.Consensus of the weights, where `over_time` is that.
+        fused: what is added up over streams, one of AVERAGES; see
+            protocols.records.Protocol.
     """
 
     crops: str = "mean"
@@ -39,6 +41,7 @@ class Way:
     a_second: int = 1
     loss: str = SOFTMAX
     consensus: Consensus | None = None
+    fused: str = AVERAGES[0]
 
     @classmethod
     def of(cls, file, crops="mean", over_time=None):
@@ -55,6 +58,7 @@ class Way:
         """
         average = cls._one_of(file, "average", AVERAGES)
         loss = cls._one_of(file, "loss", tuple(CHANCES))
+        fused = cls._one_of(file, "fused", AVERAGES)
         if over_time is None:
             over_time = file.about.get("over_time", windows.MEAN.name)
             found = windows.OVER_TIME.find(over_time, str(file.path))
@@ -66,7 +70,7 @@ class Way:
         trained = None
         if found.trained:
             trained = Consensus.read(file.about.get("consensus"), file.path)
-        return cls(crops, average, found, a_second, loss, trained)
+        return cls(crops, average, found, a_second, loss, trained, fused)
 
     @staticmethod
     def _one_of(file, key, known):
@@ -137,6 +141,19 @@ class Way:
         if self.consensus is not None:
             self.consensus.check(len(scores), f"{file.path}: {video}", len(scores))
         return self(scores, file.attention(video) if self.attends else None)
+
+    def addends(self, aggregated):
+        """What `over` or `of_snippets` gave, as it is added up over streams."""
+        if self.fused == AVERAGES[0]:
+            return aggregated
+        return self.probabilities(aggregated)
+
+    @property
+    def together(self):
+        """The way of what was added up, of which `probabilities` knows what it is."""
+        if self.fused == AVERAGES[0]:
+            return self
+        return Way(average=self.fused, loss=self.loss, fused=self.fused)
 
     def probabilities(self, aggregated):
         """What `over` or `of_snippets` gave, as probabilities of the classes."""
@@ -254,7 +271,7 @@ class Joined:
     Attributes:
         video_ids: ids in the order of the first file.
         labels: int64 [n].
-        scores: for each file, float32 [n, C], one score a class.
+        scores: for each file, float32 [n, C], one score a class, as it is added up.
         left_out: number of videos that some file lacks.
         label_sets: for each video all its labels, or None where it has one.
         measure: metrics.Measure of such, or None for the usual one.
@@ -345,13 +362,14 @@ def join(parts, allow_missing=False) -> Joined:
         index = np.array([position.get(video, -1) for video in ids])
         _note_labels(found, part.file, ids, index)
         is_there = index >= 0
-        scores.append(np.where(is_there[:, None], part.scores[index], 0))
+        addends = part.way.addends(part.scores[index])
+        scores.append(np.where(is_there[:, None], addends, 0))
         scored.append(is_there)
     labels = np.array([found[video][0] for video in ids], np.int64)
     several = any(file.label_sets for file in opened)
     sets = tuple(found[video][1] for video in ids) if several else None
     measure = next(filter(None, [measure_of(file) for file in opened]), None)
-    told = measure, tuple(scored), parts[0].way
+    told = measure, tuple(scored), parts[0].way.together
     return Joined(ids, labels, tuple(scores), left_out, sets, *told)
 
 

@@ -28,7 +28,8 @@ def find(settings, stream):
     """
     if not settings.initial:
         return None
-    weights, modality = loading.find(settings.initial), stream.modality
+    weights = loading.find(settings.initial, backbone=settings.backbone)
+    modality = stream.modality
     given = weights.stream.modality
     if given.name != modality.name and not given.begins_others:
         others = [m.name for m in MODALITIES.values() if m.begins_others]
@@ -100,12 +101,13 @@ def build(wanted, weights, settings, precision, modality=None):
     Raises:
         InputError: the backbone does not take the crops of the protocol.
     """
+    dropout = _dropout(settings, wanted.backbone)
     with policy(precision):
         try:
             model = wanted.backbone.build(
                 wanted.input_shape,
                 classes=wanted.classes,
-                dropout=settings.dropout,
+                dropout=dropout,
                 width=wanted.width,
             )
         except ValueError as error:
@@ -126,6 +128,17 @@ def build(wanted, weights, settings, precision, modality=None):
         drawn = head.kernel_initializer.stddev  # Of a normal distribution.
         head.kernel.assign(head.kernel * (settings.init_std / drawn))
     return model, new
+
+
+def _dropout(settings, backbone):
+    """What `build` of a backbone takes: one number, or one for each place."""
+    found, places = settings.dropouts or (settings.dropout,), backbone.dropouts
+    if settings.dropouts and len(found) != places:
+        raise InputError(
+            f"model.dropouts has {len(found)} numbers, but {backbone.name} drops at "
+            f"{places} places: give as many, or model.dropout"
+        )
+    return found if len(found) > 1 else found[0]
 
 
 @contextlib.contextmanager
