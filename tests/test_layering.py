@@ -72,7 +72,7 @@ COMMANDS = (
 OF_RECORDS = (
     *("protocols/modalities.py", "protocols/caffe.py", "protocols/catalogue.py"),
     *("protocols/mmaction2.py", "protocols/tsn_pytorch.py"),
-    "protocols/keras_applications.py",
+    *("protocols/keras_applications.py", "protocols/two_stream.py"),
     *("models/bn_inception.py", "models/backbones.py", "checkpoints/presets.py"),
     *("models/densenet.py", "models/googlenet.py", "models/inception_v3.py"),
     *("models/keras_applications.py", "models/keras_networks.py"),
