@@ -35,7 +35,7 @@ ROOMS = {
     # TensorFlow: gradients of grouped convolutions, which Keras leaves to XLA.
     "models": ("keras numpy tensorflow", "protocols common"),
     "checkpoints": ("h5py keras numpy safetensors", "models protocols common"),
-    "scores": ("h5py matplotlib numpy", "common"),
+    "scores": ("h5py matplotlib numpy sklearn", "common"),
     "extraction": ("av cv2 joblib", BELOW),
     "evaluation": ("keras numpy tensorflow", BELOW),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),

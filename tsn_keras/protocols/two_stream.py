@@ -21,10 +21,10 @@ TWO_STREAM = Protocol(
     frame_size=sizes.ShorterSide(256, sizes.rounded),
     crop_size=224,
     red_first=False,
-    # The means are not said. Of images these are those that the same authors' networks
-    # of ImageNet came with; of flow the level of no motion.
+    # The means are not said. Of images these are Caffe's of ImageNet, so that networks
+    # for images that are Caffe files can be begun with; of flow the level of no motion.
     normalisation={
-        "image": Normalisation((103.939, 116.779, 123.68)),
+        "image": Normalisation((104.0, 117.0, 123.0)),
         "flow": Normalisation((128.0,)),
     },
     augmentation=augmentations.TWO_STREAM,
