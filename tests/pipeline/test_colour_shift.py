@@ -10,7 +10,7 @@ import tensorflow as tf
 from tsn_keras.datasets.records import FrameFolder
 from tsn_keras.pipeline import draws, transforms
 from tsn_keras.pipeline.training import Batches
-from tsn_keras.protocols import colours
+from tsn_keras.protocols import colours, train_sampling
 from tsn_keras.protocols.augmentations import AUGMENTATIONS
 from tsn_keras.protocols.catalogue import PROTOCOLS
 from tsn_keras.protocols.modalities import MODALITIES
@@ -55,42 +55,52 @@ def test_pixels_are_rounded_and_stay_in_their_range():
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    """Three frames of even colours, and flow beside them."""
+    """Three frames of one colour each, which JPEG keeps."""
     folder = tmp_path_factory.mktemp("even") / "v"
     folder.mkdir()
     for number in (1, 2, 3):
-        image = np.full((256, 340, 3), (90, 120, 150), np.uint8)
+        image = np.full((256, 340, 3), 80 * number, np.uint8)
         cv2.imwrite(str(folder / f"img_{number:05d}.jpg"), image)
-        for axis in "xy":
-            flow = np.full((256, 340), 140, np.uint8)
-            cv2.imwrite(str(folder / f"flow_{axis}_{number:05d}.jpg"), flow)
     return FrameFolder("v", 0, pathlib.Path(folder), 3)
 
 
-def batch(video, modality, first=0, augmentation=None, segments=2):
+def plan_of(video, modality, augmentation=None):
     stream = Stream(MODALITIES[modality], PROTOCOLS["two_stream"])
-    plan = Batches((video,), stream, segments, 4, 5, augmentation)
-    images, _ = next(iter(plan.for_training(first).take(1)))
-    return images.numpy()
+    return Batches((video,), stream, 2, 4, 5, augmentation)
 
 
 def test_a_video_has_one_shift_and_every_video_its_own(video):
     """All snippets alike; a run that resumes draws what an undisturbed one draws."""
-    plain = batch(video, "rgb", 4, AUGMENTATIONS["two_stream_plain"])
-    found = batch(video, "rgb", 4)
+    found, _ = next(iter(plan_of(video, "rgb").for_training(4).take(1)))
     assert found.shape == (4, 2, 224, 224, 3)
     shifts = set()
-    for number, (one, other) in enumerate(zip(found, plain, strict=True), 4):
+    for number, snippets in enumerate(found.numpy(), 4):
         # Mirroring, two of the crop, two segments, and then the colours.
-        drawn = draws.draw(5, number, 8)[5:]
-        shift = np.float32(colours.RGB.of(drawn.numpy().tolist()))
-        np.testing.assert_array_equal(one, np.round(other + shift))
+        *_, tick, other = draws.draw(5, number, 8).numpy()[:5]
+        shift = np.float32(
+            colours.RGB.of(draws.draw(5, number, 8).numpy()[5:].tolist())
+        )
+        # One of one file in the first half, one of one in the second.
+        assert train_sampling.in_segments(3, 1, 2, [tick, other]) == [1, 2]
+        for level, snippet in zip((80, 160), snippets, strict=True):
+            expected = np.round(level + shift)
+            np.testing.assert_array_equal(
+                snippet, np.broadcast_to(expected, (224,) * 2 + (3,))
+            )
         shifts.add(tuple(shift))
     assert len(shifts) == 4
 
 
-def test_flow_has_no_colours(video):
-    found = batch(video, "flow", segments=1)
-    # 140, or mirrored 115 for x; JPEG keeps even pictures.
-    assert set(np.unique(found[..., 0::2])) == {115, 140}
-    assert set(np.unique(found[..., 1::2])) == {140}
+@pytest.mark.parametrize(
+    ("modality", "augmentation", "count"),
+    [("rgb", None, 3), ("flow", None, 0), ("rgb", "two_stream_plain", 0)],
+)
+def test_what_has_no_colours_draws_none(video, modality, augmentation, count):
+    plan = plan_of(video, modality, AUGMENTATIONS.get(augmentation))
+    mirroring, *others = plan._draws(3)
+    assert mirroring.shape == ()
+    assert [len(one) for one in others] == [2, 2, count]
+    drawn = draws.draw(5, 3, 5 + count)
+    assert (
+        tf.concat([[mirroring], *others], 0).numpy().tolist() == drawn.numpy().tolist()
+    )
