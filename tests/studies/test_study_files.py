@@ -49,8 +49,22 @@ FIGURES = {
     "anet2016_table2_appearance": "82.9 / 83.3 / 84.2 / 85.9",
     "tpami2018_table8_hmdb51": """59.4 / 57.2 / 65.5 / 64.8 / 63.2 / 63.3 / - - 70.7
         / - - 71.0""",
+    "ts14_table1a_spatial": "42.5 52.3 / 70.8 72.8 / 72.7 59.9",
+    "ts14_table1b_temporal": """56.4 / 73.9 / 80.4 / 79.9 81.0 / 79.6 80.2
+        / 81.2""",
+    "ts14_table2_hmdb51": "46.6 / 49.0 / 52.8 / 55.4",
+    "ts14_table3_fusion": "72.7 / 81.0 / 81.2 / 81.5 / 85.6 / 85.9 / 86.2 / 87.0",
+    "ts14_table4_ucf101": "85.9 / 87.9 / 65.4 / 73.0 / 83.7 / 86.9 / 88.0",
+    "ts14_table4_hmdb51": "57.2 / 61.1 / 66.8 / 22.8 / 40.5 / 54.6 / 58.0 / 59.4",
+    "fus2016_two_stream": """74.22 82.34 85.94 36.77 51.50 54.90
+        / 82.61 86.25 90.62 47.06 55.23 58.17""",
     "tpami2018_table8_ucf101": """88.0 / 85.9 / 90.3 / 91.7 / 93.1 / - - 94.2
         / - - 94.9""",
+}
+# Files of users that the networks of 2014 begin with, and their backbones.
+OF_2014 = {
+    "VGG_CNN_M_2048.caffemodel": "cnn_m",
+    "ts14_ucf101_temporal.weights.h5": "cnn_m_flow",
 }
 # What the rows of a table differ in, by their order: K, or the consensus.
 ROWS = {
@@ -96,6 +110,9 @@ def test_every_cell_is_a_run_that_can_be_made(name):
             backbone = BACKBONES[model.backbone]
             if not model.initial:
                 assert model.batch_norm == "all"
+                continue
+            if model.initial in OF_2014:
+                assert backbone.name == OF_2014[model.initial]
                 continue
             preset = PRESETS[model.initial]
             assert preset.backbone == backbone.name
@@ -156,6 +173,23 @@ def test_tables_share_their_runs():
     # Not RGB from scratch.
     assert len(one) == 6
     assert len({run.out for run in one} & five) == 5
+
+
+def test_tables_of_2014_share_their_runs():
+    """Fused are networks of the other tables; the final ones are of three splits."""
+    spatial, temporal, hmdb51, fused, final = (
+        {run.out for run in planned(f"ts14_{name}").runs}
+        for name in (
+            *("table1a_spatial", "table1b_temporal", "table2_hmdb51"),
+            *("table3_fusion", "table4_ucf101"),
+        )
+    )
+    assert [len(one) for one in (spatial, temporal, hmdb51)] == [6, 7, 3]
+    assert (len(fused), len(fused & spatial), len(fused & temporal)) == (4, 1, 2)
+    assert (len(final), len(final & fused)) == (6, 2)
+    for run in planned("ts14_table4_hmdb51").runs:
+        assert run.settings.data.dataset == "hmdb51"
+        assert [t.dataset for t in run.settings.data.tasks] in ([], ["ucf101"])
 
 
 @pytest.mark.parametrize("version", ["12", "13"])

@@ -28,6 +28,7 @@ def tags(settings):
     yield "backbone", model.backbone
     yield "modality", settings.data.modality
     yield "norms", (model.batch_norm, model.dropout > 0)
+    yield "trained", (model.trainable, len(settings.data.tasks))
     if model.backbone == "bn_inception":
         yield "consensus", (model.consensus, model.segments)
 
@@ -62,13 +63,16 @@ def data(tmp_path_factory):
 
 def narrow(settings, data):
     """The same on the videos, with a narrow network and small batches."""
-    changed = dataclasses.replace(
-        settings.data,
-        dataset="list",
-        root=str(data),
-        annotations=str(data / "train.txt"),
-        validation=str(data / "test.txt"),
+    place = {
+        "dataset": "list",
+        "root": str(data),
+        "annotations": str(data / "train.txt"),
+    }
+    tasks = tuple(
+        dataclasses.replace(task, batch=1, **place) for task in settings.data.tasks
     )
+    test = str(data / "test.txt")
+    changed = dataclasses.replace(settings.data, validation=test, tasks=tasks, **place)
     model = dataclasses.replace(settings.model, initial="", width=0.1)
     train = dataclasses.replace(
         settings.train,
@@ -88,12 +92,26 @@ def narrow(settings, data):
 def test_the_kinds_are_those_of_the_tables():
     found = [settings for settings, _ in KINDS.values()]
     assert {s.model.backbone for s in found} == {
-        *("bn_inception", "googlenet", "inception_v3", "vgg16")
+        *("bn_inception", "googlenet", "inception_v3", "vgg16", "cnn_m", "cnn_m_flow")
     }
     assert {s.model.segments for s in found} == {1, 3, 5, 7, 9}
     functions = {"average", "max", "linear", "top_k", "attention"}
     assert {s.model.consensus for s in found} == functions
-    assert {s.data.modality for s in found} == {"rgb", "flow", "rgbdiff"}
+    assert {s.data.modality for s in found} == {
+        *(
+            "rgb",
+            "flow",
+            "rgbdiff",
+            "flow1_mean",
+            "flow5_mean",
+            "flow10",
+            "flow10_mean",
+        ),
+        *("trajectory10", "trajectory10_mean", "bidirectional10_mean"),
+    }
+    assert {(s.model.trainable, len(s.data.tasks)) for s in found} == {
+        *(("all", 0), ("head", 0), ("all", 1))
+    }
 
 
 @pytest.mark.slow
@@ -110,6 +128,7 @@ def test_ten_updates(kind, data, tmp_path, monkeypatch):
     rows = (out / "log.csv").read_text().splitlines()[1:]
     losses = [float(row.split(",")[1]) for row in rows]
     assert len(losses) == UPDATES
-    # Two classes: a guess has log(2), and ten updates do not go far from it.
-    assert 0.3 < np.mean(losses) < 1.5
+    # Two classes: a guess has log(2), and ten updates do not go far from it; of each
+    # data set.
+    assert 0.3 < np.mean(losses) / (1 + len(settings.data.tasks)) < 1.5
     assert trained.weights.exists()
