@@ -343,6 +343,26 @@ def test_published_runs(name):
     assert (data.dataset, data.split, data.modality) == (dataset, 1, modality)
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_training_files_say_what_they_are(name):
+    text = FILES[name].read_text()
+    head = text.partition("\n\n")[0]
+    for word in ("Paper", "Command", "Expected", "Time"):
+        assert f"# {word:10}" in head
+    assert f"--config configs/{name}.toml" in head
+    defaults = config.Training()
+    found = config.read_training(FILES[name])
+    assert found != defaults
+
+
+def test_all_runs_are_there():
+    others = {*OF_2014, "demo_rgb", "demo_flow", "hmdb51_rgb_scratch"}
+    others |= {"own_rgb", "own_flow"}
+    others |= {"activitynet12_rgb", "activitynet12_flow", "demo_sound"}
+    others |= {"jhmdb_rgb", "jhmdb_flow", "jhmdb_rgbdiff"}
+    assert set(FILES) == {*RUNS, *others}
+
+
 # Two-stream networks of 2014, sections 4 and 5: drops, iterations, dropout, modality,
 # what is trained, and the data set of the other classifier.
 _SCRATCH, _TUNED = ((50_000, 70_000), 80_000), ((14_000,), 20_000)
@@ -376,22 +396,3 @@ def test_runs_of_2014(name):
     spatial = data.modality == "rgb"
     assert model.backbone == ("cnn_m" if spatial else "cnn_m_flow")
     assert bool(model.initial) == (train.iterations == 20_000)
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_training_files_say_what_they_are(name):
-    text = FILES[name].read_text()
-    head = text.partition("\n\n")[0]
-    for word in ("Paper", "Command", "Expected", "Time"):
-        assert f"# {word:10}" in head
-    assert f"--config configs/{name}.toml" in head
-    defaults = config.Training()
-    found = config.read_training(FILES[name])
-    assert found != defaults
-
-
-def test_all_runs_are_there():
-    others = {"demo_rgb", "demo_flow", "hmdb51_rgb_scratch", "own_rgb", "own_flow"}
-    others |= {"activitynet12_rgb", "activitynet12_flow", "demo_sound"}
-    others |= {"jhmdb_rgb", "jhmdb_flow", "jhmdb_rgbdiff"}
-    assert set(FILES) == {*RUNS, *OF_2014, *others}

@@ -72,7 +72,7 @@ COMMANDS = (
 OF_RECORDS = (
     *("protocols/modalities.py", "protocols/caffe.py", "protocols/catalogue.py"),
     *("protocols/mmaction2.py", "protocols/tsn_pytorch.py"),
-    *("protocols/keras_applications.py", "protocols/two_stream.py"),
+    "protocols/keras_applications.py",
     *("models/bn_inception.py", "models/backbones.py", "checkpoints/presets.py"),
     *("models/densenet.py", "models/googlenet.py", "models/inception_v3.py"),
     *("models/keras_applications.py", "models/keras_networks.py"),
@@ -84,6 +84,7 @@ OF_RECORDS = (
     *(f"datasets/{name}.py" for name in ("activitynet", "hvu", "kinetics", "moments")),
     *("datasets/minikinetics.py", "datasets/parts.py", "datasets/something.py"),
     "datasets/thumos14.py",
+    "protocols/two_stream.py",
 )
 NAMES = {
     name

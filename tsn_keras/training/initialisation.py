@@ -127,6 +127,20 @@ def build(wanted, weights, settings, precision, modality=None):
     return model, new
 
 
+@contextlib.contextmanager
+def policy(precision):
+    """Builds layers that compute in a precision, with float32 variables."""
+    if precision == "float32":
+        yield
+        return
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def further(model, record, classes, settings, precision):
     """Builds the networks of further data sets, on the layers of the main one.
 
@@ -154,17 +168,3 @@ def _spread(head, deviation):
     if deviation:
         drawn = head.kernel_initializer.stddev  # Of a normal distribution.
         head.kernel.assign(head.kernel * (deviation / drawn))
-
-
-@contextlib.contextmanager
-def policy(precision):
-    """Builds layers that compute in a precision, with float32 variables."""
-    if precision == "float32":
-        yield
-        return
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(f"mixed_{precision}")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
