@@ -394,5 +394,5 @@ def test_runs_of_2014(name):
     assert (train.base_lr, train.gamma, train.momentum) == (0.01, 0.1, 0.9)
     assert (train.clip, train.groups, train.solver) == (0, "mmaction2", "caffe")
     spatial = data.modality == "rgb"
-    assert model.backbone == ("cnn_m" if spatial else "cnn_m_flow")
+    assert model.backbone == ("cnn_m_spatial" if spatial else "cnn_m_temporal")
     assert bool(model.initial) == (train.iterations == 20_000)

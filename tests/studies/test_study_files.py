@@ -69,8 +69,8 @@ ROWS = {
 }
 # Files of users that the networks of 2014 begin with, and their backbones.
 OF_2014 = {
-    "VGG_CNN_M_2048.caffemodel": "cnn_m",
-    "ts14_ucf101_temporal.weights.h5": "cnn_m_flow",
+    "VGG_CNN_M_2048.caffemodel": "cnn_m_spatial",
+    "ts14_ucf101_temporal.weights.h5": "cnn_m_temporal",
 }
 
 

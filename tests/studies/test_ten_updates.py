@@ -14,6 +14,7 @@ import pytest
 import small_network
 
 from tsn_keras.models.backbones import BACKBONES
+from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.studies import planning
 from tsn_keras.studies.records import Options
 from tsn_keras.training import run as training
@@ -26,7 +27,8 @@ def tags(settings):
     """What a run may be the first to have: any of these makes it a kind of its own."""
     model = settings.model
     yield "backbone", model.backbone
-    yield "modality", settings.data.modality
+    # The inputs of flow are tested as inputs.
+    yield "channels", MODALITIES[settings.data.modality].channels
     yield "norms", (model.batch_norm, model.dropout > 0)
     yield "trained", (model.trainable, len(settings.data.tasks))
     if model.backbone == "bn_inception":
@@ -92,23 +94,20 @@ def narrow(settings, data):
 def test_the_kinds_are_those_of_the_tables():
     found = [settings for settings, _ in KINDS.values()]
     assert {s.model.backbone for s in found} == {
-        *("bn_inception", "googlenet", "inception_v3", "vgg16", "cnn_m", "cnn_m_flow")
+        *(
+            "bn_inception",
+            "googlenet",
+            "inception_v3",
+            "vgg16",
+            "cnn_m_spatial",
+            "cnn_m_temporal",
+        )
     }
     assert {s.model.segments for s in found} == {1, 3, 5, 7, 9}
     functions = {"average", "max", "linear", "top_k", "attention"}
     assert {s.model.consensus for s in found} == functions
-    assert {s.data.modality for s in found} == {
-        *(
-            "rgb",
-            "flow",
-            "rgbdiff",
-            "flow1_mean",
-            "flow5_mean",
-            "flow10",
-            "flow10_mean",
-        ),
-        *("trajectory10", "trajectory10_mean", "bidirectional10_mean"),
-    }
+    channels = {MODALITIES[s.data.modality].channels for s in found}
+    assert channels == {3, 10, 15, 2, 20}
     assert {(s.model.trainable, len(s.data.tasks)) for s in found} == {
         *(("all", 0), ("head", 0), ("all", 1))
     }
