@@ -105,11 +105,14 @@ def test_it_is_that_of_scikit_learn(files):
 
 def test_two_classes():
     """Of two, scikit-learn keeps one row: the second class less the first."""
-    values = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 0.8]])
-    machine = svm.trained(values, np.array([1, 1, 0, 0]), ("a", "b"))
-    scores = machine(values)
-    assert scores.argmax(axis=1).tolist() == [1, 1, 0, 0]
-    np.testing.assert_allclose(scores.sum(axis=1), 0, atol=1e-12)
+    scores = np.array([[3.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 1.0]])
+    ids, labels, scored = ("a", "b", "c", "d"), np.array([1, 1, 0, 0]), np.ones(4, bool)
+    joined = joining.Joined(ids, labels, (scores,), 0, scored=(scored,))
+    machine = svm.trained(joined, ("run", "jump"), 2.0)
+    assert (machine.kernel.shape, machine.c) == ((2, 2), 2.0)
+    found = machine(joined)
+    assert found.argmax(axis=1).tolist() == [1, 1, 0, 0]
+    np.testing.assert_allclose(found.sum(axis=1), 0, atol=1e-12)
 
 
 def test_streams_without_scores_have_no_part():

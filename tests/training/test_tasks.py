@@ -5,11 +5,14 @@ And training of the classifier alone, which shares their steps.
 
 import csv
 import json
+import pathlib
+import sys
 
 import clips
 import h5py
 import keras
 import numpy as np
+import processes
 import pytest
 import small_network
 import tensorflow as tf
@@ -177,6 +180,49 @@ def test_parts_of_an_update_are_one():
     (loss, one), (other_loss, other) = found
     assert loss == pytest.approx(other_loss, rel=1e-5)
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+
+
+REPLICAS = """
+import sys
+import numpy as np
+import tensorflow as tf
+sys.path[:0] = sys.argv[2:]
+cpu = tf.config.list_physical_devices("CPU")[0]
+devices = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
+tf.config.set_logical_device_configuration(cpu, devices)
+import test_tasks, test_trainer
+found = {}
+for count in (1, 2):
+    strategy = test_trainer._strategy(count)
+    with strategy.scope():
+        trainer = test_tasks.make(clip=1.0)
+    for seed in range(2):
+        main, other = (
+            [test_trainer._shared(strategy, *one)] for one in test_tasks.batches(seed)
+        )
+        found[f"{count} loss {seed}"] = trainer.step(main, tasks=[other])
+    for index, variable in enumerate(trainer._variables):
+        found[f"{count} variable {index}"] = np.asarray(variable)
+np.savez(sys.argv[1], **found)
+"""
+
+
+@pytest.mark.slow
+def test_replicas_are_one_device(tmp_path):
+    """Both classifiers and what is below them, after two clipped updates."""
+    here = pathlib.Path(__file__)
+    places = here.parent, here.parents[1] / "support", here.parents[2]
+    argv = [sys.executable, "-c", REPLICAS, str(tmp_path / "a.npz"), *map(str, places)]
+    done = processes.run(argv, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(tmp_path / "a.npz") as file:
+        found = {name: file[name] for name in file.files}
+    one, two = (
+        {name[2:]: v for name, v in found.items() if name.startswith(count)}
+        for count in "12"
+    )
+    test_trainer.assert_near(one, two)
+    assert len(one) == 2 + len(make()._variables)
 
 
 def test_resuming_is_bit_for_bit_an_undisturbed_run(tmp_path):

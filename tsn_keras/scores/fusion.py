@@ -228,7 +228,8 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
     if machine is None:
         fused = {name: joining.fuse(joined.scores, way) for name, way in ways.items()}
     else:
-        fused = _by_machine(request, machine, joined)
+        fused = {AVERAGED: svm.average(joined)}
+        fused[f"fusion, SVM, C = {machine.c:g}"] = machine(joined)
         weights = [None] * len(weights)
     parts = [
         Part(str(path), weight, joined.accuracy_of_file(place))
@@ -307,7 +308,7 @@ def _check_held_out(path, kind, what, joined):
 
 
 def _machine(request, listener):
-    """The SVM of the training videos, with what belongs to it alone refused."""
+    """The SVM of the training videos."""
     if len(request.svm) != len(request.paths):
         raise InputError(
             f"`svm` names {len(request.svm)} files of training videos for "
@@ -317,50 +318,25 @@ def _machine(request, listener):
         opened = [stack.enter_context(read(path)) for path in request.svm]
         joined = _joined(request, opened)
         named = next(filter(joining.known_classes, opened), opened[0])
-    _refuse_several(joined)
-    c = svm.DEFAULT_C if request.svm_c is None else request.svm_c
-    machine = svm.trained(svm.features(joined), joined.labels, named.classes, c)
-    listener.say(f"SVM of {len(joined.video_ids)} training videos, C = {c:g}")
-    if not named.names_videos:
-        listener.say(
-            ".npz files name no videos: it cannot be seen whether videos of the SVM's "
-            "training are tested too"
+    machine = svm.trained(joined, named.classes, request.svm_c)
+    listener.say(
+        f"SVM of {len(joined.video_ids)} training videos, C = {machine.c:g}"
+        + (
+            ""
+            if named.names_videos
+            else "; .npz files name no videos: it cannot be seen "
+            "whether some are tested too"
         )
+    )
     return machine
-
-
-def _refuse_several(joined):
-    if joined.label_sets is not None:
-        raise InputError(
-            "the videos have several labels each, and an SVM tells one: leave `svm` out"
-        )
 
 
 def _check_training(request, opened, joined):
     """Refuses an SVM of other streams, or of the very videos that are tested."""
-    _refuse_several(joined)
     _check_held_out(request.svm[0], "training", "machines", joined)
     for tested, path in zip(opened, request.svm, strict=True):
         with read(path) as file:
-            joining.check_classes(tested, file)
-            same = tested.about.get("dataset") == file.about.get("dataset")
-            for key in ("modality", "protocol", *(["split"] if same else [])):
-                one, other = tested.about.get(key), file.about.get(key)
-                if None not in (one, other) and one != other:
-                    raise InputError(
-                        f"{tested.path} is of {key} {one}, and {file.path}, on which "
-                        f"the SVM is trained, of {other}"
-                    )
-
-
-def _by_machine(request, machine, joined):
-    """{name: scores [V, C]} of the average of the probabilities, and of the SVM."""
-    streams = svm.chances(joined)
-    c = svm.DEFAULT_C if request.svm_c is None else request.svm_c
-    return {
-        AVERAGED: joining.fuse(streams, [1 / len(streams)] * len(streams)),
-        f"fusion, SVM, C = {c:g}": machine(svm.features(joined)),
-    }
+            svm.check_alike(tested, file)
 
 
 def _weights(request):

@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 
 from tsn_keras.common.errors import InputError
+from tsn_keras.scores import joining
 
 DEFAULT_C = 1.0
 # Some hundred are enough for thousands of videos.
@@ -51,41 +52,85 @@ def chances(joined):
     ]
 
 
+def average(joined):
+    """The average of the probabilities of all streams, [V, C]."""
+    return np.mean(chances(joined), axis=0)
+
+
+def check_alike(tested, trained_on):
+    """Refuses a score file of training videos that is of another stream.
+
+    Args:
+        tested, trained_on: ScoreFile or NpzScores.
+
+    Raises:
+        InputError: classes, modality, protocol, or the split of one data set differ.
+    """
+    joining.check_classes(tested, trained_on)
+    one, other = tested.about, trained_on.about
+    same = one.get("dataset") == other.get("dataset")
+    for key in ("modality", "protocol", *(["split"] if same else [])):
+        values = one.get(key), other.get(key)
+        if None not in values and values[0] != values[1]:
+            raise InputError(
+                f"{tested.path} is of {key} {values[0]}, and {trained_on.path}, on "
+                f"which the SVM is trained, of {values[1]}"
+            )
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Machine:
     """A trained machine.
 
     Attributes:
-        kernel: float64 [features, C].
+        kernel: float64 [streams * C, C].
+        c: its C.
     """
 
     kernel: np.ndarray
+    c: float
 
-    def __call__(self, values):
-        """Scores of videos, [V, features] to [V, C]: the largest is the class."""
-        return values @ self.kernel
+    def __call__(self, joined):
+        """Scores of videos, a joining.Joined, [V, C]: the largest is the class.
+
+        Raises:
+            InputError: the videos have several labels.
+        """
+        _refuse_several(joined)
+        return features(joined) @ self.kernel
 
 
-def trained(values, labels, classes, c=DEFAULT_C):
+def _refuse_several(joined):
+    if joined.label_sets is not None:
+        raise InputError(
+            "the videos have several labels each, and an SVM tells one: leave `svm` out"
+        )
+
+
+def trained(joined, classes, c=None):
     """Trains a machine.
 
     Args:
-        values: [V, features], what `features` gave.
-        labels: int [V].
+        joined: joining.Joined of training videos.
         classes: their names.
         c: of the machine, above 0: the larger, the more it is bent to the training
-            videos.
+            videos. None: DEFAULT_C.
 
     Returns:
         Machine.
 
     Raises:
         InputError: scikit-learn is not installed, C is out of its range, or too large
-            for the training to end, or a class has no video.
+            for the training to end, a class has no video, or videos have several
+            labels.
     """
+    _refuse_several(joined)
+    c = DEFAULT_C if c is None else c
+    labels = joined.labels
     if not (isinstance(c, (int, float)) and math.isfinite(c) and c > 0):
         raise InputError(f"`svm_c` must be a number above 0. Received: {c}")
-    missing = [name for label, name in enumerate(classes) if label not in set(labels)]
+    present = set(labels.tolist())
+    missing = [name for label, name in enumerate(classes) if label not in present]
     if missing:
         raise InputError(
             f"{len(missing)} of {len(classes)} classes have no training video for the "
@@ -110,7 +155,7 @@ def trained(values, labels, classes, c=DEFAULT_C):
     with warnings.catch_warnings():
         warnings.simplefilter("error", exceptions.ConvergenceWarning)
         try:
-            machine.fit(values, labels)
+            machine.fit(features(joined), labels)
         except exceptions.ConvergenceWarning:
             raise InputError(
                 f"the SVM is not found after {_MOST_PASSES} passes over {len(labels)} "
@@ -119,4 +164,4 @@ def trained(values, labels, classes, c=DEFAULT_C):
     kernel = machine.coef_.T
     if kernel.shape[1] == 1:  # Of two classes it keeps the difference.
         kernel = np.concatenate([-kernel, kernel], axis=1) / 2
-    return Machine(kernel)
+    return Machine(kernel, float(c))
