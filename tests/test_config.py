@@ -383,8 +383,44 @@ def test_training_files_say_what_they_are(name):
 
 
 def test_all_runs_are_there():
-    others = {"demo_rgb", "demo_flow", "hmdb51_rgb_scratch", "own_rgb", "own_flow"}
+    others = {*OF_2014, "demo_rgb", "demo_flow", "hmdb51_rgb_scratch"}
+    others |= {"own_rgb", "own_flow"}
     others |= {"activitynet12_rgb", "activitynet12_flow", "demo_sound"}
     others |= {"jhmdb_rgb", "jhmdb_flow", "jhmdb_rgbdiff"}
     others |= set(VERY_DEEP)
     assert set(FILES) == {*RUNS, *others}
+
+
+# Two-stream networks of 2014, sections 4 and 5: drops, iterations, dropout, modality,
+# what is trained, and the data set of the other classifier.
+_SCRATCH, _TUNED = ((50_000, 70_000), 80_000), ((14_000,), 20_000)
+OF_2014 = {
+    "ts14_ucf101_spatial_scratch": (*_SCRATCH, 0.9, "rgb", "all", ()),
+    "ts14_ucf101_spatial_finetune": (*_TUNED, 0.9, "rgb", "all", ()),
+    "ts14_ucf101_spatial_last": (*_TUNED, 0.5, "rgb", "head", ()),
+    "ts14_ucf101_temporal": (*_SCRATCH, 0.9, "flow10_mean", "all", ()),
+    "ts14_hmdb51_temporal_finetune": (*_TUNED, 0.9, "flow10_mean", "all", ()),
+    "ts14_hmdb51_multitask": (*_SCRATCH, 0.9, "flow10_mean", "all", ("ucf101",)),
+    "ts14_ucf101_multitask": (*_SCRATCH, 0.9, "flow10_mean", "all", ("hmdb51",)),
+}
+
+
+@pytest.mark.parametrize("name", OF_2014)
+def test_runs_of_2014(name):
+    found = config.read_training(FILES[name])
+    train, model, data = found.train, found.model, found.data
+    assert (
+        *(train.drops, train.iterations, model.dropout, data.modality),
+        *(model.trainable, tuple(task.dataset for task in data.tasks)),
+    ) == OF_2014[name]
+    assert (data.dataset, data.split) == (name.split("_")[1], 1)
+    assert (data.protocol, data.augmentation) == ("two_stream", "protocol")
+    # One frame of each of 256 videos, drawn alike over the classes.
+    assert train.batch + sum(task.batch for task in data.tasks) == 256
+    assert (model.segments, data.power) == (1, 0)
+    assert all((task.power, task.part) == (0, "all") for task in data.tasks)
+    assert (train.base_lr, train.gamma, train.momentum) == (0.01, 0.1, 0.9)
+    assert (train.clip, train.groups, train.solver) == (0, "mmaction2", "caffe")
+    spatial = data.modality == "rgb"
+    assert model.backbone == ("cnn_m_spatial" if spatial else "cnn_m_temporal")
+    assert bool(model.initial) == (train.iterations == 20_000)

@@ -38,7 +38,7 @@ ROOMS = {
         "h5py huggingface_hub kagglehub keras numpy safetensors",
         "models protocols common",
     ),
-    "scores": ("h5py matplotlib numpy", "common"),
+    "scores": ("h5py matplotlib numpy sklearn", "common"),
     "extraction": ("av cv2 joblib", BELOW),
     "evaluation": ("keras numpy tensorflow", BELOW),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
@@ -88,6 +88,7 @@ OF_RECORDS = (
     *(f"datasets/{name}.py" for name in ("activitynet", "hvu", "kinetics", "moments")),
     *("datasets/minikinetics.py", "datasets/parts.py", "datasets/something.py"),
     "datasets/thumos14.py",
+    "protocols/two_stream.py",
 )
 NAMES = {
     name

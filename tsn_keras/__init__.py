@@ -637,6 +637,8 @@ def fuse(
     classes: Sequence[str] | None = None,
     over_time: str | None = None,
     search: Sequence[Path] = (),
+    svm: Sequence[Path] = (),
+    svm_c: float | None = None,
     progress: Reporting = None,
 ) -> Fusion:
     """Adds the scores of several files, video by video, and their accuracy.
@@ -652,6 +654,11 @@ def fuse(
             "windows_paper" or "top3"; None: as the files say.
         search: score files of held-out videos, in the order of `files`: the weights
             are chosen on them, beginning at `weights`, which are reported too.
+        svm: score files of training videos, in the order of `files`: instead of a
+            weighted sum, the scores are those of a linear SVM that is trained on the
+            probabilities of all streams (needs scikit-learn). Their average is
+            reported too.
+        svm_c: C of the SVM; None: 1. No published one is known.
         progress: see `extract`; told what is assumed where files do not say it.
 
     Returns:
@@ -685,5 +692,7 @@ def fuse(
         names,
         over_time,
         [os.fspath(path) for path in search],
+        [os.fspath(path) for path in svm],
+        svm_c,
     )
     return fusion.fuse(request, listener_of(progress))

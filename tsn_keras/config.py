@@ -45,6 +45,30 @@ class SourceSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class TaskSettings:
+    """[[data.tasks]]: a further data set with a classifier of its own.
+
+    See training.tasks.
+
+    Attributes:
+        dataset, split, root, annotations, allow_missing: see DataSettings.
+        part: "train", the training part of the data set, or "all", its test part too:
+            it is not tested on.
+        batch: videos of an update, beside those of train.batch.
+        power: see DataSettings.
+    """
+
+    dataset: str = "list"
+    split: int = 1
+    root: str = ""
+    annotations: str = ""
+    allow_missing: bool = False
+    part: str = "train"
+    batch: int = 128
+    power: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
 class DataSettings:
     """Section [data] of a training file: what is trained on.
 
@@ -72,6 +96,7 @@ class DataSettings:
             proportion to n ** power, as MMAction2 does on request; at 0 all classes as
             often. 1: an epoch has every video once.
         sources: SourceSettings of what is trained on beside.
+        tasks: TaskSettings of data sets with classifiers of their own.
     """
 
     dataset: str = "list"
@@ -90,6 +115,7 @@ class DataSettings:
     flow_y_prefix: str = "flow_y_"
     power: float = 1.0
     sources: tuple[SourceSettings, ...] = ()
+    tasks: tuple[TaskSettings, ...] = ()
 
     @property
     def prefixes(self) -> dict[str, str]:
@@ -123,6 +149,8 @@ class ModelSettings:
             channels: "cross_modality", their mean over the channels, or "random".
         batch_norm: the trainable ones, "first", "none" or "all"; "affine" for the
             slopes and shifts of all, with the statistics of the initial weights.
+        trainable: "all", or "head": only the classifier is trained, and everything
+            else, all batch norms included, stays as it is.
         width: factor on the channels of a network with random weights.
     """
 
@@ -136,6 +164,7 @@ class ModelSettings:
     init_std: float = 0.0
     first_conv: str = "cross_modality"
     batch_norm: str = "first"
+    trainable: str = "all"
     width: float = 1.0
 
 
@@ -308,6 +337,7 @@ _RULES = {
     "model.init_std": ranges.Range(0, 10),
     "model.first_conv": ranges.OneOf(("cross_modality", "random")),
     "model.batch_norm": ranges.OneOf(("first", "none", "all", "affine")),
+    "model.trainable": ranges.OneOf(("all", "head")),
     "model.width": ranges.Range(0, 4, above=True),
     "train.solver": ranges.OneOf(("caffe", "torch")),
     "train.consensus_updates": ranges.OneOf(("alternate", "joint")),
@@ -349,6 +379,13 @@ _SOURCE_RULES = {
     "segments": ranges.Range(0, 100),
     "updates": ranges.Range(1, 100),
     "every": _ITERATIONS,
+    "power": _RULES["data.power"],
+}
+# And of each of [[data.tasks]].
+_TASK_RULES = {
+    "split": _RULES["data.split"],
+    "part": ranges.OneOf(("train", "all")),
+    "batch": _VIDEOS,
     "power": _RULES["data.power"],
 }
 _MAX_SOURCES = 16
@@ -458,8 +495,9 @@ def _check(training, path):
                 f"{path}: {key} must be {rule}. Received: "
                 f"{toml_records.received(value)}"
             )
-    _check_sources(training, path)
+    _check_further(training, path)
     _check_consensus(training, path)
+    _check_trainable(training, path)
     train = training.train
     if train.batch % train.iter_size:
         raise InputError(
@@ -486,24 +524,46 @@ def _check_consensus(training, path):
         )
 
 
-def _check_sources(training, path):
-    """Checks [[data.sources]]; see `_check`."""
-    sources = training.data.sources
-    if len(sources) > _MAX_SOURCES:
+def _check_further(training, path):
+    """Checks [[data.sources]] and [[data.tasks]]; see `_check`."""
+    data, train = training.data, training.train
+    of_sets = {"dataset": ranges.OneOf(tuple(DATASETS))}
+    for key, rules in (("sources", _SOURCE_RULES), ("tasks", _TASK_RULES)):
+        entries = getattr(data, key)
+        if len(entries) > _MAX_SOURCES:
+            raise InputError(
+                f"{path}: data.{key} has {len(entries)} entries; at most {_MAX_SOURCES}"
+            )
+        if entries and train.mixup:
+            raise InputError(
+                f"{path}: train.mixup is for videos of one source: leave it or "
+                f"data.{key} out"
+            )
+        for number, entry in enumerate(entries):
+            for name, rule in (rules | of_sets).items():
+                value = getattr(entry, name)
+                if value not in rule:
+                    raise InputError(
+                        f"{path}: {name} of data.{key}[{number}] must be {rule}. "
+                        f"Received: {toml_records.received(value)}"
+                    )
+    if data.sources and data.tasks:
         raise InputError(
-            f"{path}: data.sources has {len(sources)} entries; at most {_MAX_SOURCES}"
+            f"{path}: data.sources take turns, and data.tasks share every update: "
+            f"leave one of them out"
         )
-    if sources and training.train.mixup:
+    if data.tasks and train.loss != "softmax":
         raise InputError(
-            f"{path}: train.mixup is for videos of one source: leave it or "
-            f"data.sources out"
+            f"{path}: data.tasks are for videos with one label each, which "
+            f'train.loss = "{train.loss}" is not for: leave one of them out'
         )
-    rules = _SOURCE_RULES | {"dataset": ranges.OneOf(tuple(DATASETS))}
-    for number, source in enumerate(sources):
-        for name, rule in rules.items():
-            value = getattr(source, name)
-            if value not in rule:
-                raise InputError(
-                    f"{path}: {name} of data.sources[{number}] must be {rule}. "
-                    f"Received: {toml_records.received(value)}"
-                )
+
+
+def _check_trainable(training, path):
+    """Refuses batch norms that are to be trained where all but the head stays."""
+    model = training.model
+    if model.trainable == "head" and model.batch_norm in ("all", "affine"):
+        raise InputError(
+            f'{path}: model.trainable = "head" trains no batch norm, and '
+            f'model.batch_norm = "{model.batch_norm}" every one: leave one of them out'
+        )

@@ -5,6 +5,7 @@ python -m tsn_keras.fuse RGB.h5 FLOW.h5 --weights 1 1.5 --per-class \\
     --confusion out/hmdb51
 python -m tsn_keras.fuse RGB.h5 FLOW.h5 --weights 1 1.5 \\
     --search RGB_HELD_OUT.h5 FLOW_HELD_OUT.h5
+python -m tsn_keras.fuse RGB.h5 FLOW.h5 --svm RGB_TRAIN.h5 FLOW_TRAIN.h5
 
 Files are those of tsn_keras.eval, joined by video id, or the original's .npz,
 which have no ids and are joined with one another by position. Exit status: 0,
@@ -16,6 +17,8 @@ from tsn_keras.common import console
 WORDS = {
     "weights": "--weights",
     "search": "--search",
+    "svm": "--svm",
+    "svm_c": "--svm-c",
     "over_time": "--over-time",
     "snippets": "--snippets of eval",
     "classes": "--classes",
@@ -41,6 +44,21 @@ def parse_args(argv=None):
         metavar="SCORES",
         help="score files of held-out videos, in the order of the files: choose the "
         "weights on them, beginning at --weights, which are reported too",
+    )
+    add(
+        "--svm",
+        nargs="+",
+        default=(),
+        metavar="SCORES",
+        help="score files of training videos, in the order of the files: instead of a "
+        "weighted sum, a linear SVM over the probabilities of all streams, beside "
+        "their average (needs scikit-learn)",
+    )
+    add(
+        "--svm-c",
+        type=float,
+        metavar="C",
+        help="C of the SVM; no published one is known (default: 1)",
     )
     add(
         "--crop-agg",
@@ -95,6 +113,8 @@ def main(argv=None):
         classes=text.names(storage.path(args.classes)) if args.classes else None,
         over_time=args.over_time,
         search=args.search,
+        svm=args.svm,
+        svm_c=args.svm_c,
     )
     found = fusion.fuse(request, progress.Terminal(WORDS))
     console.show(found)

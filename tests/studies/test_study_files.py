@@ -21,6 +21,15 @@ CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 FILES = {path.stem: path for path in (CONFIGS / "studies").glob("*.toml")}
 FIGURES = {
     "demo": "25.0 22.9 100.0",
+    "ts14_table1a_spatial": "42.5 52.3 / 70.8 72.8 / 72.7 59.9",
+    "ts14_table1b_temporal": """56.4 / 73.9 / 80.4 / 79.9 81.0 / 79.6 80.2
+        / 81.2""",
+    "ts14_table2_hmdb51": "46.6 / 49.0 / 52.8 / 55.4",
+    "ts14_table3_fusion": "72.7 / 81.0 / 81.2 / 81.5 / 85.6 / 85.9 / 86.2 / 87.0",
+    "ts14_table4_ucf101": "85.9 / 87.9 / 65.4 / 73.0 / 83.7 / 86.9 / 88.0",
+    "ts14_table4_hmdb51": "57.2 / 61.1 / 66.8 / 22.8 / 40.5 / 54.6 / 58.0 / 59.4",
+    "fus2016_two_stream": """74.22 82.34 85.94 36.77 51.50 54.90
+        / 82.61 86.25 90.62 47.06 55.23 58.17""",
     "eccv2016_table1_strategies": """72.7 81.0 87.0 / 48.7 81.7 82.9
         / 84.1 81.7 90.0 / 84.1 86.6 91.5 / 84.5 87.2 92.0""",
     "eccv2016_table2_modalities": """84.5 / 83.8 / 87.3 / 87.2 / 86.9 / 87.8 / 92.3
@@ -68,6 +77,11 @@ ROWS = {
     "jhmdb_segments": [1, 3, 5],
     "jhmdb_consensus": ["average", "max", "top_k", "linear", "attention"],
 }
+# Files of users that the networks of 2014 begin with, and their backbones.
+OF_2014 = {
+    "VGG_CNN_M_2048.caffemodel": "cnn_m_spatial",
+    "ts14_ucf101_temporal.weights.h5": "cnn_m_temporal",
+}
 
 
 @functools.cache
@@ -104,6 +118,9 @@ def test_every_cell_is_a_run_that_can_be_made(name):
         for run in cell.all_runs:
             model, data = run.settings.model, run.settings.data
             backbone = BACKBONES[model.backbone]
+            if model.initial in OF_2014:
+                assert backbone.name == OF_2014[model.initial]
+                continue
             if not model.initial:
                 assert model.batch_norm == "all"
                 continue
@@ -204,3 +221,20 @@ def test_untrimmed_videos_are_tested_as_wholes(version):
         ]
     fused = [cell for cell in found.cells if cell.cell.fusion]
     assert {tuple(cell.cell.fusion.values()) for cell in fused} == {(1.0, 0.5)}
+
+
+def test_tables_of_2014_share_their_runs():
+    """Fused are networks of the other tables; the final ones are of three splits."""
+    spatial, temporal, hmdb51, fused, final = (
+        {run.out for run in planned(f"ts14_{name}").runs}
+        for name in (
+            *("table1a_spatial", "table1b_temporal", "table2_hmdb51"),
+            *("table3_fusion", "table4_ucf101"),
+        )
+    )
+    assert [len(one) for one in (spatial, temporal, hmdb51)] == [6, 7, 3]
+    assert (len(fused), len(fused & spatial), len(fused & temporal)) == (4, 1, 2)
+    assert (len(final), len(final & fused)) == (6, 2)
+    for run in planned("ts14_table4_hmdb51").runs:
+        assert run.settings.data.dataset == "hmdb51"
+        assert [t.dataset for t in run.settings.data.tasks] in ([], ["ucf101"])

@@ -28,6 +28,7 @@ class TrainingSet:
         mirrored: for each label that of the mirrored video, see records.Split.
         multi_label: whether videos have several labels.
         sources: selection.Selection of each further source of training videos.
+        tasks: Task of each further data set with classes of its own.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TrainingSet:
     mirrored: tuple[int, ...] | None = None
     multi_label: bool = False
     sources: tuple[Selection, ...] = ()
+    tasks: tuple["Task", ...] = ()
 
     def under(self, stream) -> "TrainingSet":
         """The same with what a Stream sees, see selection.Selection.
@@ -56,6 +58,7 @@ class TrainingSet:
             train=train,
             validation=validation,
             sources=sources,
+            tasks=tuple(task.under(stream) for task in self.tasks),
             empty=_empty(train, self.count, self.classes),
         )
 
@@ -70,9 +73,33 @@ class TrainingSet:
         return [_digest(source) for source in self.sources]
 
     @property
+    def digests_of_tasks(self) -> list[str]:
+        """SHA-256 of each further data set."""
+        return [_digest(task.videos) for task in self.tasks]
+
+    @property
     def digest_of_validation(self) -> str | None:
         """SHA-256 of what is validated on, or None."""
         return self.validation and _digest(self.validation)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A further data set, with classes of its own.
+
+    Attributes:
+        videos: selection.Selection.
+        count: number of classes.
+        mirrored: see TrainingSet.
+    """
+
+    videos: Selection
+    count: int
+    mirrored: tuple[int, ...] | None = None
+
+    def under(self, stream) -> "Task":
+        """The same with what a Stream sees; see TrainingSet."""
+        return dataclasses.replace(self, videos=_whole(self.videos.under(stream)))
 
 
 def _digest(chosen):
@@ -115,21 +142,13 @@ def find(choice: Choice, prefixes, listener, images=False) -> TrainingSet:
         if not split.multi_label:
             test = tuple(dataclasses.replace(video, labels=()) for video in test)
         parts.append(VideoSet(*about, test, split.classes, "validation"))
-    count = parts[0].class_count
+    count = _count(parts[0])
     for videos in parts:
         _check_labels(videos, count)
-    if count > MOST_CLASSES:
-        raise DatasetError(
-            f"the largest label is {count - 1}; labels count from 0 without gaps"
-        )
     how = prefixes, choice.allow_missing, images, listener
     chosen = [_select(videos, *how) for videos in parts]
     empty = _empty(chosen[0], count, split.classes)
-    if empty and not choice.allow_missing:
-        raise DatasetError(
-            f"{len(empty)} of {count} classes have no training video, as {empty[0]}"
-            + ("" if split.classes else "; labels count from 0 without gaps")
-        )
+    _refuse_empty(empty, count, choice, split)
     return TrainingSet(
         *about,
         train=chosen[0],
@@ -176,6 +195,52 @@ def more(choice: Choice, found: TrainingSet, prefixes, listener, images=False):
     videos = VideoSet(*about, train, found.classes, "training")
     _check_labels(videos, found.count)
     return _select(videos, prefixes, choice.allow_missing, images, listener)
+
+
+def task(choice: Choice, part, prefixes, listener, images=False) -> Task:
+    """Finds a further data set to train a classifier of its own on.
+
+    Args:
+        choice: records.Choice.
+        part: "train", or "all": its test videos too.
+        prefixes, listener, images: see `find`.
+
+    Raises:
+        InputError: see `find`; or its videos have several labels.
+    """
+    dataset, root, split = selection.read(choice)
+    if split.multi_label:
+        raise DatasetError(
+            f"videos of the task {dataset.name} have several labels each: a classifier "
+            f"of a further data set is for one"
+        )
+    chosen = split.train + split.test if part == "all" else split.train
+    selection.make(dataset, root, chosen, listener)
+    about = dataset.name, choice.split if dataset.splits else None, root
+    videos = VideoSet(*about, chosen, split.classes, "training")
+    count = _count(videos)
+    _check_labels(videos, count)
+    found = _select(videos, prefixes, choice.allow_missing, images, listener)
+    _refuse_empty(_empty(found, count, split.classes), count, choice, split)
+    return Task(found, count, split.mirrored)
+
+
+def _count(videos):
+    """Number of classes of a set, which the labels tell where nothing else does."""
+    count = videos.class_count
+    if count > MOST_CLASSES:
+        raise DatasetError(
+            f"the largest label is {count - 1}; labels count from 0 without gaps"
+        )
+    return count
+
+
+def _refuse_empty(empty, count, choice, split):
+    if empty and not choice.allow_missing:
+        raise DatasetError(
+            f"{len(empty)} of {count} classes have no training video, as {empty[0]}"
+            + ("" if split.classes else "; labels count from 0 without gaps")
+        )
 
 
 def _check_labels(videos, count):

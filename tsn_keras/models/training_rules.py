@@ -80,6 +80,19 @@ def set_batch_norm(model, trainable="first"):
         layer.trainable = every or (trainable == "first" and index == 0)
 
 
+def train_head_only(model, record):
+    """Freezes every layer but the classifier.
+
+    Batch norms normalise by their moving statistics then, which stay. Dropout stays.
+
+    Args:
+        model: a backbone.
+        record: its records.Backbone.
+    """
+    for layer in model.layers:
+        layer.trainable = layer.name == record.head
+
+
 def multipliers(model, record, first_rate, groups=CAFFE):
     """Factors of the learning rate and the weight decay.
 

@@ -100,6 +100,24 @@ def window(shape, augmentation, stream, drawn):
     return tf.ensure_shape(found, (4,))
 
 
+def colours(rule, drawn):
+    """The shift of a video's colours.
+
+    Args:
+        rule: protocols.colours.ColourShift.
+        drawn: int32 [rule.draws], not negative.
+
+    Returns:
+        float32 [3]: of B, G, R, in grey levels.
+    """
+
+    def chosen(drawn):
+        return np.array(rule.of(drawn.tolist()), np.float32)
+
+    found = tf.numpy_function(chosen, (drawn,), tf.float32, stateful=False)
+    return tf.ensure_shape(found, (3,))
+
+
 def blending(seed, number, videos, alpha):
     """Draws for the videos that a mixup blends, see training.mixup.
 

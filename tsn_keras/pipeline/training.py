@@ -19,7 +19,7 @@ from tsn_keras.pipeline import (
 )
 from tsn_keras.pipeline.labels import Labels
 from tsn_keras.pipeline.passes import Passes
-from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
+from tsn_keras.protocols.augmentations import Augmentation
 from tsn_keras.protocols.records import Stream, View
 
 
@@ -79,7 +79,7 @@ class Batches:
     segments: int
     batch: int
     seed: int = 0
-    augmentation: MultiScaleCrop | RandomResizedCrop | None = None
+    augmentation: Augmentation | None = None
     labels: Labels = Labels()
     power: float = 1.0
 
@@ -91,11 +91,18 @@ class Batches:
     def _augmentation(self):
         return self.augmentation or self.stream.protocol.augmentation
 
+    @property
+    def _colours(self):
+        """How colours are shifted, or None: of what has no colours they are not."""
+        is_image = self.stream.modality.is_image
+        return self._augmentation.colours if is_image else None
+
     def _draws(self, number):
-        """What is drawn for a video: (mirroring, the crop's, a number a segment)."""
-        crop = self._augmentation.draws
-        drawn = draws.draw(self.seed, number, 1 + crop + self.segments)
-        return drawn[0], drawn[1 : 1 + crop], drawn[1 + crop :]
+        """What is drawn: (mirroring, the crop's, a number a segment, the colours')."""
+        crop, shift = self._augmentation.draws, self._colours
+        counts = 1, crop, self.segments, 0 if shift is None else shift.draws
+        drawn = tf.split(draws.draw(self.seed, number, sum(counts)), counts)
+        return drawn[0][0], *drawn[1:]
 
     def _files(self):
         """Number of files of each video, int32."""
@@ -196,13 +203,13 @@ class Batches:
         """Function of a row of `_one_pass` to (uint8 [K, S, S, planes], label)."""
         files, label = self._files(), self.labels.of(self.folders)
         stream, segments, load = self.stream, self.segments, self._segments()
-        rule = self._augmentation
+        rule, shift = self._augmentation, self._colours
         resize = pillow.resize if rule.antialiased else transforms.resize
         shape = (segments, *(stream.fixed_size or ()), stream.modality.planes)
 
         @transforms.as_it_is
         def read(index, number):
-            mirroring, of_crop, of_ticks = self._draws(number)
+            mirroring, of_crop, of_ticks, of_colours = self._draws(number)
             ticks = draws.train_ticks(stream, files[index], segments, of_ticks)
             snippets = load(index, ticks)
             if not stream.modality.cropped:
@@ -217,6 +224,8 @@ class Batches:
             window = draws.window(tf.shape(snippets)[1:3], rule, stream, of_crop)
             side = stream.protocol.crop_size
             crops = transforms.resized_crop(snippets, window, side, resize)
+            if shift is not None:
+                crops = transforms.shifted(crops, draws.colours(shift, of_colours))
             if not rule.mirrors:
                 return crops, label(index)
             is_mirrored = mirroring % 2 == 1
@@ -313,7 +322,7 @@ class Batches:
         for number in range(first, first + videos):
             epoch, place = divmod(number, total)
             folder = self.folders[int(self._passes.of(self.seed, epoch)[place])]
-            _, _, drawn = self._draws(number)
+            _, _, drawn, _ = self._draws(number)
             ticks = draws.train_ticks(self.stream, folder.files, self.segments, drawn)
             yield (
                 folder,

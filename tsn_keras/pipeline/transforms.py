@@ -197,6 +197,24 @@ def mirror(frames, modality, inverts=True):
     return tf.bitwise.bitwise_xor(mirrored, bits)
 
 
+def shifted(images, shift):
+    """Adds a shift to the colours of images, which stay images.
+
+    The sum is rounded to the nearest grey level, a half to the even one, and what
+    leaves the range of 8 bits becomes its end, as in a photograph under such a light.
+
+    Args:
+        images: uint8 [..., C], C a multiple of the colours.
+        shift: float32 [colours], in grey levels.
+
+    Returns:
+        uint8 [..., C].
+    """
+    every = tf.tile(shift, [images.shape[-1] // shift.shape[0]])
+    values = tf.round(tf.cast(images, tf.float32) + every)
+    return tf.cast(tf.clip_by_value(values, 0.0, 255.0), tf.uint8)
+
+
 def resized_crop(frames, window, size, resize=resize):
     """Cuts a window out of every image and resizes it, on uint8 or float32.
 

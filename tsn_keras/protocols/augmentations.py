@@ -9,7 +9,8 @@ import dataclasses
 import math
 
 from tsn_keras.common.catalogue import Catalogue
-from tsn_keras.protocols import crops, sizes
+from tsn_keras.protocols import colours, crops, sizes
+from tsn_keras.protocols.colours import ColourShift
 from tsn_keras.protocols.sizes import ShorterSide
 
 _SPAN = 2.0**31  # Drawn numbers are below.
@@ -27,6 +28,8 @@ class MultiScaleCrop:
         frame_size: to which frames are resized before; None: they are cut as they are.
         mirrors: whether every second video is mirrored.
         antialiased: whether crops are resized as Pillow does; else as OpenCV does.
+        colours: how the colours of images are shifted, one shift for all snippets of a
+            video; None: they are as they are.
     """
 
     name: str
@@ -36,6 +39,7 @@ class MultiScaleCrop:
     frame_size: ShorterSide | None = None
     mirrors: bool = True
     antialiased: bool = False
+    colours: ColourShift | None = None
 
     draws = 2  # numbers that `window` needs
 
@@ -69,7 +73,7 @@ class RandomResizedCrop:
         name: what users call it.
         area: least and greatest share of the frame.
         ratio: least and greatest width over height.
-        frame_size, mirrors, antialiased: see MultiScaleCrop.
+        frame_size, mirrors, antialiased, colours: see MultiScaleCrop.
     """
 
     name: str
@@ -78,6 +82,7 @@ class RandomResizedCrop:
     frame_size: ShorterSide | None = None
     mirrors: bool = True
     antialiased: bool = False
+    colours: ColourShift | None = None
 
     tries = 10
     draws = 2 * tries + 2
@@ -111,6 +116,46 @@ class RandomResizedCrop:
         return (height - square) // 2, (width - square) // 2, square, square
 
 
+@dataclasses.dataclass(frozen=True)
+class RandomCrop:
+    """A square of the size of the input, anywhere in the frame.
+
+    Two-Stream Convolutional Networks, NIPS 2014, section 4: from the whole image, not
+    from its middle alone.
+
+    Attributes:
+        name: what users call it.
+        frame_size, mirrors, antialiased, colours: see MultiScaleCrop.
+    """
+
+    name: str
+    frame_size: ShorterSide | None = None
+    mirrors: bool = True
+    antialiased: bool = False
+    colours: ColourShift | None = None
+
+    draws = 2
+
+    def window(self, shape, side, ratios, drawn):
+        """The window of a crop; see MultiScaleCrop.
+
+        In frames that are smaller than the input it is a square of their shorter side.
+
+        Example:
+            >>> TWO_STREAM.window((256, 341), 224, (), [0, 2**31 - 1])
+            (0, 117, 224, 224)
+        """
+        square = min(side, *shape)
+        down, right = (
+            int((length - square + 1) * (number / _SPAN))
+            for length, number in zip(shape, drawn, strict=True)
+        )
+        return down, right, square, square
+
+
+# How a video is cut in training: any of these.
+Augmentation = MultiScaleCrop | RandomResizedCrop | RandomCrop
+
 _BEFORE = sizes.ShorterSide(256, sizes.rounded)
 # In every configuration of MMAction2, for RGB and flow.
 _RATIOS = (1.0, 0.875, 0.75, 0.66)
@@ -124,6 +169,7 @@ MMACTION2_5 = MultiScaleCrop(
     "mmaction2_5", crops.CORNERS, ratios=_RATIOS, frame_size=_BEFORE
 )
 MMACTION2_RANDOM = RandomResizedCrop("mmaction2_random", frame_size=_BEFORE)
+TWO_STREAM = RandomCrop("two_stream", frame_size=_BEFORE, colours=colours.RGB)
 
 # The names are those of the reference tables: places, and what is left out. Moments in
 # Time has two ratios and squares only (tsn_r50_1x1x6_100e_mit_rgb.py).
@@ -150,5 +196,7 @@ AUGMENTATIONS = Catalogue(
         dataclasses.replace(
             MMACTION2_RANDOM, name="mmaction2_random_unresized", frame_size=None
         ),
+        TWO_STREAM,
+        dataclasses.replace(TWO_STREAM, name="two_stream_plain", colours=None),
     ),
 )

@@ -5,13 +5,14 @@ from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.keras_applications import KERAS_APPLICATIONS
 from tsn_keras.protocols.mmaction2 import MMACTION2
 from tsn_keras.protocols.tsn_pytorch import TSN_PYTORCH, TSN_PYTORCH_RESNET
+from tsn_keras.protocols.two_stream import TWO_STREAM
 from tsn_keras.protocols.very_deep import VERY_DEEP
 
 PROTOCOLS = Catalogue(
     "protocol",
     (
         *(CAFFE, TSN_PYTORCH, TSN_PYTORCH_RESNET, *MMACTION2, *KERAS_APPLICATIONS),
-        VERY_DEEP,
+        *(TWO_STREAM, VERY_DEEP),
     ),
 )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.protocols import sampling, train_sampling
-from tsn_keras.protocols.augmentations import MultiScaleCrop, RandomResizedCrop
+from tsn_keras.protocols.augmentations import Augmentation
 from tsn_keras.protocols.crops import CENTRE, Crops
 from tsn_keras.protocols.modalities import Modality
 from tsn_keras.protocols.sizes import STORED_SIZE, ShorterSide
@@ -143,7 +143,7 @@ class Protocol:
     crop_size: int
     red_first: bool
     normalisation: Mapping[str, Normalisation]
-    augmentation: MultiScaleCrop | RandomResizedCrop
+    augmentation: Augmentation
     train_rule: Callable = train_sampling.in_segments
     other_crops: tuple[tuple[Crops, int | None], ...] = ()
     average: str = "scores"

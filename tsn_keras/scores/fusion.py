@@ -17,6 +17,7 @@ from tsn_keras.scores import (
     npz,
     score_file,
     submission,
+    svm,
     tables,
     weight_search,
 )
@@ -25,6 +26,7 @@ NPZ = ".npz"
 FUSION = "fusion"
 AS_GIVEN = "fusion, as given"
 AS_PUBLISHED = "fusion, as published"
+AVERAGED = "fusion, probabilities averaged"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Part:
     Attributes:
         file: path of the score file, "fusion", or after a search "fusion, as given"
             for that by the weights of the request, and "fusion, as published 1 : 0.5"
-            where the files say what was published for their data set.
+            where the files say what was published for their data set. With an SVM
+            "fusion, probabilities averaged" and "fusion, SVM, C = 1".
         weight: what its scores are multiplied by; None of a fusion.
         accuracy: metrics.Accuracy, or Precision where videos have several labels.
     """
@@ -51,10 +54,11 @@ class Fusion:
     Attributes:
         parts: a Part for each file; after a search one for their sum by the weights
             of the request, and by published ones; and the last one for their weighted
-            sum.
+            sum. With an SVM one for the average of their probabilities, and the last
+            one for the SVM.
         video_ids: videos that all files have.
         labels: int64 [V].
-        scores: [V, C], the weighted sum.
+        scores: [V, C], the weighted sum, or those of the SVM.
         classes: names of the classes.
         left_out: number of videos that some file lacks.
         failed: {video id: reason} of videos that failed when they were scored.
@@ -62,7 +66,8 @@ class Fusion:
         label_sets: for each video all its labels, or None where it has one.
         incomplete: number of videos of which a file says that there is nothing to be
             scored, as no sound: they are fused without it.
-        way: joining.Way of the scores, which says what their probabilities are.
+        way: joining.Way of the scores, which says what their probabilities are; None:
+            they have none, as those of an SVM.
     """
 
     parts: tuple[Part, ...]
@@ -75,11 +80,11 @@ class Fusion:
     assumed: tuple[str, ...] = ()
     label_sets: tuple[tuple[int, ...], ...] | None = None
     incomplete: int = 0
-    way: joining.Way = joining.Way()
+    way: joining.Way | None = joining.Way()
 
     @property
     def accuracy(self) -> metrics.Figures:
-        """That of the weighted sum."""
+        """That of the weighted sum, or of the SVM."""
         return self.parts[-1].accuracy
 
     @property
@@ -121,7 +126,13 @@ class Fusion:
         return png, csv
 
     def write_submission(self, path: str) -> None:
-        """Writes the probabilities as ActivityNet's server takes them."""
+        """Writes the probabilities as ActivityNet's server takes them.
+
+        Raises:
+            InputError: the scores are those of an SVM.
+        """
+        if self.way is None:
+            raise InputError("the scores of an SVM are no probabilities: leave it out")
         known = self.video_ids, self.way.probabilities(self.scores), self.classes
         submission.write(pathlib.Path(path), *known)
 
@@ -157,6 +168,9 @@ class Request:
             what the files say.
         search: score files of held-out videos, in the order of `paths`, on which the
             weights are chosen; () for the given weights.
+        svm: score files of training videos, in the order of `paths`, on which a linear
+            SVM over all streams is trained, see scores.svm; () for a weighted sum.
+        svm_c: C of the SVM; None: svm.DEFAULT_C.
     """
 
     paths: Sequence[str]
@@ -166,6 +180,8 @@ class Request:
     classes: tuple[str, ...] | None = None
     over_time: str | None = None
     search: Sequence[str] = ()
+    svm: Sequence[str] = ()
+    svm_c: float | None = None
 
 
 def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusion:
@@ -185,12 +201,15 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
     given = weights = _weights(request)
     if request.search:
         weights = _searched(request, given, listener)
+    machine = _machine(request, listener) if request.svm else None
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(read(path)) for path in request.paths]
         assumed = tuple(_assumptions(opened))
         joined = _joined(request, opened)
         if request.search:
-            _check_held_out(request, joined)
+            _check_held_out(request.search[0], "held-out", "weights", joined)
+        if request.svm:
+            _check_training(request, opened, joined)
         failed = {video: why for file in opened for video, why in file.failed.items()}
         named = (joining.known_classes(file) for file in opened)
         classes = next(filter(None, named), opened[0].classes)
@@ -206,7 +225,12 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
                 f"{len(classes)} classes"
             )
         classes = tuple(request.classes)
-    fused = {name: joining.fuse(joined.scores, way) for name, way in ways.items()}
+    if machine is None:
+        fused = {name: joining.fuse(joined.scores, way) for name, way in ways.items()}
+    else:
+        fused = {AVERAGED: svm.average(joined)}
+        fused[f"fusion, SVM, C = {machine.c:g}"] = machine(joined)
+        weights = [None] * len(weights)
     parts = [
         Part(str(path), weight, joined.accuracy_of_file(place))
         for place, (path, weight) in enumerate(zip(request.paths, weights, strict=True))
@@ -216,14 +240,14 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         parts=tuple(parts),
         video_ids=joined.video_ids,
         labels=joined.labels,
-        scores=fused[FUSION],
+        scores=list(fused.values())[-1],
         classes=classes,
         left_out=joined.left_out,
         failed=failed,
         assumed=assumed,
         label_sets=joined.label_sets,
         incomplete=joined.incomplete,
-        way=joined.way,
+        way=joined.way if machine is None else None,
     )
 
 
@@ -272,18 +296,56 @@ def _searched(request, weights, listener):
     return found
 
 
-def _check_held_out(request, joined):
-    """Refuses a search on the very videos that are tested."""
-    with read(request.search[0]) as file:
+def _check_held_out(path, kind, what, joined):
+    """Refuses a choice on the very videos that are tested."""
+    with read(path) as file:
         both = set(file.video_ids) & set(joined.video_ids)
         if both and file.names_videos:
             raise InputError(
-                f"{len(both)} held-out videos of {file.path} are tested too, as "
-                f"{min(both)}: weights that are chosen on tested videos say nothing"
+                f"{len(both)} {kind} videos of {file.path} are tested too, as "
+                f"{min(both)}: {what} that are chosen on tested videos say nothing"
             )
 
 
+def _machine(request, listener):
+    """The SVM of the training videos."""
+    if len(request.svm) != len(request.paths):
+        raise InputError(
+            f"`svm` names {len(request.svm)} files of training videos for "
+            f"{len(request.paths)} files"
+        )
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(read(path)) for path in request.svm]
+        joined = _joined(request, opened)
+        named = next(filter(joining.known_classes, opened), opened[0])
+    machine = svm.trained(joined, named.classes, request.svm_c)
+    listener.say(
+        f"SVM of {len(joined.video_ids)} training videos, C = {machine.c:g}"
+        + (
+            ""
+            if named.names_videos
+            else "; .npz files name no videos: it cannot be seen "
+            "whether some are tested too"
+        )
+    )
+    return machine
+
+
+def _check_training(request, opened, joined):
+    """Refuses an SVM of other streams, or of the very videos that are tested."""
+    _check_held_out(request.svm[0], "training", "machines", joined)
+    for tested, path in zip(opened, request.svm, strict=True):
+        with read(path) as file:
+            svm.check_alike(tested, file)
+
+
 def _weights(request):
+    if request.svm_c is not None and not request.svm:
+        raise InputError("`svm_c` is for an SVM: name its training videos with `svm`")
+    if request.svm and (request.weights is not None or request.search):
+        raise InputError(
+            "`svm` takes the place of weights: leave `weights` and `search` out"
+        )
     weights = list(request.weights or [1.0] * len(request.paths))
     if len(weights) != len(request.paths):
         raise InputError(

@@ -321,7 +321,7 @@ def known_classes(file):
     return None if tuple(file.classes) == numbers else tuple(file.classes)
 
 
-def _check_classes(first, file):
+def check_classes(first, file):
     """Refuses files of other classes; what one of them does not say is not compared."""
     counts = len(first.classes), len(file.classes)
     names = known_classes(first), known_classes(file)
@@ -357,7 +357,7 @@ def join(parts, allow_missing=False) -> Joined:
     scores, scored = [], []
     for part in parts:
         # The first file that names its classes: not all do.
-        _check_classes(named, part.file)
+        check_classes(named, part.file)
         position = {video: index for index, video in enumerate(part.file.video_ids)}
         index = np.array([position.get(video, -1) for video in ids])
         _note_labels(found, part.file, ids, index)

@@ -166,10 +166,10 @@ def name_of(settings: config.Training) -> str:
 
 
 def _shortened(key, value):
-    if key == "sources":
+    if key in ("sources", "tasks"):
         return [
-            {k: _shortened(k, v) for k, v in source.items() if k != "root"}
-            for source in value
+            {k: _shortened(k, v) for k, v in one.items() if k != "root"}
+            for one in value
         ]
     if key in _PLACES:
         return value.rstrip("/").rpartition("/")[-1]

@@ -178,8 +178,11 @@ def _on_cluster(runs, scheduler, listener):
 def _absolute(run):
     """A run with the paths that workers need, whose working folders are others."""
     data, model = run.settings.data, run.settings.model
-    sources = tuple(_with_absolute(source, _PLACES[:2]) for source in data.sources)
-    data = dataclasses.replace(_with_absolute(data, _PLACES), sources=sources)
+    further = {
+        key: tuple(_with_absolute(one, _PLACES[:2]) for one in getattr(data, key))
+        for key in ("sources", "tasks")
+    }
+    data = dataclasses.replace(_with_absolute(data, _PLACES), **further)
     if pathlib.Path(model.initial).is_file():  # Else the name of a preset.
         model = _with_absolute(model, ("initial",))
     settings = dataclasses.replace(run.settings, data=data, model=model)

@@ -9,6 +9,7 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.models import cross_modality
 from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.protocols.modalities import MODALITIES
+from tsn_keras.training import tasks
 
 
 def find(settings, stream):
@@ -123,10 +124,8 @@ def build(wanted, weights, settings, precision, modality=None):
             random_first=settings.first_conv == "random",
             is_other=modality not in (None, weights.modality.name),
         )
-    if settings.init_std and wanted.backbone.head in new:
-        head = model.get_layer(wanted.backbone.head)
-        drawn = head.kernel_initializer.stddev  # Of a normal distribution.
-        head.kernel.assign(head.kernel * (settings.init_std / drawn))
+    if wanted.backbone.head in new:
+        _spread(model.get_layer(wanted.backbone.head), settings.init_std)
     return model, new
 
 
@@ -153,3 +152,32 @@ def policy(precision):
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def further(model, record, classes, settings, precision):
+    """Builds the networks of further data sets, on the layers of the main one.
+
+    Args:
+        model: the backbone that `build` returned.
+        record: its models.records.Backbone.
+        classes: of each data set.
+        settings, precision: see `build`.
+
+    Returns:
+        tuple of tasks.Branch.
+    """
+    with policy(precision):
+        made = tuple(
+            tasks.branch(model, record, count, number)
+            for number, count in enumerate(classes, 1)
+        )
+    for one in made:
+        _spread(one.head, settings.init_std)
+    return made
+
+
+def _spread(head, deviation):
+    """Gives the kernel of a new classifier a deviation; 0: it has its own."""
+    if deviation:
+        drawn = head.kernel_initializer.stddev  # Of a normal distribution.
+        head.kernel.assign(head.kernel * (deviation / drawn))

@@ -93,14 +93,15 @@ def _kept(settings):
         if key not in _FREE.get(section, ())
     }
     # The power only where it is not 1, so that runs from before it was known resume.
-    kept["data.sources"] = [
-        {
-            key: value
-            for key, value in source.items()
-            if key not in _FREE["data"] and (key, value) != ("power", 1)
-        }
-        for source in kept["data.sources"]
-    ]
+    for further in ("data.sources", "data.tasks"):
+        kept[further] = [
+            {
+                key: value
+                for key, value in one.items()
+                if key not in _FREE["data"] and (key, value) != ("power", 1)
+            }
+            for one in kept[further]
+        ]
     if settings.train.schedule == "cosine":
         kept |= {f"train.{key}": getattr(settings.train, key) for key in _LENGTHS}
     return kept
@@ -123,6 +124,8 @@ class Loop:
         }
         if found.sources:
             self._about["sources (digests)"] = found.digests_of_sources
+        if found.tasks:
+            self._about["tasks (digests)"] = found.digests_of_tasks
         self._digest = found.digest_of_validation
         self._log = None
         self.stopped = None

@@ -153,7 +153,7 @@ def _devices():
 def _prepare_places(settings):
     data = settings.data
     places = [data.root, data.annotations, data.validation, settings.model.initial]
-    for source in data.sources:
+    for source in (*data.sources, *data.tasks):
         places += [source.root, source.annotations]
     variables = (selection.DATA_VARIABLE, folders.VARIABLE)
     with console.quiet_frameworks():
@@ -178,9 +178,14 @@ def _find_data(data, stream, listener):
     sources = tuple(
         training_sets.more(_choice(source), found, *how) for source in data.sources
     )
-    found = dataclasses.replace(found, sources=sources).under(stream)
+    tasks = tuple(
+        training_sets.task(_choice(task), task.part, *how) for task in data.tasks
+    )
+    found = dataclasses.replace(found, sources=sources, tasks=tasks).under(stream)
     parts = [("train", found.train), ("validate", found.validation)]
-    for verb, part in (*parts, *(("train", source) for source in found.sources)):
+    parts += [("train", source) for source in found.sources]
+    parts += [("train", task.videos) for task in found.tasks]
+    for verb, part in parts:
         if part is not None and part.missing:
             listener.say(
                 f"{len(part.missing)} videos to {verb} on have no folder and are left "
@@ -200,7 +205,7 @@ def _find_data(data, stream, listener):
 
 
 def _choice(data, **more):
-    """The Choice of config.DataSettings or SourceSettings."""
+    """The Choice of config.DataSettings, SourceSettings or TaskSettings."""
     has_splits = bool(DATASETS.find(data.dataset).splits)
     return Choice(
         dataset=data.dataset,

@@ -18,7 +18,14 @@ from tsn_keras.pipeline import distribution, reading
 from tsn_keras.pipeline.labels import Labels
 from tsn_keras.pipeline.training import Batches
 from tsn_keras.protocols.augmentations import AUGMENTATIONS
-from tsn_keras.training import initialisation, losses, sources, trainer, validator
+from tsn_keras.training import (
+    initialisation,
+    losses,
+    sources,
+    tasks,
+    trainer,
+    validator,
+)
 from tsn_keras.training.trainer import Network, Trainer
 
 _VERSIONS = ("tensorflow", "keras", "numpy")
@@ -60,13 +67,9 @@ class Session:
             Labels(found.count, found.mirrored),
             settings.data.power,
         )
-        self._sources = sources.of(
-            settings.data.sources,
-            found.sources,
-            self._batches,
-            self._parts,
-            devices.num_replicas_in_sync,
-        )
+        how = self._batches, self._parts, devices.num_replicas_in_sync
+        self._sources = sources.of(settings.data.sources, found.sources, *how)
+        self._tasks = tasks.of(settings.data.tasks, found.tasks, *how)
         self.videos = 0
         weights = initialisation.find(model, stream)
         self.initial_digest = weights.sha256 if weights else None
@@ -79,14 +82,14 @@ class Session:
                 *(self._architecture, weights, model, train.precision),
                 stream.modality.name,
             )
+            record = self._architecture.backbone
+            counts = [task.count for task in found.tasks]
             network = Network(
-                backbone,
-                self._architecture.backbone,
-                stream,
-                model.segments,
-                model.batch_norm,
-                model.consensus,
-                model.consensus_k,
+                *(backbone, record, stream, model.segments, model.batch_norm),
+                *(model.consensus, model.consensus_k, model.trainable),
+                initialisation.further(
+                    backbone, record, counts, model, train.precision
+                ),
             )
             self.trainer = Trainer(
                 *(network, train, self._parts, devices),
@@ -120,11 +123,12 @@ class Session:
         """Iterators of sub-batches from the present iteration on.
 
         Returns:
-            list of iterators: of the main videos, and of each source.
+            list of iterators: of the main videos, of each source, and of each task.
         """
         iteration = self.trainer.iteration
         seen = [(self._batches, iteration * self._settings.train.batch)]
-        seen += [(one.batches, one.seen(iteration)) for one in self._sources]
+        further = (*self._sources, *self._tasks)
+        seen += [(one.batches, one.seen(iteration)) for one in further]
         return [
             distribution.iterate(
                 self._devices, functools.partial(plan.for_training, first)
@@ -139,42 +143,48 @@ class Session:
             batches: what `training_batches` returned.
 
         Returns:
-            float, the loss of the main videos.
+            float, the loss of the main videos, and of those of the tasks.
 
         Raises:
             InputError: the loss is not finite, or a file cannot be read.
         """
         iteration, (main, *others) = self.trainer.iteration, batches
-        train = self._settings.train
-        loss = self._update(main, self._batches, iteration * train.batch)
-        self.videos = train.batch
-        for source, more in zip(self._sources, others, strict=True):
+        train, count = self._settings.train, len(self._sources)
+        plans = [(self._batches, iteration * train.batch)]
+        plans += [(task.batches, task.seen(iteration)) for task in self._tasks]
+        loss = self._update([main, *others[count:]], plans)
+        self.videos = train.batch + sum(task.videos for task in self._tasks)
+        for source, more in zip(self._sources, others[:count], strict=True):
             size = source.parts * source.batches.batch
             for turn in range(source.due(iteration)):
                 first = source.seen(iteration) + turn * size
-                self._update(more, source.batches, first, again=True)
+                self._update([more], [(source.batches, first)], again=True)
                 self.videos += size
         return loss
 
-    def _update(self, batches, plan, first, again=False):
+    def _update(self, batches, plans, again=False):
         """Makes an update with the next sub-batches; returns the loss.
 
         Args:
-            batches: their iterator.
-            plan: the Batches that they are of.
-            first: number of its videos that were seen before.
+            batches: their iterators, one for each data set of the update.
+            plans: for each (the Batches that they are of, number of its videos that
+                were seen before).
             again: whether it is another one of the same iteration.
         """
         train = self._settings.train
         try:
-            return self.trainer.step(itertools.islice(batches, self._parts), again)
+            main, *more = (itertools.islice(one, self._parts) for one in batches)
+            return self.trainer.step(main, again, more)
         except trainer.Diverged as error:
             raise trainer.Diverged(
                 f"{error}: lower train.base_lr (now {train.base_lr:g}) or train.clip "
                 f"(now {train.clip:g}), or begin with other weights"
             ) from None
         except tf.errors.OpError as error:
-            files = plan.training_files(first, self._parts * plan.batch)
+            files = itertools.chain.from_iterable(
+                plan.training_files(first, self._parts * plan.batch)
+                for plan, first in plans
+            )
             raise self._explained(error, files) from None
 
     def validate(self):

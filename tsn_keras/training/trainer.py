@@ -19,6 +19,7 @@ from tsn_keras.training import losses, schedules
 from tsn_keras.training.loss_scale import LossScale
 from tsn_keras.training.mixup import Mixup
 from tsn_keras.training.optimizer import CaffeSGD, TorchSGD
+from tsn_keras.training.tasks import Branch
 
 # Whose updates: (optimizer, whether a batch norm's statistics keep the variance of a
 # sample), see models.training_graph.FusedNorm.
@@ -27,7 +28,7 @@ _STRIDE = 1_000_003  # between the seeds of replicas
 # No step has Python's `if` on a tensor; to look for one takes half of the time in which
 # a process traces its first step.
 _graph = functools.partial(tf.function, autograph=False)
-FEATURES = "features"
+FEATURES, HEAD = "features", "head"
 
 
 class Diverged(InputError):
@@ -69,7 +70,8 @@ class Network:
         stream: protocols.records.Stream.
         segments: K.
         batch_norm: the trainable batch norms, see config.ModelSettings.
-        consensus, consensus_k: see config.ModelSettings.
+        consensus, consensus_k, trainable: see config.ModelSettings.
+        branches: tasks.Branch of each further data set.
     """
 
     backbone: keras.Model
@@ -79,6 +81,12 @@ class Network:
     batch_norm: str = "first"
     consensus: str = "average"
     consensus_k: int = 3
+    trainable: str = "all"
+    branches: tuple[Branch, ...] = ()
+
+    def of_branch(self, branch):
+        """The Network of a further data set."""
+        return dataclasses.replace(self, backbone=branch.model, record=branch.record)
 
     def joined(self):
         """A new layer of the consensus."""
@@ -110,6 +118,15 @@ class Network:
         return TSN(computed, segments, joined)
 
 
+def _multipliers(networks, modality, groups):
+    """{path of a variable: factors of its rate and decay} of all networks."""
+    found = {}
+    for one in networks:
+        told = one.record, modality.first_rate, training_rules.GROUPS[groups]
+        found |= training_rules.multipliers(one.backbone, *told)
+    return found
+
+
 class Trainer:
     """A backbone in training.
 
@@ -126,15 +143,23 @@ class Trainer:
     def __init__(self, network, train, parts, distribution, also=()):
         backbone, modality = network.backbone, network.stream.modality
         training_rules.set_batch_norm(backbone, network.batch_norm)
+        if network.trainable == HEAD:
+            training_rules.train_head_only(backbone, network.record)
         self.backbone = backbone
         made, unbiased = _SOLVERS[train.solver]
         # Of each number of segments that a batch may have; all share the variables.
         joined = network.joined()
+        own = [network.of_branch(branch) for branch in network.branches]
+        # By (number of the data set, segments); the main one is 0.
         self._networks = {
-            segments: network.over_segments(segments, joined, unbiased)
+            (0, segments): network.over_segments(segments, joined, unbiased)
             for segments in dict.fromkeys((network.segments, *also))
         }
-        self.network = self._networks[network.segments]
+        self._networks |= {
+            (number, one.segments): one.over_segments(one.segments, joined, unbiased)
+            for number, one in enumerate(own, 1)
+        }
+        self.network = self._networks[0, network.segments]
         self._stream = network.stream
         self._distribution = distribution
         self._loss = losses.chosen(train)
@@ -150,12 +175,7 @@ class Trainer:
             clip=train.clip * (parts // train.iter_size) or None,
             iter_size=parts,
             multipliers={
-                **training_rules.multipliers(
-                    backbone,
-                    network.record,
-                    modality.first_rate,
-                    training_rules.GROUPS[train.groups],
-                ),
+                **_multipliers((network, *own), modality, train.groups),
                 **{v.path: (1.0, joined.record.decay) for v in joined.weights},
             },
         )
@@ -163,7 +183,8 @@ class Trainer:
         if joined.record.counts:
             self._consensus["k"] = network.consensus_k
         self._learned = learned = joined.trainable_variables
-        self._variables = backbone.trainable_variables + learned
+        self._heads = [v for b in network.branches for v in b.head.trainable_variables]
+        self._variables = backbone.trainable_variables + self._heads + learned
         self.optimizer.build(self._variables)
         every = range(len(self._variables))
         split = len(self._variables) - len(learned)
@@ -186,8 +207,13 @@ class Trainer:
         self.spread()
         self._scale = LossScale() if train.precision == "float16" else None
         # Each is compiled once; gradients stay on their devices in between.
-        self._first = _graph(self._gradients)
-        self._more = _graph(self._added)
+        self._first, self._more = (
+            [
+                _graph(functools.partial(function, task=task))
+                for task in range(1 + len(own))
+            ]
+            for function in (self._gradients, self._added)
+        )
         self._finite = _graph(self._all_finite)
         # (of an iteration, of another update of it), of each turn.
         self._updates = [
@@ -209,7 +235,7 @@ class Trainer:
         """That of the next update."""
         return float(self.optimizer.learning_rate)
 
-    def step(self, batches, again=False):
+    def step(self, batches, again=False, tasks=()):
         """Makes one update.
 
         Args:
@@ -218,13 +244,21 @@ class Trainer:
                 there are several replicas.
             again: whether it is another update of the last iteration: it has the
                 same learning rate, and the iterations stay as many.
+            tasks: the same parts of each further data set, as many.
 
         Returns:
-            float, the loss before the update: the mean over all videos.
+            float, the loss before the update: the mean over all videos; the sum of
+            those means over the data sets.
 
         Raises:
             Diverged: it is not finite; there was no update.
         """
+        # (number of the part, number of the data set, its part).
+        batches = (
+            (number, task, *part)
+            for number, parts in enumerate(zip(batches, *tasks, strict=True))
+            for task, part in enumerate(parts)
+        )
         if self._scale is not None:
             batches = list(batches)
         while True:
@@ -242,12 +276,12 @@ class Trainer:
         run, factor = self._distribution.run, self._factor()
         loss, gradients = None, None
         first = self.iteration * self.optimizer.iter_size
-        for number, (images, labels) in enumerate(batches, first):
-            args = images, labels, factor, tf.constant(number, tf.int64)
+        for number, task, images, labels in batches:
+            args = images, labels, factor, tf.constant(first + number, tf.int64)
             if gradients is None:
-                loss, gradients = run(self._first, args=args)
+                loss, gradients = run(self._first[task], args=args)
             else:
-                loss, gradients = run(self._more, args=(*args, loss, gradients))
+                loss, gradients = run(self._more[task], args=(*args, loss, gradients))
         total = self._distribution.reduce("SUM", loss, axis=None)
         return float(total) / self.optimizer.iter_size, gradients
 
@@ -269,7 +303,7 @@ class Trainer:
         finite = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients]
         return 1.0 - tf.cast(tf.reduce_all(finite), tf.float32)
 
-    def _gradients(self, images, labels, factor, number):
+    def _gradients(self, images, labels, factor, number, task=0):
         """Loss and gradients of a replica's share of a part.
 
         The mean over the whole part, of which each replica adds a share.
@@ -279,15 +313,17 @@ class Trainer:
             inputs, labels = self._mixup(inputs, labels, number)
         videos = tf.shape(labels)[0] * self._distribution.num_replicas_in_sync
         with tf.GradientTape() as tape:
-            scores = self._networks[inputs.shape[1]](inputs, training=True)
+            scores = self._networks[task, inputs.shape[1]](inputs, training=True)
             each = self._loss(scores, labels, self._smoothing)
             loss = tf.reduce_sum(each) / tf.cast(videos, each.dtype)
             scaled = loss if self._scale is None else loss * factor
         weights = [variable.value for variable in self._variables]
-        return loss, tape.gradient(scaled, weights)
+        # Of a data set no other one's classifier has a part in the loss.
+        none = tf.UnconnectedGradients.ZERO
+        return loss, tape.gradient(scaled, weights, unconnected_gradients=none)
 
-    def _added(self, images, labels, factor, number, loss, gradients):
-        more, others = self._gradients(images, labels, factor, number)
+    def _added(self, images, labels, factor, number, loss, gradients, task=0):
+        more, others = self._gradients(images, labels, factor, number, task)
         sums = [a + b for a, b in zip(gradients, others, strict=True)]
         return loss + more, sums
 
@@ -343,7 +379,7 @@ class Trainer:
 
     def is_finite(self):
         """Whether all weights are finite."""
-        variables = self.backbone.variables + self._learned
+        variables = self.backbone.variables + self._heads + self._learned
         return all(np.isfinite(np.asarray(v)).all() for v in variables)
 
     @property
@@ -376,6 +412,7 @@ class Trainer:
             "backbone": self.backbone.variables,
             "optimizer": self.optimizer.variables,
             "consensus": self._learned,
+            "heads": self._heads,
         }
         return {
             f"{part}/{index}": variable
