@@ -101,12 +101,14 @@ FAMILIES = (
         _IMAGES,
         {1000: "imagenet"},
     ),
-    # Networks of actions of these two are the very deep ones of 2015.
+    # Networks of actions of these are the two-stream ones of 2014 and 2015.
     Family(
         "Caffe",
         CAFFE,
         "",
         {
+            "cnn_m_spatial": "two_stream",
+            "cnn_m_temporal": "two_stream",
             "vgg16": "very_deep",
             "googlenet_caffe": "very_deep",
             None: UNNAMED.name,
