@@ -26,11 +26,12 @@ IMAGE = np.random.default_rng(5).integers(-120, 120, (20, 224, 224)).astype("f4"
 # Name: layers, planes, backbone, protocol, modality.
 NETWORKS = {
     "CNN-M of images": (
-        *(caffe_networks.cnn_m(WIDTH, 5), 3, "cnn_m_spatial", "caffe", "rgb"),
+        *(caffe_networks.cnn_m(WIDTH, 5), 3, "cnn_m_spatial", "two_stream"),
+        "rgb",
     ),
     "CNN-M of flow": (
         *(caffe_networks.cnn_m(WIDTH, 5, norm2=False), 20, "cnn_m_temporal"),
-        *("caffe", "flow10"),
+        *("two_stream", "flow10"),
     ),
     "VGG-16 of images": (
         *(caffe_networks.vgg16(WIDTH, 5, "fc8-1"), 3, "vgg16", "very_deep", "rgb"),

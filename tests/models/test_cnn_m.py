@@ -47,7 +47,7 @@ def _zeros(monkeypatch):
     def zeros(self, shape, dtype=None, **kwargs):
         return keras.ops.zeros(shape, dtype)
 
-    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", zeros)
+    monkeypatch.setattr(keras.initializers.RandomNormal, "__call__", zeros)
 
 
 @pytest.mark.usefixtures("_zeros")

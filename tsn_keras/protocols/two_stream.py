@@ -31,5 +31,6 @@ TWO_STREAM = Protocol(
     # Section 4, Testing: the class scores are averaged. They are those of the softmax
     # layer, as in section 2: its scores are what is fused.
     average="probabilities",
+    fusion_weights={"image": 1.0, "flow": 1.0},
     other_crops=((crops.CENTRE, None),),
 )
