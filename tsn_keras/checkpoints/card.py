@@ -27,7 +27,7 @@ def text(about, parameters, licence=None):
     """The card, as Markdown with the front matter that model hubs read.
 
     Args:
-        about: what the weights say of themselves, see preset_folder.write.
+        about: what the weights say of themselves, see sharing.write.
         parameters: number of the network's parameters.
         licence: of the weights, or None.
 

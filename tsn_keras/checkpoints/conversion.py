@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from tsn_keras.checkpoints import keras_file, loading, preset_folder
+from tsn_keras.checkpoints import keras_file, loading, sharing
 from tsn_keras.common import files
 from tsn_keras.common.errors import InputError
 from tsn_keras.models import identity
@@ -101,7 +101,7 @@ def convert(
 
 
 def share(weights, folder, class_names=None, licence=None) -> pathlib.Path:
-    """Writes weights into a preset folder, see preset_folder.
+    """Writes weights into a preset folder; see preset_folder.
 
     Args:
         weights: loading.Weights.
@@ -128,7 +128,7 @@ def share(weights, folder, class_names=None, licence=None) -> pathlib.Path:
         about |= {"dataset": preset.dataset, "split": preset.split}
         if preset.accuracy is not None:
             about["published"] = {preset.metric: round(preset.accuracy, 2)}
-    return preset_folder.write(weights.build(), about, folder, licence)
+    return sharing.write(weights.build(), about, folder, licence)
 
 
 def share_model(model, folder, class_names=None, licence=None) -> pathlib.Path:
@@ -149,7 +149,7 @@ def share_model(model, folder, class_names=None, licence=None) -> pathlib.Path:
         "width": known.width,
         "protocol": known.stream.protocol.name,
     }
-    return preset_folder.write(model, about, folder, licence)
+    return sharing.write(model, about, folder, licence)
 
 
 def _check_names(names, argument, classes, source):

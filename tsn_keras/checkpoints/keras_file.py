@@ -11,7 +11,6 @@ import tempfile
 import warnings
 
 import h5py
-import keras
 
 from tsn_keras.common import files, finite, hdf5
 from tsn_keras.common.errors import InputError
@@ -99,6 +98,8 @@ def load(model, path):
             # fails.
             warnings.simplefilter("ignore")
             model.load_weights(part)
+    import keras  # Here: whoever only asks what a file is need not wait for it.
+
     finite.demand(
         (
             (variable.path, keras.ops.convert_to_numpy(variable), variable.dtype)
