@@ -259,7 +259,7 @@ def dataset(
         name: "hmdb51", "ucf101", "demo"; "folders" for class folders of frame
             folders or video files; or "list" for list files (`annotations`).
         split: number of the official split; None: the first.
-        modality: "rgb", "flow", "rgbdiff" or "sound".
+        modality: "rgb", "flow", "rgbdiff", "sound" or "rgb_flow10".
         part: "train": a random snippet of each segment, in a random crop of a
             random scale, mirrored or not, in random order, drawn anew in each
             epoch. "test": the middle snippet of each segment, centre crop, in
@@ -338,7 +338,7 @@ def dataset(
         choice,
         stream.modality.prefixes,
         listener_of(progress),
-        images=not stream.modality.is_flow,
+        images=not stream.modality.has_flow,
     ).under(stream)
     chosen = found.train if part == "train" else found.validation
     if chosen is None:

@@ -14,6 +14,7 @@ import functools
 import keras
 import numpy as np
 import pytest
+import shallow_st_resnet
 from keras import layers
 
 from tsn_keras.models import over_time, residual, resnet, st_resnet
@@ -52,16 +53,9 @@ def pair_of(seed=0, bias=False):
 
 @pytest.fixture(scope="module", autouse=True)
 def shallow():
-    """Two blocks a stage, which have all there is; `deep` has the whole network."""
-    blocks = (2, 2, 2, 2)
-    plan = resnet.CAFFE_PLANS["resnet50_caffe"]
-    short = dataclasses.replace(plan, blocks=blocks)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(resnet.CAFFE_PLANS, plan.name, short)
-        patched.setattr(
-            st_resnet, "PLAN", dataclasses.replace(st_resnet.PLAN, blocks=blocks)
-        )
-        yield short
+    """`deep` has the whole network."""
+    with shallow_st_resnet.applied():
+        yield
 
 
 @pytest.fixture

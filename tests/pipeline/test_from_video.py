@@ -19,8 +19,12 @@ from tsn_keras.video import decode
 
 # Flow of a pair in a twentieth of a second; at the protocol's own size it takes one.
 SMALL = dataclasses.replace(CAFFE, frame_size=(64, 96))
-# Those that are made of frames; test_sound_reading.py has the other.
-STREAMS = {n: Stream(m, SMALL) for n, m in MODALITIES.items() if not m.is_sound}
+# Those of frames or flow; test_sound_reading.py and test_joint_snippets.py have others.
+STREAMS = {
+    name: Stream(modality, SMALL)
+    for name, modality in MODALITIES.items()
+    if not (modality.is_sound or modality.parts)
+}
 PREFIXES = {"rgb": ("img_",), "rgbdiff": ("img_",), "flow": ("flow_x_", "flow_y_")}
 
 

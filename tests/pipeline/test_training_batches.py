@@ -136,7 +136,11 @@ def test_the_order_of_a_pass_is_the_same_everywhere():
     assert draws.order(3, 1, 8).numpy().tolist() == [4, 7, 3, 6, 5, 1, 0, 2]
 
 
-@pytest.mark.parametrize("modality", [m.name for m in MODALITIES.values() if m.cropped])
+# Of one part; test_joint_snippets.py has the others.
+PLAIN = [m.name for m in MODALITIES.values() if m.cropped and not m.parts]
+
+
+@pytest.mark.parametrize("modality", PLAIN)
 def test_batches_are_what_the_draws_say(videos, modality):
     """Of each video, step by step, in NumPy and OpenCV."""
     rule = MODALITIES[modality]

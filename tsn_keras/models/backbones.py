@@ -5,6 +5,7 @@ from tsn_keras.models.bn_inception import BN_INCEPTION
 from tsn_keras.models.densenet import DENSENET161
 from tsn_keras.models.googlenet import GOOGLENET
 from tsn_keras.models.keras_applications import Backbones
+from tsn_keras.models.st_resnet import ST_RESNETS
 from tsn_keras.models.swin import SWIN_BASE
 from tsn_keras.models.vgg import VGG_16
 
@@ -29,5 +30,6 @@ BACKBONES = Backbones(
         inception_v3.INCEPTION_V3_TSN,
         VGG_16,
         GOOGLENET,
+        *ST_RESNETS,
     ),
 )

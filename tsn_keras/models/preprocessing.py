@@ -18,6 +18,13 @@ def network_input(pixels, stream):
     Returns:
         float32 [..., channels].
     """
+    if stream.modality.parts:
+        found, first = [], 0
+        for part in stream.parts:
+            last = first + part.modality.planes
+            found.append(network_input(pixels[..., first:last], part))
+            first = last
+        return ops.concatenate(found, axis=-1)
     modality, rule = stream.modality, stream.normalisation
     planes = modality.step_planes
     count = pixels.shape[-1]
@@ -52,16 +59,18 @@ class Preprocessing(keras.layers.Layer):
     numbers. It is saved with the model and runs on every back end of Keras.
 
     Args:
-        modality: name of the modality: "rgb", "flow", "rgbdiff" or "sound".
+        modality: name of the modality: "rgb", "flow", "rgbdiff", "sound" or
+            "rgb_flow10".
         protocol: name of the protocol; "caffe" is that of the 2016 code.
 
     Call arguments:
         inputs: uint8 [..., planes], 0 to 255. "rgb": B, G, R (3 planes); "flow":
             x1, y1, ..., x5, y5 (10 planes); "rgbdiff": six images of B, G, R (18
-            planes); "sound": spectrograms of three windows (3 planes).
+            planes); "sound": spectrograms of three windows (3 planes); "rgb_flow10":
+            an image and ten pairs of flow (23 planes).
 
     Returns:
-        float32 [..., channels]: 3, 10, 15 or 3 channels.
+        float32 [..., channels]: 3, 10, 15, 3 or 23 channels.
 
     Raises:
         ValueError: there is no such modality or protocol, or the inputs have

@@ -72,7 +72,7 @@ class Backbone:
         steps: how many steps of a video it sees at once in training, if it does:
             `build` takes (T, H, W, C), [B, T, H, W, C] to raw scores [B, T', streams,
             classes]. 0: it is a network of images.
-        streams: the Backbone whose weights its streams may begin with, or None.
+        streams: names of backbones whose weights each of its streams may begin with.
         begin: function (model, weights of the first stream, of the second), built
             models, that copies them; it returns the names of layers that are new.
         kin: names of backbones that have the same arrays, so that their weights may
@@ -98,7 +98,7 @@ class Backbone:
     unused: str | None = None
     fold: Callable = fold
     steps: int = 0
-    streams: "Backbone | None" = None
+    streams: Sequence[str] = ()
     begin: Callable | None = None
     kin: Sequence[str] = ()
 

@@ -278,7 +278,8 @@ def _record(name, title, design, steps=STEPS):
         },
         matrices=1,  # the second classifier
         steps=steps,
-        streams=RESNET,
+        # Keras Applications' own has the same layers.
+        streams=(RESNET.name, "keras:ResNet50"),
         begin=begin,
         kin=_ALONG_TIME if design.temporal else (),
     )

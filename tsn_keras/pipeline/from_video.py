@@ -106,6 +106,11 @@ class Decoding:
                 f"a webcam has frames without sound: leave the weights for "
                 f"{stream.modality.name} out"
             )
+        if stream.modality.parts:
+            raise decode.VideoError(
+                f"a webcam is looked at one moment at a time: the weights for "
+                f"{stream.modality.name} see a video as a whole"
+            )
         if stream.modality.is_flow:
             greys = [_grey(frame, stream) for frame in frames[-length - 1 :]]
             pairs = ((k, *pair) for k, pair in enumerate(itertools.pairwise(greys)))
@@ -167,6 +172,21 @@ class OpenedVideo:
         each = (number for tick in ticks for number in stream.numbers(tick, count))
         # Arrays: of hours of video there are many.
         wanted = np.fromiter(each, np.int64).reshape(len(ticks), -1)
+        places = stream.modality.split(range(wanted.shape[1]))
+        parts = (
+            self._part(wanted[:, own], part)
+            for part, (_, own) in zip(stream.parts, places, strict=True)
+        )
+        for tick, *found in zip(ticks, *parts, strict=True):
+            yield tick, np.concatenate(found, axis=-1)
+
+    def _part(self, wanted, stream):
+        """Yields what snippets have of a stream, uint8 [height, width, planes] each.
+
+        Args:
+            wanted: int64 [snippets, files], numbers of the files.
+            stream: protocols.records.Stream, of one part.
+        """
         # The snippet that needs each image last: until then it is held.
         needed, places = np.unique(wanted.ravel()[::-1], return_index=True)
         last = (wanted.size - 1 - places) // wanted.shape[1]
@@ -174,9 +194,9 @@ class OpenedVideo:
         held, at = {}, 0
         for number, image in planes(needed, stream):
             held[number] = image
-            while at < len(ticks) and wanted[at].max() <= number:
+            while at < len(wanted) and wanted[at].max() <= number:
                 numbers = wanted[at].tolist()
-                yield ticks[at], np.concatenate([held[n] for n in numbers], axis=-1)
+                yield np.concatenate([held[n] for n in numbers], axis=-1)
                 for n in set(numbers):
                     if last[np.searchsorted(needed, n)] == at:
                         del held[n]
@@ -320,9 +340,9 @@ def framed(image, stream):
             f"frames of {image.shape[1]} x {image.shape[0]} are too narrow to be "
             f"resized to {width} x {height}"
         )
-    if protocol.fixed_size is None and protocol.frame_size.antialiased:
+    if protocol.fixed_size is None and protocol.frame_size.resampling != "opencv":
         # Imported where it is needed: TensorFlow takes seconds.
-        from tsn_keras.pipeline import pillow
+        from tsn_keras.pipeline import resizing
 
-        return pillow.resize(image, height, width).numpy()
+        return resizing.of(protocol.frame_size)(image, height, width).numpy()
     return cv2.resize(image, (width, height))

@@ -63,11 +63,39 @@ def plain_snippet(folder, numbers, stream):
 def _decoded(folder, numbers, modality):
     """The images of a snippet, uint8 [h, w, planes of the file] each."""
     numbers = tf.ensure_shape(numbers, (modality.length,))
-    names = tf.stack(file_names(folder, modality.prefixes, numbers), axis=1)
-    return [
-        transforms.decode(path, modality.file_planes)
-        for path in tf.unstack(tf.reshape(names, (-1,)))
-    ]
+    found = []
+    for part, own in modality.split(tf.unstack(numbers)):
+        names = tf.stack(file_names(folder, part.prefixes, tf.stack(own)), axis=1)
+        found += [
+            transforms.decode(path, part.file_planes)
+            for path in tf.unstack(tf.reshape(names, (-1,)))
+        ]
+    return found
+
+
+def clip(folder, numbers, stream):
+    """Reads snippets of a video that are seen together; see `resized_snippet`.
+
+    Args:
+        folder, stream: see there.
+        numbers: int32 [T * length].
+
+    Returns:
+        (uint8 [T, height, width, planes], int32 [2]), the size of the files.
+
+    Raises:
+        tf.errors.OpError: likewise; or they are of other sizes than the first.
+    """
+    planes = tf.TensorSpec((None, None, stream.modality.planes), tf.uint8)
+    # A graph of one snippet, not of all.
+    frames, sizes = tf.map_fn(
+        lambda row: resized_snippet(folder, row, stream),
+        tf.reshape(numbers, (-1, stream.modality.length)),
+        fn_output_signature=(planes, tf.TensorSpec((2,), tf.int32)),
+    )
+    alike = tf.reduce_all(tf.equal(sizes, sizes[0]))
+    with tf.control_dependencies(transforms.require(alike, "unequal sizes")):
+        return tf.ensure_shape(frames, (None, None, None, planes.shape[-1])), sizes[0]
 
 
 def segments(path, files, ticks, stream, first=1):
@@ -93,10 +121,10 @@ def segments(path, files, ticks, stream, first=1):
 
 def segment_numbers(files, ticks, stream):
     """Numbers of the files of a video's snippets: int32 [K, length]; see `segments`."""
-    numbers = ticks[:, None] + tf.range(stream.modality.length)
+    numbers = ticks[:, None] + tf.constant(stream.modality.offsets)
     if stream.protocol.loops:
         numbers = 1 + (numbers - 1) % files
-    return tf.minimum(numbers, files)
+    return tf.clip_by_value(numbers, 1, files)
 
 
 def explain_video(video, numbers, stream, is_training=False):
@@ -133,10 +161,10 @@ def explain(folder, numbers, stream):
         str that names the first file that fails and the reason, or None if
         the snippet can be read after all.
     """
-    for path in _paths(folder, [numbers], stream):
+    for path, planes in _paths(folder, [numbers], stream):
         name = path.numpy().decode()
         try:
-            transforms.decode(path, stream.modality.file_planes)
+            transforms.decode(path, planes)
         except tf.errors.NotFoundError:
             return f"{name}: no such file"
         except tf.errors.OpError as error:
@@ -161,7 +189,7 @@ def explain_sizes(folder, snippets, stream, smallest=None):
     first, size = None, smallest or stream.protocol.crop_size
     what = "the least side of" if smallest else "a crop of"
     rows, columns = stream.protocol.stored_size
-    for path in _paths(folder, snippets, stream):
+    for path, _ in _paths(folder, snippets, stream):
         name = path.numpy().decode()
         shape = tf.io.extract_jpeg_shape(tf.io.read_file(path)).numpy()
         height, width = (int(side) for side in shape[:2])
@@ -185,6 +213,9 @@ def explain_sizes(folder, snippets, stream, smallest=None):
 
 
 def _paths(folder, snippets, stream):
-    """Yields the path of every file of some snippets once."""
-    for number in dict.fromkeys(int(n) for numbers in snippets for n in numbers):
-        yield from file_names(str(folder), stream.modality.prefixes, number)
+    """Yields (path, planes) of every file of some snippets once."""
+    every = [int(number) for numbers in snippets for number in numbers]
+    for part, numbers in stream.modality.split(every):
+        for number in dict.fromkeys(numbers):
+            for path in file_names(str(folder), part.prefixes, number):
+                yield path, part.file_planes

@@ -11,8 +11,8 @@ from tsn_keras.datasets.records import VideoFile
 from tsn_keras.pipeline import (
     draws,
     framing,
-    pillow,
     reading,
+    resizing,
     transforms,
     video_reading,
 )
@@ -94,7 +94,11 @@ class Batches:
         """What is drawn for a video: (mirroring, the crop's, a number a segment)."""
         crop = self._augmentation.draws
         drawn = draws.draw(self.seed, number, 1 + crop + self.segments)
-        return drawn[0], drawn[1 : 1 + crop], drawn[1 + crop :]
+        of_ticks = drawn[1 + crop :]
+        if self.stream.protocol.draws_together:
+            shared = draws.together(self.seed, number // self.batch)
+            of_ticks = tf.concat([shared, of_ticks[1:]], axis=0)
+        return drawn[0], drawn[1 : 1 + crop], of_ticks
 
     def _files(self):
         """Number of files of each video, int32."""
@@ -193,7 +197,7 @@ class Batches:
         files, label = self._files(), self.labels.of(self.folders)
         stream, segments, load = self.stream, self.segments, self._segments()
         rule = self._augmentation
-        resize = pillow.resize if rule.antialiased else transforms.resize
+        resize = resizing.of(rule)
         shape = (segments, *(stream.fixed_size or ()), stream.modality.planes)
 
         @transforms.as_it_is
@@ -206,7 +210,7 @@ class Batches:
             if rule.frame_size is not None:
                 snippets = tf.stack(
                     [
-                        framing.by_shorter_side(one, rule.frame_size)
+                        framing.by_rule(one, rule.frame_size)
                         for one in tf.unstack(snippets)
                     ]
                 )

@@ -39,6 +39,11 @@ class MultiScaleCrop:
 
     draws = 2  # numbers that `window` needs
 
+    @property
+    def resampling(self) -> str:
+        """How crops are resized, one of pipeline.resizing."""
+        return "pillow" if self.antialiased else "opencv"
+
     def window(self, shape, side, ratios, drawn):
         """The window of a crop.
 
@@ -82,6 +87,11 @@ class RandomResizedCrop:
     tries = 10
     draws = 2 * tries + 2
 
+    @property
+    def resampling(self) -> str:
+        """See MultiScaleCrop."""
+        return "pillow" if self.antialiased else "opencv"
+
     def window(self, shape, side, ratios, drawn):
         """The window of a crop; see MultiScaleCrop.
 
@@ -111,6 +121,51 @@ class RandomResizedCrop:
         return (height - square) // 2, (width - square) // 2, square, square
 
 
+@dataclasses.dataclass(frozen=True)
+class CornerCrop:
+    """A window of any size near one of two corners.
+
+    ST-ResNet's (cnn_get_im_flow_batch.m:55-62, 274). Height and width are drawn apart,
+    from 3/4 to 5/4 of the input's side. The window lies near the upper left or the
+    lower right corner, at most a quarter of the free space away from it: the paper
+    speaks of all borders, the code of these.
+
+    Attributes:
+        name: what users call it.
+        places: steps of a quarter, from 0 to all of it, of down and of right.
+        frame_size, mirrors: see MultiScaleCrop.
+    """
+
+    name: str
+    places: int = 20
+    frame_size: ShorterSide | None = None
+    mirrors: bool = True
+
+    draws = 5
+    resampling = "matlab"
+
+    def window(self, shape, side, ratios, drawn):
+        """The window of a crop; see MultiScaleCrop.
+
+        Example:
+            >>> ST_RESNET.window((256, 340), 224, (), [2**30, 2**30, 0, 0, 19])
+            (0, 29, 224, 224)
+            >>> ST_RESNET.window((256, 340), 224, (), [0, 2**31 - 1, 1, 19, 0])
+            (88, 45, 168, 280)
+        """
+        window, offsets = [], []
+        for length, share, place in zip(shape, drawn[:2], drawn[3:], strict=True):
+            # As MATLAB rounds, a half up.
+            wanted = math.floor(side * (0.75 + 0.5 * (share / _SPAN)) + 0.5)
+            cut = min(wanted, length)
+            step = place % self.places / (self.places - 1)
+            offsets.append(
+                math.floor((length - cut) * (drawn[2] % 2 * 0.75 + step / 4))
+            )
+            window.append(cut)
+        return *offsets, *window
+
+
 _BEFORE = sizes.ShorterSide(256, sizes.rounded)
 # In every configuration of MMAction2, for RGB and flow.
 _RATIOS = (1.0, 0.875, 0.75, 0.66)
@@ -122,6 +177,7 @@ MMACTION2_5 = MultiScaleCrop(
     "mmaction2_5", crops.CORNERS, ratios=_RATIOS, frame_size=_BEFORE
 )
 MMACTION2_RANDOM = RandomResizedCrop("mmaction2_random", frame_size=_BEFORE)
+ST_RESNET = CornerCrop("st_resnet")
 
 # The names are those of the reference tables: places, and what is left out. Moments in
 # Time has two ratios and squares only (tsn_r50_1x1x6_100e_mit_rgb.py).
@@ -144,6 +200,7 @@ AUGMENTATIONS = Catalogue(
             MMACTION2_5, name="mmaction2_moments", ratios=(1.0, 0.8), max_distort=0
         ),
         MMACTION2_RANDOM,
+        ST_RESNET,
         dataclasses.replace(
             MMACTION2_RANDOM, name="mmaction2_random_unresized", frame_size=None
         ),

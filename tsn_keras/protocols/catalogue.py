@@ -4,11 +4,15 @@ from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.protocols.caffe import CAFFE
 from tsn_keras.protocols.keras_applications import KERAS_APPLICATIONS
 from tsn_keras.protocols.mmaction2 import MMACTION2
+from tsn_keras.protocols.st_resnet import ST_RESNET, ST_RESNET_STAR
 from tsn_keras.protocols.tsn_pytorch import TSN_PYTORCH, TSN_PYTORCH_RESNET
 
 PROTOCOLS = Catalogue(
     "protocol",
-    (CAFFE, TSN_PYTORCH, TSN_PYTORCH_RESNET, *MMACTION2, *KERAS_APPLICATIONS),
+    (
+        *(CAFFE, TSN_PYTORCH, TSN_PYTORCH_RESNET, *MMACTION2, *KERAS_APPLICATIONS),
+        *(ST_RESNET, ST_RESNET_STAR),
+    ),
 )
 
 # The protocol of weight files that name none: those of the original, and what Keras

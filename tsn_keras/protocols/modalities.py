@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.protocols.spectrograms import Spectrogram
 
-_IMAGE, _FLOW, _SOUND = "image", "flow", "sound"
+_IMAGE, _FLOW, _SOUND, _JOINT = "image", "flow", "sound", "joint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Modality:
     Attributes:
         name: what users, weight files and presets call it.
         kind: what the files hold, "image" or "flow", or "sound"; protocols normalise
-            by it.
+            by it. "joint" of a snippet of several parts.
         prefixes: what stands before the number in the names of a step's files; of
             sound, those of the images whose times its snippets have.
         step_planes: planes of a step, over all its files: 3 for B, G, R, 2 for x
             and y.
-        length: steps of a snippet.
+        length: steps of a snippet; of a joint one, those of all parts together.
         inverted: for each plane of a step, whether mirroring turns v into
             255 - v: horizontal motion changes its sign.
         differences: whether the network sees what changes from step to step.
@@ -37,6 +37,8 @@ class Modality:
             images; else each as a whole, resized to the network's input.
         grey_of: the kind whose normalisation it has, as a grey picture, under
             protocols that have none for it; or None.
+        parts: of a snippet that is made of snippets of other modalities, these in
+            their order, and how many files after its tick each begins; see `joined`.
 
     Example:
         >>> MODALITIES["flow"].channels
@@ -57,6 +59,7 @@ class Modality:
     spectrogram: Spectrogram | None = None
     cropped: bool = True
     grey_of: str | None = None
+    parts: tuple[tuple["Modality", int], ...] = ()
 
     @property
     def file_planes(self) -> int:
@@ -66,17 +69,57 @@ class Modality:
     @property
     def planes(self) -> int:
         """Planes that are read for a snippet."""
-        return self.step_planes * self.length
+        return self.step_planes * (1 if self.parts else self.length)
 
     @property
     def channels(self) -> int:
         """Planes that the network sees."""
+        if self.parts:
+            return sum(part.channels for part, _ in self.parts)
         return self.planes - (self.step_planes if self.differences else 0)
 
     @property
     def is_flow(self) -> bool:
         """Whether its files hold motion, x and y."""
         return self.kind == _FLOW
+
+    @property
+    def has_flow(self) -> bool:
+        """Whether files of a snippet hold motion: they must be extracted."""
+        return self.is_flow or any(part.has_flow for part, _ in self.parts)
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Which files a snippet has, counted from its tick, part by part."""
+        if not self.parts:
+            return tuple(range(self.length))
+        return tuple(
+            first + offset for part, first in self.parts for offset in part.offsets
+        )
+
+    def split(self, numbers) -> list[tuple["Modality", list]]:
+        """Numbers of files by the part of a snippet that they are of.
+
+        Args:
+            numbers: sequence of `length` numbers, or of as many of each snippet.
+
+        Returns:
+            list of (part, its numbers); a snippet of one part is its own.
+
+        Example:
+            >>> [(part.name, n) for part, n in RGB_FLOW.split(range(11))]
+            [('rgb', [0]), ('flow10', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])]
+        """
+        if not self.parts:
+            return [(self, list(numbers))]
+        found, first = [], 0
+        for part, _ in self.parts:
+            last = first + part.length
+            starts = range(0, len(numbers), self.length)
+            own = [n for k in starts for n in numbers[k + first : k + last]]
+            found.append((part, own))
+            first = last
+        return found
 
     @property
     def is_image(self) -> bool:
@@ -95,7 +138,33 @@ class Modality:
             renamed: {prefix: what stands there instead}.
         """
         own = tuple(renamed.get(prefix, prefix) for prefix in self.prefixes)
-        return dataclasses.replace(self, prefixes=own)
+        parts = tuple((p.with_prefixes(renamed), first) for p, first in self.parts)
+        return dataclasses.replace(self, prefixes=own, parts=parts)
+
+
+def joined(name: str, *parts: tuple[Modality, int], **more) -> Modality:
+    """A modality whose snippets are made of those of others, one after the other.
+
+    Args:
+        name: see Modality.
+        *parts: see Modality; those of a part have no parts of their own.
+        **more: of the other attributes of Modality.
+
+    Example:
+        >>> RGB_FLOW.prefixes, RGB_FLOW.planes, RGB_FLOW.offsets[:3]
+        (('img_', 'flow_x_', 'flow_y_'), 23, (-1, -5, -4))
+    """
+    every = [part for part, _ in parts]
+    return Modality(
+        name=name,
+        kind=_JOINT,
+        prefixes=tuple(dict.fromkeys(p for part in every for p in part.prefixes)),
+        step_planes=sum(part.planes for part in every),
+        length=sum(part.length for part in every),
+        inverted=tuple(i for part in every for i in part.inverted * part.length),
+        parts=parts,
+        **more,
+    )
 
 
 # The names of files are those of dense_flow (src/common.cpp:52-57). Crop ratios
@@ -151,7 +220,13 @@ SOUND = Modality(
     grey_of=_IMAGE,
 )
 
-MODALITIES = Catalogue("modality", (RGB, FLOW, RGB_DIFFERENCE, SOUND))
+# ST-ResNet's (cnn_get_im_flow_batch.m:65-152): the frame t, and the flow from each of
+# the frames t - 5 ... t + 4 to the next. The flow of these begins five files before the
+# tick t; the frame is the image t - 1, since an extraction leaves out the first frame.
+_FLOW10 = dataclasses.replace(FLOW, name="flow10", length=10)
+RGB_FLOW = joined("rgb_flow10", (RGB, -1), (_FLOW10, -5))
+
+MODALITIES = Catalogue("modality", (RGB, FLOW, RGB_DIFFERENCE, SOUND, RGB_FLOW))
 
 
 def by_channels(channels: int) -> Modality | None:

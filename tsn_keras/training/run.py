@@ -152,7 +152,8 @@ def _devices():
 
 def _prepare_places(settings):
     data = settings.data
-    places = [data.root, data.annotations, data.validation, settings.model.initial]
+    places = [data.root, data.annotations, data.validation]
+    places += [settings.model.initial, settings.model.initial_motion]
     for source in data.sources:
         places += [source.root, source.annotations]
     variables = (selection.DATA_VARIABLE, folders.VARIABLE)
@@ -173,7 +174,7 @@ def _find_data(data, stream, listener):
         classes=data.classes or None,
         holdout=data.holdout,
     )
-    how = stream.modality.prefixes, listener, not stream.modality.is_flow
+    how = stream.modality.prefixes, listener, not stream.modality.has_flow
     found = training_sets.find(choice, *how)
     sources = tuple(
         training_sets.more(_choice(source), found, *how) for source in data.sources
