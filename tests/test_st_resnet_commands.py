@@ -61,7 +61,7 @@ clip = 0.0
 
 @pytest.fixture(scope="module", autouse=True)
 def shallow():
-    with shallow_st_resnet.applied():
+    with shallow_st_resnet.applied(shallow_st_resnet.STAGE):
         yield
 
 

@@ -50,10 +50,10 @@ GROUPS = Catalogue(
         dataclasses.replace(CAFFE, name="tsn_pytorch"),
         # PyTorch's one group for all.
         Groups("mmaction2", bias=(1.0, 1.0), norm=(1.0, 1.0)),
-        # MatConvNet's, as ST-ResNet uses it: setLrWd.m:21-39.
-        Groups("matconvnet", slope=(2.0, 0.0)),
         # 0.x core/optimizer/tsm_optimizer_constructor.py with fc_lr5.
         Groups("mmaction2_tsm", head=5.0),
+        # MatConvNet's, as ST-ResNet uses it: setLrWd.m:21-39.
+        Groups("matconvnet", slope=(2.0, 0.0)),
     ),
 )
 
