@@ -37,7 +37,6 @@ SIZE = (240, 224)
 TRAINING = """
 [data]
 dataset = "folders"
-holdout = 0.34
 modality = "rgb_flow10"
 protocol = "st_resnet"
 
@@ -93,12 +92,14 @@ def trained(data):
     return data / "run", done.stderr
 
 
+@pytest.mark.slow
 def test_training_begins_with_a_resnet_and_makes_updates(data, trained):
     out, said = trained
     assert "new: fc_spatial, fc_temporal" in said
     with (out / "log.csv").open() as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     # Two steps of two streams, each of two classes that are alike at first.
+    assert len(losses) == 2
     assert losses[0] == pytest.approx(4 * np.log(2), rel=0.3)
     found = loading.find(out / "last.weights.h5")
     assert found.architecture.backbone is BACKBONES["st_resnet50"]
@@ -137,6 +138,7 @@ def evaluated(data, weights, name, *more):
     )
 
 
+@pytest.mark.slow
 def test_eval(data, trained):
     weights = trained[0] / "last.weights.h5"
     done = evaluated(data, weights, "s.h5", "--snippets", STEPS)
@@ -154,6 +156,7 @@ def test_eval(data, trained):
         assert np.abs(found[0] - found[1]).max() > 10 * bound
 
 
+@pytest.mark.slow
 def test_tests_that_are_not_for_it(data, trained):
     weights = trained[0] / "last.weights.h5"
     for more, words in (
@@ -167,6 +170,7 @@ def test_tests_that_are_not_for_it(data, trained):
         tsn_keras.Recognizer.from_preset("demo_rgb", protocol="st_resnet")
 
 
+@pytest.mark.slow
 def test_stage_2_begins_with_stage_1(trained):
     path = trained[0] / "last.weights.h5"
     stream = Stream(RGB_FLOW, ST_RESNET_STAR)
@@ -195,6 +199,7 @@ def test_motion_may_have_weights_of_its_own(data):
         (config.ModelSettings("st_resnet50", rgb, flow), "flow10 or images"),
         (config.ModelSettings("st_resnet50", "", rgb), "whose model.initial is that"),
         (config.ModelSettings("resnet50_caffe", rgb, rgb), "leave it out"),
+        (config.ModelSettings("st_resnet50", rgb, first_conv="random"), "their mean"),
     ):
         stream = STREAM if model.backbone.startswith("st") else None
         with pytest.raises(InputError, match=words):

@@ -18,6 +18,7 @@ import shallow_st_resnet
 from keras import layers
 
 from tsn_keras.models import over_time, residual, resnet, st_resnet
+from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.models.folding import fold
 
 WIDTH, SIDE, STEPS, CLASSES = 0.0625, 224, 5, 4
@@ -246,6 +247,23 @@ def test_without_fusion_it_is_two_resnets(depth, clip, request):
     assert np.abs(expected).max() > 1e-3
 
 
+@pytest.mark.slow
+def test_streams_begin_with_the_network_of_keras_applications(deep, clip):
+    """Whole and of width 1, with biases; its weights are those that can be had."""
+    keras.utils.set_random_seed(2)
+    record = BACKBONES.find("keras:ResNet50")
+    source = filled(record.build((SIDE, SIDE, 3), CLASSES), 2)
+    model = st_resnet.TWO_RESNET50.build((1, SIDE, SIDE, 6), CLASSES)
+    assert st_resnet.begin(model, source, source) == []
+    image = clip[:, :1, ..., :3]
+    found = model(np.concatenate([image, image], axis=-1), training=False)
+    expected = np.asarray(source(image[:, 0], training=False))
+    bound = 1e-5 * np.abs(expected).max()
+    for stream in (0, 1):
+        np.testing.assert_allclose(found[0, :, stream], expected, atol=bound)
+
+
+@pytest.mark.slow
 def test_biases_of_the_resnets_move_into_means(clip):
     pair = pair_of(seed=3, bias=True)
     model = built(st_resnet.TWO_RESNET50, pair)
@@ -254,6 +272,7 @@ def test_biases_of_the_resnets_move_into_means(clip):
     np.testing.assert_allclose(model(clip, training=False), expected, atol=bound)
 
 
+@pytest.mark.slow
 def test_kernels_along_time_change_nothing_where_nothing_moves(pair, clip):
     """Away from the borders: each kernel sees a step before and after."""
     steps = 7
@@ -299,6 +318,7 @@ def test_loss_of_appearance_reaches_motion_through_the_fusion(clip, fused, unfus
         assert [norm > 0 for norm in norms] == expected, (norms, scores)
 
 
+@pytest.mark.slow
 def test_stage_2_pools_time(pair, clip, fused):
     with pytest.raises(ValueError, match="at least 5"):
         built(st_resnet.ST_RESNET50_STAR, pair, steps=4)
@@ -316,6 +336,7 @@ def test_stage_2_pools_time(pair, clip, fused):
         np.testing.assert_allclose(found[number], expected, atol=bound)
 
 
+@pytest.mark.slow
 def test_other_sides_and_numbers_of_steps_have_the_same_weights(clip, fused):
     model = fused
     larger = st_resnet.ST_RESNET50.build((2, None, None, 23), CLASSES, width=WIDTH)
@@ -328,6 +349,7 @@ def test_other_sides_and_numbers_of_steps_have_the_same_weights(clip, fused):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_saved_and_folded_it_is_the_same(pair, clip, tmp_path):
     model = built(st_resnet.ST_RESNET50_STAR, pair)
     expected = np.asarray(model(clip, training=False))
@@ -351,6 +373,7 @@ def test_motion_begins_with_weights_of_images(pair):
         np.testing.assert_allclose(first[:, :, channel], kernel.mean(axis=2), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_other_networks_are_refused(pair):
     model = st_resnet.ST_RESNET50.build((STEPS, SIDE, SIDE, 23), 4, width=WIDTH)
     other = resnet.RESNET18.build((64, 64, 3), 4, width=0.05)

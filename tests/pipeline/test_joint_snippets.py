@@ -76,6 +76,7 @@ def test_clips_of_a_test(videos):
         np.testing.assert_array_equal(frames[0], both)
 
 
+@pytest.mark.slow
 def test_frames_out_of_range_are_resized(videos):
     small = dataclasses.replace(SMALL, frame_size=Clamped(60, 80))
     stream = Stream(RGB_FLOW, small)
@@ -84,6 +85,7 @@ def test_frames_out_of_range_are_resized(videos):
     assert [shape[3:5] for shape in shapes] == [(60, 70), (64, 80)]
 
 
+@pytest.mark.slow
 def test_clip_with_a_bad_file_is_left_out_and_explained(videos, tmp_path):
     clips.make_video(tmp_path / "bad", 24, 5, (70, 56))
     (tmp_path / "bad/flow_y_00008.jpg").write_bytes(b"no picture")
@@ -125,6 +127,7 @@ def test_training_batches(videos):
     assert len(set(strides)) > 1
 
 
+@pytest.mark.slow
 def test_validation_batches(videos):
     plan = Batches(tuple(videos), STREAM, segments=2, batch=2)
     pixels, labels = next(iter(plan.for_validation()))

@@ -149,6 +149,19 @@ def test_scores_of_a_validation_are_means(trained):
     np.testing.assert_allclose(found, every.mean((1, 2)), atol=1e-5)
 
 
+def test_statistics_that_stay_do_not_move():
+    settings = config.TrainSettings(solver="matconvnet", drops=(), clip=0.0)
+    backbone = build((STEPS, SIDE, SIDE, 23), CLASSES)
+    network = Network(backbone, SMALL, STREAM, STEPS, "affine")
+    trainer = Trainer(network, settings, 1, tf.distribute.get_strategy())
+    pixels = np.random.default_rng(0).integers(0, 256, (2, STEPS, SIDE, SIDE, 23))
+    trainer.step([(tf.constant(pixels, tf.uint8), tf.constant([0, 1]))])
+    for stream in ("spatial", "temporal"):
+        norm = backbone.get_layer(f"bn_{stream}")
+        np.testing.assert_array_equal(norm.moving_mean, np.zeros(4))
+        np.testing.assert_array_equal(norm.moving_variance, np.ones(4))
+
+
 def test_sources_must_have_as_many_steps():
     network = Network(build((STEPS, SIDE, SIDE, 23), 2), SMALL, STREAM, STEPS, "all")
     with pytest.raises(InputError, match="sees 2 segments at once"):

@@ -271,6 +271,11 @@ def _shifted(inputs, bias):
     return shifted(inputs, bias)
 
 
+def can_be_fused(norm):
+    """Whether a batch norm is over the last of four axes, see FusedNorm."""
+    return len(norm.input.shape) == 4 and norm.axis in (-1, 3)
+
+
 def for_training(model, half=None, unbiased=False, fixed=False, sums=False):
     """A model of the same layers that computes faster.
 
@@ -305,7 +310,7 @@ def for_training(model, half=None, unbiased=False, fixed=False, sums=False):
         source = folding.layer_before(graph, norm)
         if norm.trainable and fixed:
             replaced[norm] = FixedNorm(norm)
-        elif norm.trainable and len(norm.input.shape) == 4 and norm.axis in (-1, 3):
+        elif norm.trainable and can_be_fused(norm):
             replaced[norm] = FusedNorm(norm, unbiased, sums)
         elif not norm.trainable and half and isinstance(source, layers.Conv2D):
             norms[source] = norm

@@ -32,7 +32,8 @@ ST_RESNET = Protocol(
     # STResNet_stage1.m:343, getBatchWrapper_rgbflow.m:31-33.
     train_rule=Strided(5, 15),
     draws_together=True,
-    other_crops=((crops.FRAME, None),),
+    # The original has whole frames only; others are those of TSN's protocols.
+    other_crops=((crops.FRAME, None), (crops.THREE, 256), (crops.TEN, None)),
 )
 
 # STResNet_stage2.m:134.

@@ -80,6 +80,11 @@ def find_motion(settings, stream, appearance):
     wanted = BACKBONES.find(settings.backbone, where="model.backbone")
     known = appearance and appearance.architecture.backbone
     begins = known is not None and known.name in wanted.streams
+    if begins and settings.first_conv == "random":
+        raise InputError(
+            f'model.first_conv is "random", but streams of {wanted.name} begin with '
+            f"their weights' own, or with their mean: leave it out"
+        )
     if not settings.initial_motion:
         return appearance if begins else None
     if not begins:

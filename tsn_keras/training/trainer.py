@@ -203,8 +203,10 @@ class Trainer:
             for layer in norms
             for variable in (layer.moving_mean, layer.moving_variance)
         ]
-        self._moments = Moments(norms, parts) if once else None
-        if once:
+        self._moments = None
+        if once and network.batch_norm != training_rules.AFFINE:
+            fused = [norm for norm in norms if training_graph.can_be_fused(norm)]
+            self._moments = Moments(fused, parts)
             self._begin = _graph(self._moments.begin)
             self._move = _graph(self._moments.move)
         self._seeds = [
