@@ -236,10 +236,7 @@ def test_the_rate_of_a_batch():
         (["schedule=cosine", "epochs=5", "drop_epochs=[3]"], "has no drops"),
         (["end_lr=0.1"], 'train.end_lr is where train.schedule = "cosine" ends'),
         (["schedule=linear"], "must be one of step, cosine"),
-        (
-            ["groups=all"],
-            "one of caffe, tsn_pytorch, mmaction2, mmaction2_tsm, matconvnet",
-        ),
+        (["groups=all"], "mmaction2, mmaction2_tsm, caffe_uniform, matconvnet"),
         (["drop_epochs=[0]"], "train.drop_epochs must be increasing, each from 1"),
     ],
 )

@@ -21,6 +21,7 @@ import tsn_keras
 from tsn_keras import config
 from tsn_keras.checkpoints import keras_file, loading
 from tsn_keras.common.errors import InputError
+from tsn_keras.models import identity
 from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.protocols.catalogue import PROTOCOLS
@@ -224,6 +225,37 @@ def test_training_that_does_not_fit(model, protocol, words):
     stream = Stream(RGB_FLOW, PROTOCOLS[protocol])
     with pytest.raises(InputError, match=words):
         initialisation.find(config.ModelSettings(**model), stream)
+
+
+def test_further_data_sets_need_one_classifier():
+    record = BACKBONES["st_resnet50"]
+    network = record.build((2, 224, 224, 23), 3, width=WIDTH)
+    settings = config.ModelSettings(record.name)
+    assert initialisation.further(network, record, [], settings, "float32") == ()
+    with pytest.raises(InputError, match=r"data.tasks is .* model.backbone st_resnet"):
+        initialisation.further(network, record, [5], settings, "float32")
+
+
+def test_it_is_shared_in_a_folder(tmp_path):
+    record = BACKBONES["st_resnet50"]
+    network = record.build((record.steps, 224, 224, 23), 2, width=WIDTH)
+    identity.mark(network, identity.Identity(record, STREAM, WIDTH))
+    folder = tsn_keras.save_preset(network, tmp_path / "mine", class_names=CLASSES)
+    told = json.loads((folder / "config.json").read_text())
+    assert told["config"]["input_shape"] == [5, 224, 224, 23]
+    preprocessor = json.loads((folder / "preprocessor.json").read_text())
+    layer = keras.saving.deserialize_keras_object(preprocessor)
+    assert layer.stream == STREAM
+    weights = loading.find(folder)
+    assert (weights.stream, weights.class_names) == (STREAM, CLASSES)
+    found = tsn_keras.load(folder)
+    assert found.output_shape == (None, 5, 2, 2)
+    for one, other in zip(found.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Of the file inside, and of the loaded model again.
+    for number, source in enumerate((folder / "model.weights.h5", found)):
+        again = tsn_keras.save_preset(source, tmp_path / f"{number}")
+        assert loading.find(again).architecture == weights.architecture
 
 
 def test_a_segment_model_does_not_take_it():

@@ -1,6 +1,7 @@
 """Snippets of an image and flow around it: of files and video, in test and training."""
 
 import dataclasses
+import shutil
 
 import clips
 import cv2
@@ -10,8 +11,11 @@ import tensorflow as tf
 import videofiles
 
 from tsn_keras.datasets.records import FrameFolder
+from tsn_keras.datasets.selection import Selection
 from tsn_keras.extraction import extractor
 from tsn_keras.extraction.settings import Settings
+from tsn_keras.flow import ranges
+from tsn_keras.flow.settings import FlowSettings
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.pipeline import draws, matlab, reading, snippets
 from tsn_keras.pipeline.from_video import Decoding
@@ -142,21 +146,66 @@ def test_validation_batches(videos):
             np.testing.assert_array_equal(one, expected)
 
 
-def test_snippets_of_a_video_are_those_of_its_files(tmp_path):
-    source = videofiles.make(tmp_path / "a.avi", 16)
-    (tmp_path / "files").mkdir()
-    extractor.extract(source, tmp_path / "files", Settings(size=(96, 64)))
+@pytest.mark.parametrize("bound", [20, None])
+def test_snippets_of_a_video_are_those_of_its_files(tmp_path, bound):
+    """Also where each field has its own range: then by parts, as they are read."""
+    source, flow = videofiles.make(tmp_path / "a.avi", 16), FlowSettings(bound=bound)
+    path = tmp_path / "files"
+    path.mkdir()
+    extractor.extract(source, path, Settings(flow, (96, 64)))
     stream = Stream(RGB_FLOW, dataclasses.replace(CAFFE, frame_size=(64, 96)))
-    video = Decoding().opened(source)
+    video = Decoding(flow=flow).opened(source)
     # With room for the flow, and without before the beginning and past the end.
     ticks = [2, 6, 7, 13]
     found = dict(video.snippets(ticks, stream))
     assert list(found) == ticks
     for tick in ticks:
-        expected = planes_of(tmp_path / "files", tick, video.files)
+        expected = planes_of(path, tick, video.files)
+        if bound is None:
+            numbers, coded = np.int32(stream.numbers(tick, video.files)), expected
+            parts = [
+                reading.resized_snippet(str(path), own, part, tf.constant(0.0))[0]
+                for part, own in zip(stream.parts, np.split(numbers, [1]), strict=True)
+            ]
+            expected = np.concatenate(parts, axis=-1)
+            np.testing.assert_array_equal(expected[..., :3], coded[..., :3])
+            assert (expected[..., 3:] != coded[..., 3:]).any()
+            joint, _ = reading.resized_snippet(
+                str(path), numbers, stream, tf.constant(0.0)
+            )
+            np.testing.assert_array_equal(joint, expected)
         np.testing.assert_array_equal(found[tick], expected)
     with pytest.raises(decode.VideoError, match="one moment at a time"):
         Decoding().snippet([], stream)
+
+
+def test_clips_of_fields_of_their_own_ranges(videos, tmp_path):
+    """What the files of a bound hold, from files of ranges; and what is wrong."""
+    path, last = tmp_path / "v0", videos[0].files
+    shutil.copytree(videos[0].path, path)
+    # As levels of a bound of 10 they are half of the motion, of all fields but one.
+    rows = np.full((last, 2, 2), (-10, 10), np.float32)
+    rows[6] = -20, 20
+    ranges.write(path, ("flow_x_", "flow_y_"), rows)
+    (path / "extract.json").write_text('{"parameters": {"flow_coding": "range"}}')
+    choice = Selection((dataclasses.replace(videos[0], path=path),)).under(STREAM)
+    (folder,) = choice.folders
+    assert folder.bound is None
+    planned = snippets.plan([folder], STREAM, STREAM.test)
+    ((*_, found),) = snippets.for_test([folder], planned, STREAM, batch=1)
+    steps = STREAM.test.ticks(folder.files, 11)
+    for step, tick in zip(found[0, :, 0].numpy(), steps, strict=True):
+        whole = planes_of(path, tick, folder.files)
+        np.testing.assert_array_equal(step[..., :3], whole[..., :3])
+        for k, number in enumerate(STREAM.numbers(tick, folder.files)[1:]):
+            levels = whole[..., 3 + 2 * k : 5 + 2 * k].astype(float)
+            if number != 7:
+                levels = np.rint(127.5 + (levels - 127.5) / 2)
+            np.testing.assert_allclose(step[..., 3 + 2 * k : 5 + 2 * k], levels, atol=1)
+    ranges.write(path, ("flow_x_", "flow_y_"), rows[:9])
+    assert not list(snippets.for_test([folder], planned, STREAM, batch=1))
+    reason = reading.explain_video(folder, planned.of(0), STREAM)
+    assert "flow_ranges.npy has no range of flow_x_000" in reason
 
 
 def test_each_part_is_normalised_as_its_own():

@@ -3,6 +3,8 @@
 In float32, against NumPy: 1e-5 of values of about 1, where sums of many numbers round.
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from tsn_keras.training.trainer import Network, Trainer
 
 STREAM = Stream(RGB_FLOW, ST_RESNET)
 SIDE, STEPS, CLASSES, PARTS = 64, 2, 3, 2
+STREAMS = "spatial", "temporal"
 
 
 def test_losses_of_all_steps_and_streams_are_added():
@@ -160,6 +163,29 @@ def test_statistics_that_stay_do_not_move():
         norm = backbone.get_layer(f"bn_{stream}")
         np.testing.assert_array_equal(norm.moving_mean, np.zeros(4))
         np.testing.assert_array_equal(norm.moving_variance, np.ones(4))
+
+
+@dataclasses.dataclass(frozen=True)
+class _TwoHeads(Backbone):
+    heads = "fc_spatial", "fc_temporal"
+
+
+def test_classifiers_alone():
+    """Of both streams; statistics stay."""
+    told = {f.name: getattr(SMALL, f.name) for f in dataclasses.fields(SMALL)}
+    backbone = build((STEPS, SIDE, SIDE, 23), CLASSES)
+    network = Network(
+        backbone, _TwoHeads(**told), STREAM, STEPS, "all", trainable="head"
+    )
+    settings = config.TrainSettings(solver="matconvnet", drops=(), clip=0.0)
+    trainer = Trainer(network, settings, 1, tf.distribute.get_strategy())
+    before = {v.path: np.asarray(v) for v in backbone.variables}
+    pixels = np.random.default_rng(0).integers(0, 256, (2, STEPS, SIDE, SIDE, 23))
+    trainer.step([(tf.constant(pixels, tf.uint8), tf.constant([0, 1]))])
+    moved = {
+        v.path for v in backbone.variables if (before[v.path] != np.asarray(v)).any()
+    }
+    assert moved == {f"fc_{s}/{v}" for s in STREAMS for v in ("kernel", "bias")}
 
 
 def test_sources_must_have_as_many_steps():
