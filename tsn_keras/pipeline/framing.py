@@ -22,10 +22,10 @@ def framed(image, protocol):
     """
     if protocol.fixed_size is not None:
         return transforms.resize(image, *protocol.fixed_size)
-    return by_rule(image, protocol.frame_size)
+    return by_shorter_side(image, protocol.frame_size)
 
 
-def by_rule(image, rule: ShorterSide | Clamped):
+def by_shorter_side(image, rule: ShorterSide | Clamped):
     """Resizes an image, or equal images stacked on the last axis; see `framed`."""
     sides = tf.cast(tf.shape(image)[:2], tf.float64)
     target = tf.cast(rule.lengths(sides, tf.reduce_min(sides)), tf.int32)

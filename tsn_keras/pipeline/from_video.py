@@ -205,8 +205,9 @@ class OpenedVideo:
             self._part(wanted[:, own], part)
             for part, (_, own) in zip(stream.parts, places, strict=True)
         )
-        for tick, *found in zip(ticks, *parts, strict=True):
-            yield tick, np.concatenate(found, axis=-1)
+        for tick, first, *more in zip(ticks, *parts, strict=True):
+            # A snippet of one part is not copied: it may be large.
+            yield tick, np.concatenate([first, *more], axis=-1) if more else first
 
     def _part(self, wanted, stream):
         """Yields what snippets have of a stream, [height, width, planes] each.

@@ -221,7 +221,7 @@ class Batches:
             if rule.frame_size is not None:
                 snippets = tf.stack(
                     [
-                        framing.by_rule(one, rule.frame_size)
+                        framing.by_shorter_side(one, rule.frame_size)
                         for one in tf.unstack(snippets)
                     ]
                 )
