@@ -175,7 +175,7 @@ def test_classifiers_alone():
     told = {f.name: getattr(SMALL, f.name) for f in dataclasses.fields(SMALL)}
     backbone = build((STEPS, SIDE, SIDE, 23), CLASSES)
     network = Network(
-        backbone, _TwoHeads(**told), STREAM, STEPS, "all", trainable="head"
+        backbone, _TwoHeads(**told), STREAM, STEPS, "first", trainable="head"
     )
     settings = config.TrainSettings(solver="matconvnet", drops=(), clip=0.0)
     trainer = Trainer(network, settings, 1, tf.distribute.get_strategy())

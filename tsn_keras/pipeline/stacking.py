@@ -196,11 +196,18 @@ def limits(folder, numbers, modality, bound):
 
 
 def explain(folder, numbers, modality):
-    """Says why the ranges of a snippet's fields cannot be used, or None."""
+    """Says why the ranges of fields cannot be used, or None.
+
+    Args:
+        folder: the frame folder.
+        numbers: of the files of a snippet, or of several, one after the other.
+        modality: protocols.modalities.Modality.
+    """
     try:
-        for part, own in modality.split(numbers):
-            if part.is_flow:
-                limits(str(folder), own, part, None)
+        for snippet in np.reshape(numbers, (-1, modality.length)):
+            for part, own in modality.split(snippet):
+                if part.is_flow:
+                    limits(str(folder), own, part, None)
     except (ValueError, OSError) as error:
         return str(error)
     return None
