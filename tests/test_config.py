@@ -236,7 +236,7 @@ def test_the_rate_of_a_batch():
         (["schedule=cosine", "epochs=5", "drop_epochs=[3]"], "has no drops"),
         (["end_lr=0.1"], 'train.end_lr is where train.schedule = "cosine" ends'),
         (["schedule=linear"], "must be one of step, cosine"),
-        (["groups=all"], "one of caffe, tsn_pytorch, mmaction2, mmaction2_tsm"),
+        (["groups=all"], "mmaction2, mmaction2_tsm, caffe_uniform, matconvnet"),
         (["drop_epochs=[0]"], "train.drop_epochs must be increasing, each from 1"),
     ],
 )
@@ -370,6 +370,33 @@ def test_very_deep_runs(name):
     assert train.groups == ("caffe_uniform" if flow else "caffe")
 
 
+# The paper's table 2, STResNet_stage1.m, STResNet_stage2.m and cnn_train_dag.m: steps,
+# rate, updates or passes, and where the rate drops.
+ST_RESNET = {
+    "st_resnet_ucf101": (5, 1e-3, 80000, (30000, 60000)),
+    "st_resnet_ucf101_code": (5, 1e-3, 80, (30, 60)),
+    "st_resnet_ucf101_star": (11, 1e-4, 4000, (2000,)),
+    "st_resnet_ucf101_star_code": (11, 1e-4, 300, (1,)),
+}
+
+
+@pytest.mark.parametrize("name", ST_RESNET)
+def test_runs_of_st_resnet(name):
+    found = config.read_training(FILES[name])
+    train, model, data = found.train, found.model, found.data
+    lengths = train.epochs or train.iterations, train.drop_epochs or train.drops
+    assert (model.segments, train.base_lr, *lengths) == ST_RESNET[name]
+    assert (train.batch, train.device_batch, train.clip) == (128, 4, 0)
+    assert (train.gamma, train.momentum, train.weight_decay) == (0.1, 0.9, 0.0005)
+    assert (train.solver, train.groups) == ("matconvnet", "matconvnet")
+    assert (model.batch_norm, model.dropout) == ("all", 0)
+    star = "_star" * ("star" in name)
+    assert (model.backbone, data.protocol) == (f"st_resnet50{star}", f"st_resnet{star}")
+    if name == "st_resnet_ucf101_code":
+        # 75 updates a pass of split 1, some 6,000 in all.
+        assert train.in_iterations(9537).iterations == 6000
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_training_files_say_what_they_are(name):
     text = FILES[name].read_text()
@@ -387,7 +414,7 @@ def test_all_runs_are_there():
     others |= {"own_rgb", "own_flow"}
     others |= {"activitynet12_rgb", "activitynet12_flow", "demo_sound"}
     others |= {"jhmdb_rgb", "jhmdb_flow", "jhmdb_rgbdiff"}
-    others |= set(VERY_DEEP)
+    others |= {*VERY_DEEP, *ST_RESNET}
     assert set(FILES) == {*RUNS, *others}
 
 

@@ -81,6 +81,7 @@ OF_RECORDS = (
     *("models/densenet.py", "models/googlenet.py", "models/inception_v3.py"),
     *("models/keras_applications.py", "models/keras_networks.py"),
     *("models/mobileone.py", "models/resnet.py", "models/swin.py", "models/vgg.py"),
+    *("models/st_resnet.py", "protocols/st_resnet.py"),
     *("checkpoints/families.py", "checkpoints/zoo.py"),
     *(f"datasets/{name}.py" for name in ("demo", "demo_sound", "folders")),
     *("datasets/hmdb51.py", "datasets/lists.py"),

@@ -398,7 +398,7 @@ def dataset(
         choice,
         stream.modality.all_prefixes,
         listener_of(progress),
-        images=not stream.modality.is_flow,
+        images=not stream.modality.has_flow,
     ).under(stream)
     chosen = found.train if part == "train" else found.validation
     if chosen is None:

@@ -134,6 +134,8 @@ class ModelSettings:
     Attributes:
         backbone: one of models.backbones.
         initial: preset or file; empty for random weights.
+        initial_motion: of a network of two streams, what the second begins with; empty
+            for what the first does. `initial` is then a network of one.
         segments: K.
         dropout: fraction of the pooled features that is dropped.
         dropouts: the same of each place, where a backbone drops at several, as VGG-16
@@ -156,6 +158,7 @@ class ModelSettings:
 
     backbone: str = "bn_inception"
     initial: str = ""
+    initial_motion: str = ""
     segments: int = 3
     dropout: float = 0.8
     dropouts: tuple[float, ...] = ()
@@ -179,7 +182,8 @@ class TrainSettings:
     Attributes:
         solver: whose updates are made: "caffe", or "torch" for PyTorch's SGD, as
             tsn-pytorch and MMAction2 use it (see training.optimizer), with the
-            statistics of trainable batch norms as PyTorch keeps them.
+            statistics of trainable batch norms as PyTorch keeps them; or "matconvnet",
+            alike, whose statistics move once an update (see training.moments).
         consensus_updates: "alternate": where a linear consensus learns weights, every
             second update is theirs alone, and the others are the network's, as the
             paper says; "joint": all learn in every update, as attention does anyway.
@@ -339,10 +343,13 @@ _RULES = {
     "model.batch_norm": ranges.OneOf(("first", "none", "all", "affine")),
     "model.trainable": ranges.OneOf(("all", "head")),
     "model.width": ranges.Range(0, 4, above=True),
-    "train.solver": ranges.OneOf(("caffe", "torch")),
+    "train.solver": ranges.OneOf(("caffe", "torch", "matconvnet")),
     "train.consensus_updates": ranges.OneOf(("alternate", "joint")),
     "train.groups": ranges.OneOf(
-        ("caffe", "tsn_pytorch", "mmaction2", "mmaction2_tsm", "caffe_uniform")
+        (
+            *("caffe", "tsn_pytorch", "mmaction2", "mmaction2_tsm", "caffe_uniform"),
+            "matconvnet",
+        )
     ),
     "train.batch": _VIDEOS,
     "train.iter_size": _VIDEOS,

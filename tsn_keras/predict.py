@@ -283,7 +283,8 @@ def _camera(args, settings):
     from tsn_keras.video import webcam
 
     # Enough frames for a snippet of any modality; flow takes one more.
-    depth = max(m.length + m.is_flow for m in MODALITIES.values())
+    modalities = [m for m in MODALITIES.values() if not m.parts]
+    depth = max(m.length + m.is_flow for m in modalities)
     with webcam.Webcam(int(number), depth) as camera:
         settings = dataclasses.replace(settings, quick=True, snippets=1, batch=1)
         scorer = run.predictor(args.weights, settings, progress.Terminal(WORDS))

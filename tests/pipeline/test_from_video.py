@@ -19,7 +19,8 @@ from tsn_keras.video import decode
 
 # Flow of a pair in a twentieth of a second; at the protocol's own size it takes one.
 SMALL = dataclasses.replace(CAFFE, frame_size=(64, 96))
-# Others are in test_sound_reading.py and test_stacked_snippets.py.
+# Others are in test_sound_reading.py, test_stacked_snippets.py and
+# test_joint_snippets.py.
 PREFIXES = {"rgb": ("img_",), "rgbdiff": ("img_",), "flow": ("flow_x_", "flow_y_")}
 STREAMS = {name: Stream(MODALITIES[name], SMALL) for name in PREFIXES}
 

@@ -160,7 +160,7 @@ def test_training_batches(stored):
     for number, (video, (_, numbers)) in enumerate(
         zip(pixels.numpy(), batches.training_files(0, 6), strict=True)
     ):
-        mirroring, of_crop, _ = batches._draws(number)
+        mirroring, of_crop, *_ = batches._draws(number)
         rule = SMALL.augmentation
         window = draws.window(SIZE[::-1], rule, stream, of_crop).numpy()
         whole = [

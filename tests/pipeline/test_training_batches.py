@@ -136,7 +136,7 @@ def test_the_order_of_a_pass_is_the_same_everywhere():
     assert draws.order(3, 1, 8).numpy().tolist() == [4, 7, 3, 6, 5, 1, 0, 2]
 
 
-# test_sound_reading.py and test_stacked_snippets.py have others.
+# Others: test_sound_reading.py, test_stacked_snippets.py, test_joint_snippets.py.
 @pytest.mark.parametrize("modality", ["rgb", "flow", "rgbdiff"])
 def test_batches_are_what_the_draws_say(videos, modality):
     """Of each video, step by step, in NumPy and OpenCV."""

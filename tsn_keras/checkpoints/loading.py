@@ -47,14 +47,24 @@ class Architecture:
         """Channels of the input."""
         return self.input_shape[-1]
 
-    def build(self, side=None):
+    def build(self, side=None, steps=None):
         """Builds the model, with fresh weights.
 
         Args:
-            side: of the input, pixels; None: as `input_shape` says.
+            side: of the input, pixels; None: as `input_shape` says; 0: any.
+            steps: of a network that sees several at once; None: those of its training.
         """
-        shape = self.input_shape if side is None else (side, side, self.channels)
+        sides = self.input_shape[:2] if side is None else (side or None,) * 2
+        shape = (*sides, self.channels)
+        if self.backbone.steps:
+            shape = (steps or self.backbone.steps, *shape)
         return self.backbone.build(shape, classes=self.classes, width=self.width)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What the backbone's `build` takes: steps before the sides, if it has any."""
+        steps = self.backbone.steps
+        return (steps, *self.input_shape) if steps else self.input_shape
 
     def __str__(self):
         return (
@@ -111,21 +121,37 @@ class Weights:
             )
         return Stream(self.modality, self.protocol)
 
+    def check_steps(self) -> None:
+        """Refuses a protocol that shows the network something else than it sees.
+
+        Raises:
+            InputError: the network sees snippets together and the protocol scores
+                them one by one, or the other way round.
+        """
+        backbone, together = self.architecture.backbone, self.protocol.test.together
+        if bool(backbone.steps) != together:
+            sees = "a video's snippets together" if backbone.steps else "one snippet"
+            raise InputError(
+                f"{self.path} is a {backbone.title}, which sees {sees}; the protocol "
+                f"{self.protocol.name} is for networks that see "
+                f"{'them together' if together else 'one at a time'}"
+            )
+
     @property
     def name(self) -> str:
         """What people call the weights: the preset's or the file's name."""
         return self.preset.name if self.preset else self.path.name
 
-    def build(self, side=None):
+    def build(self, side=None, steps=None):
         """Builds the model and fills in the weights.
 
         Args:
-            side: of the input, pixels; None: that of the protocol's training.
+            side, steps: see Architecture; None: those of the protocol's training.
 
         Raises:
             InputError: they do not fit, or are not finite.
         """
-        model = self.architecture.build(side)
+        model = self.architecture.build(side, steps)
         if self.tensors is not None:
             try:
                 port(self.tensors, model, self.architecture.backbone)
@@ -224,6 +250,7 @@ def read(located: folders.Located, *, inverse_std=False, backbone=None) -> Weigh
     else:
         weights = _of_foreign_file(path, preset, tensors, backbone)
         digest = reading.digest(digest, weights.tensors)
+    weights.check_steps()
     if preset is not None:
         _check_preset(preset, weights)
     folders.check_preset_digest(located, digest)

@@ -26,6 +26,7 @@ def overridden(weights: Weights, override: Override) -> Weights:
     if protocol == weights.protocol:
         return weights
     changed = dataclasses.replace(weights, protocol=protocol)
+    changed.check_steps()
     stream = changed.stream
     if not stream.is_normalised:
         raise InputError(

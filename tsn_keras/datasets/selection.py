@@ -84,7 +84,7 @@ class Selection:
             DatasetError: it is sound, and that of a video was not extracted.
         """
         folders = tuple(folder.under(stream) for folder in self.folders)
-        if stream.modality.is_flow:
+        if stream.modality.has_flow:
             folders, failed = codings.told(folders)
             return Selection(folders, self.missing, {**self.failed, **failed})
         if not stream.modality.is_sound:

@@ -37,10 +37,14 @@ class Engine:
 
     def __init__(self, scored: Scored, settings: Settings):
         self.stream, self._order = scored.stream, scored.order
-        self._devices = distribution.of_this_machine()
-        replicas = self._devices.num_replicas_in_sync
-        self._batch = -(-settings.batch // replicas) * replicas
         view = self.stream.test
+        if view.together:
+            # One video at a time, on one device: others have frames of other sizes.
+            self._devices, self._batch = distribution.of_one_device(), 1
+        else:
+            self._devices = distribution.of_this_machine()
+            replicas = self._devices.num_replicas_in_sync
+            self._batch = -(-settings.batch // replicas) * replicas
         with self._devices.scope():
             scorer = inference.scorer(scored.weights, view, settings.precision)
         self._step = inference.stepper(scorer, self._devices)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tsn_keras.common.errors import InputError, reason_of
 from tsn_keras.evaluation import attending
+from tsn_keras.models import over_time
 from tsn_keras.models.folding import fold
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.pipeline import transforms
@@ -27,8 +28,11 @@ def scorer(weights, view, precision="float32"):
     Returns:
         Function from uint8 [N, height, width, planes], or crops that are cut
         already, uint8 [N, crops, S, S, planes], to float32 [N, crops, classes]; with
-        the attention behind the classes where attending.attends says so.
+        the attention behind the classes where attending.attends says so. Where
+        snippets are seen together, their axis follows N in what it takes.
     """
+    if view.together:
+        return _of_clips(weights, view, precision)
     stream = weights.stream
     side = stream.side_of(view)
     model = attending.build(weights, side)
@@ -40,6 +44,38 @@ def scorer(weights, view, precision="float32"):
         inputs = network_input(crops, stream)
         scores = model(tf.reshape(inputs, (-1, side, side, inputs.shape[-1])))
         return tf.reshape(scores, (-1, view.crops.count, scores.shape[-1]))
+
+    return score
+
+
+def _of_clips(weights, view, precision):
+    """The same for a network that sees all steps of a video at once."""
+    stream = weights.stream
+    side = 0 if view.crops.whole else stream.side_of(view)
+    try:
+        model = over_time.scores_of_video(weights.build(side, view.steps))
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(
+            f"{weights.path} cannot see {view.steps} snippets together: {error}"
+        ) from None
+    model = network(model, weights.architecture.backbone.fold, precision)
+
+    def score(frames):
+        if frames.shape.rank == 5:
+            # All steps of all videos are cut as one batch.
+            steps = tf.reshape(frames, tf.concat([[-1], tf.shape(frames)[2:]], 0))
+            cut = transforms.cut(steps, view, stream)
+            shape = tf.concat([tf.shape(frames)[:2], tf.shape(cut)[1:]], 0)
+            frames = tf.ensure_shape(
+                tf.reshape(cut, shape), (None, view.steps, *cut.shape[1:])
+            )
+        # One after the other, as the original does: all take much memory.
+        scores = [
+            model(network_input(crop, stream)) for crop in tf.unstack(frames, axis=2)
+        ]
+        return tf.stack(scores, axis=1)
 
     return score
 

@@ -137,7 +137,7 @@ def _find_data(request, split, listener):
             videos,
             modality.all_prefixes,
             request.allow_missing,
-            images=not modality.is_flow,
+            images=not modality.has_flow,
             listener=listener,
         )
         for video, reason in selected.failed.items():

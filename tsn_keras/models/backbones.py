@@ -6,6 +6,7 @@ from tsn_keras.models.densenet import DENSENET161
 from tsn_keras.models.googlenet import GOOGLENET
 from tsn_keras.models.googlenet_caffe import GOOGLENET_CAFFE
 from tsn_keras.models.keras_applications import Backbones
+from tsn_keras.models.st_resnet import ST_RESNETS
 from tsn_keras.models.swin import SWIN_BASE
 from tsn_keras.models.vgg import VGG_16
 
@@ -33,5 +34,6 @@ BACKBONES = Backbones(
         GOOGLENET_CAFFE,
         cnn_m.CNN_M_SPATIAL,
         cnn_m.CNN_M_TEMPORAL,
+        *ST_RESNETS,
     ),
 )

@@ -46,7 +46,7 @@ def initialise(target, source, record, random_first=False, is_other=False):
             else:
                 values[0] = widened(values[0], shapes[0][2])
         if [value.shape for value in values] != shapes:
-            if layer.name != record.head:
+            if layer.name not in record.heads:
                 raise ValueError(
                     f"{layer.name} has weights of {shapes}, the source of "
                     f"{[value.shape for value in values]}: is it of another width?"

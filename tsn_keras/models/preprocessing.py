@@ -19,6 +19,13 @@ def network_input(pixels, stream):
     Returns:
         float32 [..., channels].
     """
+    if stream.modality.parts:
+        found, first = [], 0
+        for part in stream.parts:
+            last = first + part.modality.planes
+            found.append(network_input(pixels[..., first:last], part))
+            first = last
+        return ops.concatenate(found, axis=-1)
     modality, rule = stream.modality, stream.normalisation
     planes = modality.step_planes
     count = pixels.shape[-1]
@@ -60,11 +67,12 @@ class Preprocessing(keras.layers.Layer):
     Call arguments:
         inputs: uint8 [..., planes], 0 to 255. "rgb": B, G, R (3 planes); "flow":
             x1, y1, ..., x5, y5 (10 planes); "rgbdiff": six images of B, G, R (18
-            planes); "sound": spectrograms of three windows (3 planes); float32 of
-            modalities that stack displacements, 128 where nothing moves.
+            planes); "sound": spectrograms of three windows (3 planes); "rgb_flow10":
+            an image and ten pairs of flow (23 planes). float32 of modalities that
+            stack displacements, 128 where nothing moves.
 
     Returns:
-        float32 [..., channels]: 3, 10, 15 or 3 channels.
+        float32 [..., channels]: 3, 10, 15, 3 or 23 channels.
 
     Raises:
         ValueError: there is no such modality or protocol, or the inputs have

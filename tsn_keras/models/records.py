@@ -73,6 +73,14 @@ class Backbone:
             only, such as those of auxiliary classifiers; or None.
         fold: function from the model to one that computes the same at inference
             with fewer operations.
+        steps: how many steps of a video it sees at once in training, if it does:
+            `build` takes (T, H, W, C), [B, T, H, W, C] to raw scores [B, T', streams,
+            classes]. 0: it is a network of images.
+        streams: names of backbones whose weights each of its streams may begin with.
+        begin: function (model, weights of the first stream, of the second), built
+            models, that copies them; it returns the names of layers that are new.
+        kin: names of backbones that have the same arrays, so that their weights may
+            begin this one's.
 
     Example:
         >>> from tsn_keras.models.backbones import BACKBONES
@@ -95,6 +103,15 @@ class Backbone:
     named_as_model: Callable[[Sequence[str]], dict[str, str]] = _unchanged
     unused: str | None = None
     fold: Callable = fold
+    steps: int = 0
+    streams: Sequence[str] = ()
+    begin: Callable | None = None
+    kin: Sequence[str] = ()
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The layers of all classifiers: most networks have one."""
+        return (self.head,)
 
     def own_name(self, tensor: str) -> str:
         """What the original calls a tensor of a file.

@@ -32,6 +32,8 @@ class FusedNorm(layers.Layer):
         norm: keras.layers.BatchNormalization over the last of four axes, trainable.
         unbiased: whether the statistics keep the variance of a sample (over n - 1), as
             PyTorch does, instead of that of the batch (over n), as Keras and Caffe do.
+        sums: whether mean and deviation (of variance and epsilon) are added to what is
+            kept, instead of moving it, see training.moments.
 
     Call arguments:
         inputs: [N, H, W, C].
@@ -41,9 +43,9 @@ class FusedNorm(layers.Layer):
         What `norm(inputs)` returns, but for rounding.
     """
 
-    def __init__(self, norm, unbiased=False):
+    def __init__(self, norm, unbiased=False, sums=False):
         super().__init__(name=f"{norm.name}_fused", autocast=False)
-        self.norm, self.unbiased = norm, unbiased
+        self.norm, self.unbiased, self.sums = norm, unbiased, sums
         self.built = True
 
     def call(self, inputs, training=None):
@@ -78,6 +80,10 @@ class FusedNorm(layers.Layer):
             if not self.unbiased:
                 # TensorFlow's is that of a sample.
                 variance *= (count - 1) / count
+        if self.sums:
+            norm.moving_mean.assign_add(mean)
+            norm.moving_variance.assign_add(tf.sqrt(variance + norm.epsilon))
+            return outputs
         for kept, found in (
             (norm.moving_mean, mean),
             (norm.moving_variance, variance),
@@ -265,18 +271,23 @@ def _shifted(inputs, bias):
     return shifted(inputs, bias)
 
 
-def for_training(model, half=None, unbiased=False, fixed=False):
+def can_be_fused(norm):
+    """Whether a batch norm is over the last of four axes, see FusedNorm."""
+    return len(norm.input.shape) == 4 and norm.axis in (-1, 3)
+
+
+def for_training(model, half=None, unbiased=False, fixed=False, sums=False):
     """A model of the same layers that computes faster.
 
-    For TensorFlow. In float64 nothing is faster, and only `unbiased` and `fixed` change
-    anything.
+    For TensorFlow. In float64 nothing is faster, and only `unbiased`, `fixed` and
+    `sums` change anything.
 
     Args:
         model: functional model whose layers with weights are layers of the model
             itself. Which of its batch norms are frozen is looked at now.
         half: whether to change also what is faster in half precision only. None:
             whether the model computes in it.
-        unbiased: see FusedNorm.
+        unbiased, sums: see FusedNorm.
         fixed: whether the trainable batch norms keep their statistics, see FixedNorm.
 
     Returns:
@@ -290,7 +301,7 @@ def for_training(model, half=None, unbiased=False, fixed=False):
         >>> [layer.name for layer in for_training(keras.Model(inputs, x)).layers[1:]]
         ['conv', 'norm_fused']
     """
-    if model.variable_dtype != "float32" and not (unbiased or fixed):
+    if model.variable_dtype != "float32" and not (unbiased or fixed or sums):
         return model
     graph, norms, replaced = folding.Graph(model), {}, {}
     if half is None:
@@ -299,8 +310,8 @@ def for_training(model, half=None, unbiased=False, fixed=False):
         source = folding.layer_before(graph, norm)
         if norm.trainable and fixed:
             replaced[norm] = FixedNorm(norm)
-        elif norm.trainable and len(norm.input.shape) == 4 and norm.axis in (-1, 3):
-            replaced[norm] = FusedNorm(norm, unbiased)
+        elif norm.trainable and can_be_fused(norm):
+            replaced[norm] = FusedNorm(norm, unbiased, sums)
         elif not norm.trainable and half and isinstance(source, layers.Conv2D):
             norms[source] = norm
     if half:

@@ -26,6 +26,7 @@ class Groups:
             of the following.
         bias: of their biases.
         norm: of the slopes and shifts of batch norms.
+        slope: of the slopes alone, where they have their own.
         speeds_first: whether the rate of the first convolution is multiplied by that
             of its modality.
         head: factor on the rate of the classifier.
@@ -35,6 +36,7 @@ class Groups:
     kernel: tuple[float, float] = (1.0, 1.0)
     bias: tuple[float, float] = (2.0, 0.0)
     norm: tuple[float, float] = (1.0, 0.0)
+    slope: tuple[float, float] | None = None
     speeds_first: bool = False
     head: float = 1.0
 
@@ -53,6 +55,8 @@ GROUPS = Catalogue(
         # caffe models/action_recognition/vgg_16_flow_train_val_fast.prototxt: the
         # first convolution of flow as all others.
         dataclasses.replace(CAFFE, name="caffe_uniform", speeds_first=False),
+        # MatConvNet's, as ST-ResNet uses it: setLrWd.m:21-39.
+        Groups("matconvnet", slope=(2.0, 0.0)),
     ),
 )
 
@@ -81,7 +85,7 @@ def set_batch_norm(model, trainable="first"):
 
 
 def train_head_only(model, record):
-    """Freezes every layer but the classifier.
+    """Freezes every layer but the classifier, or classifiers.
 
     Batch norms normalise by their moving statistics then, which stay. Dropout stays.
 
@@ -90,7 +94,7 @@ def train_head_only(model, record):
         record: its records.Backbone.
     """
     for layer in model.layers:
-        layer.trainable = layer.name == record.head
+        layer.trainable = layer.name in record.heads
 
 
 def multipliers(model, record, first_rate, groups=CAFFE):
@@ -112,12 +116,13 @@ def multipliers(model, record, first_rate, groups=CAFFE):
     """
     found = {}
     for layer in model.layers:
-        faster = groups.head if layer.name == record.head else 1.0
+        faster = groups.head if layer.name in record.heads else 1.0
         if groups.speeds_first and layer.name == record.first:
             faster *= first_rate
         for variable in layer.trainable_variables:
             if isinstance(layer, layers.BatchNormalization):
-                found[variable.path] = groups.norm
+                is_slope = groups.slope is not None and variable is layer.gamma
+                found[variable.path] = groups.slope if is_slope else groups.norm
                 continue
             is_bias = variable is getattr(layer, "bias", None)
             rate, decay = groups.bias if is_bias else groups.kernel

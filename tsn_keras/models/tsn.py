@@ -65,7 +65,8 @@ def TSN(
 
     Raises:
         ValueError: `segments` is not positive, `consensus` is unknown or needs more
-            segments, or it is not known how to preprocess for this backbone.
+            segments, it is not known how to preprocess for this backbone, or this sees
+            several steps of a video itself.
 
     Example:
         >>> import tsn_keras as tsn
@@ -75,6 +76,11 @@ def TSN(
     """
     if segments < 1:
         raise ValueError(f"`segments` must be at least 1. Received: {segments}")
+    if len(backbone.input_shape) != 4:
+        raise ValueError(
+            f"{backbone.name} sees the steps of a video itself, of inputs "
+            f"{tuple(backbone.input_shape)}: it has no segments"
+        )
     shape = (segments, *backbone.input_shape[1:])
     layer = _preprocessing(backbone, preprocess)
 

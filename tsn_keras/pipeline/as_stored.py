@@ -85,9 +85,9 @@ def framed(image, stream):
             f"frames of {image.shape[1]} x {image.shape[0]} are too narrow to be "
             f"resized to {width} x {height}"
         )
-    if protocol.fixed_size is None and protocol.frame_size.antialiased:
+    if protocol.fixed_size is None and protocol.frame_size.resampling != "opencv":
         # Imported where it is needed: TensorFlow takes seconds.
-        from tsn_keras.pipeline import pillow
+        from tsn_keras.pipeline import resizing
 
-        return pillow.resize(image, height, width).numpy()
+        return resizing.of(protocol.frame_size)(image, height, width).numpy()
     return cv2.resize(image, (width, height))

@@ -20,6 +20,11 @@ def of_this_machine():
     return tf.distribute.get_strategy()
 
 
+def of_one_device():
+    """The first GPU, or the processor."""
+    return tf.distribute.get_strategy()
+
+
 def of_all_machines():
     """All GPUs of all machines that TF_CONFIG names, or of this one.
 

@@ -48,6 +48,13 @@ def draw(seed, number, count):
     return _bits(key, count)
 
 
+def together(seed, number):
+    """Draws for the videos of a sub-batch together: int32 [1], not negative."""
+    # Above all other keys, see `_key_of_pass`.
+    first = tf.cast(seed, tf.int64) + 2**41
+    return _bits(tf.stack([first, tf.cast(number, tf.int64)]), 1)
+
+
 def _bits(key, count):
     bits = tf.random.stateless_uniform(
         (count,), key, minval=None, maxval=None, dtype=tf.int32

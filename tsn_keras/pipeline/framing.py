@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tsn_keras.pipeline import pillow, transforms
-from tsn_keras.protocols.sizes import ShorterSide
+from tsn_keras.pipeline import resizing, transforms
+from tsn_keras.protocols.sizes import Clamped, ShorterSide
 
 
 def framed(image, protocol):
@@ -25,10 +25,10 @@ def framed(image, protocol):
     return by_shorter_side(image, protocol.frame_size)
 
 
-def by_shorter_side(image, rule: ShorterSide):
+def by_shorter_side(image, rule: ShorterSide | Clamped):
     """Resizes an image, or equal images stacked on the last axis; see `framed`."""
     sides = tf.cast(tf.shape(image)[:2], tf.float64)
-    target = tf.cast(rule.scaled(sides, tf.reduce_min(sides), rule.side), tf.int32)
+    target = tf.cast(rule.lengths(sides, tf.reduce_min(sides)), tf.int32)
     allowed = tf.debugging.assert_less_equal(
         tf.reduce_prod(tf.cast(target, tf.int64)),
         tf.constant(transforms.MAX_PIXELS, tf.int64),
@@ -37,8 +37,7 @@ def by_shorter_side(image, rule: ShorterSide):
     # In eager mode the check has run already, and is None.
     with tf.control_dependencies([] if allowed is None else [allowed]):
         height, width = tf.unstack(tf.identity(target))
-    resize = pillow.resize if rule.antialiased else transforms.resize
-    return resize(image, height, width)
+    return resizing.of(rule)(image, height, width)
 
 
 def is_possible(height, width, protocol):

@@ -105,6 +105,11 @@ class Decoding:
                 f"a webcam has frames without sound: leave the weights for "
                 f"{stream.modality.name} out"
             )
+        if stream.modality.parts:
+            raise decode.VideoError(
+                f"a webcam is looked at one moment at a time: the weights for "
+                f"{stream.modality.name} see a video as a whole"
+            )
         if stream.modality.is_flow:
             greys = [as_stored.grey(frame, stream) for frame in frames[-length - 1 :]]
             pairs = (
@@ -193,9 +198,26 @@ class OpenedVideo:
             return
         count = self.images(stream)
         each = (number for tick in ticks for number in stream.numbers(tick, count))
-        # Arrays: of hours of video there are many. Twice the number of a file, and one
-        # more for backward flow, so that their order is that of time.
+        # Arrays: of hours of video there are many.
         wanted = np.fromiter(each, np.int64).reshape(len(ticks), -1)
+        places = stream.modality.split(range(wanted.shape[1]))
+        parts = (
+            self._part(wanted[:, own], part)
+            for part, (_, own) in zip(stream.parts, places, strict=True)
+        )
+        for tick, first, *more in zip(ticks, *parts, strict=True):
+            # A snippet of one part is not copied: it may be large.
+            yield tick, np.concatenate([first, *more], axis=-1) if more else first
+
+    def _part(self, wanted, stream):
+        """Yields what snippets have of a stream, [height, width, planes] each.
+
+        Args:
+            wanted: int64 [snippets, files], numbers of the files.
+            stream: protocols.records.Stream, of one part.
+        """
+        # Twice the number of a file, and one more for backward flow, so that the order
+        # of keys is that of time.
         wanted = 2 * wanted + np.array(as_stored.are_backward(stream))
         # The snippet that needs each image last: until then it is held.
         needed, places = np.unique(wanted.ravel()[::-1], return_index=True)
@@ -204,9 +226,9 @@ class OpenedVideo:
         held, at = {}, 0
         for key, image in planes(needed, stream):
             held[key] = image
-            while at < len(ticks) and wanted[at].max() <= key:
+            while at < len(wanted) and wanted[at].max() <= key:
                 keys = wanted[at].tolist()
-                yield ticks[at], as_stored.snippet([held[n] for n in keys], stream)
+                yield as_stored.snippet([held[n] for n in keys], stream)
                 for n in set(keys):
                     if last[np.searchsorted(needed, n)] == at:
                         del held[n]

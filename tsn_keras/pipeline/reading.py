@@ -1,5 +1,7 @@
 """Files of a snippet to a stack of planes, and why a file cannot be read."""
 
+import itertools
+
 import tensorflow as tf
 
 from tsn_keras.common.errors import reason_of
@@ -80,11 +82,41 @@ def plain_snippet(folder, numbers, stream, bound=None):
 def _decoded(folder, numbers, modality):
     """The images of a snippet, uint8 [h, w, planes of the file] each."""
     numbers = tf.ensure_shape(numbers, (modality.length,))
-    names = file_names(folder, modality.step_prefixes, numbers[:, None])
-    return [
-        transforms.decode(path, modality.file_planes)
-        for path in tf.unstack(tf.reshape(names, (-1,)))
-    ]
+    found = []
+    for part, own in modality.split(tf.unstack(numbers)):
+        names = file_names(folder, part.step_prefixes, tf.stack(own)[:, None])
+        found += [
+            transforms.decode(path, part.file_planes)
+            for path in tf.unstack(tf.reshape(names, (-1,)))
+        ]
+    return found
+
+
+def clip(folder, numbers, stream, bound=None):
+    """Reads snippets of a video that are seen together; see `resized_snippet`.
+
+    Args:
+        folder, stream, bound: see there.
+        numbers: int32 [T * length].
+
+    Returns:
+        (uint8 [T, height, width, planes], int32 [2]), the size of the files.
+
+    Raises:
+        tf.errors.OpError: likewise; or they are of other sizes than the first.
+    """
+    modality = stream.modality
+    pixels = tf.TensorSpec((None, None, modality.planes), modality.pixel_type)
+    # A graph of one snippet, not of all.
+    frames, sizes = tf.map_fn(
+        lambda row: resized_snippet(folder, row, stream, bound),
+        tf.reshape(numbers, (-1, modality.length)),
+        fn_output_signature=(pixels, tf.TensorSpec((2,), tf.int32)),
+    )
+    alike = tf.reduce_all(tf.equal(sizes, sizes[0]))
+    with tf.control_dependencies(transforms.require(alike, "unequal sizes")):
+        shape = (None, None, None, modality.planes)
+        return tf.ensure_shape(frames, shape), sizes[0]
 
 
 def segments(path, files, ticks, stream, first=1, bound=None):
@@ -113,10 +145,10 @@ def segments(path, files, ticks, stream, first=1, bound=None):
 
 def segment_numbers(files, ticks, stream):
     """Numbers of the files of a video's snippets: int32 [K, length]; see `segments`."""
-    numbers = ticks[:, None] + tf.range(stream.modality.length)
+    numbers = ticks[:, None] + tf.constant(stream.modality.offsets)
     if stream.protocol.loops:
         numbers = 1 + (numbers - 1) % files
-    return tf.minimum(numbers, files)
+    return tf.clip_by_value(numbers, 1, files)
 
 
 def explain_video(video, numbers, stream, is_training=False):
@@ -157,10 +189,10 @@ def explain(folder, numbers, stream):
         str that names the first file that fails and the reason, or None if
         the snippet can be read after all.
     """
-    for path in _paths(folder, [numbers], stream):
+    for path, planes in _paths(folder, [numbers], stream):
         name = path.numpy().decode()
         try:
-            transforms.decode(path, stream.modality.file_planes)
+            transforms.decode(path, planes)
         except tf.errors.NotFoundError:
             return f"{name}: no such file"
         except tf.errors.OpError as error:
@@ -185,7 +217,7 @@ def explain_sizes(folder, snippets, stream, smallest=None):
     first, size = None, smallest or stream.protocol.crop_size
     what = "the least side of" if smallest else "a crop of"
     rows, columns = stream.protocol.stored_size
-    for path in _paths(folder, snippets, stream):
+    for path, _ in _paths(folder, snippets, stream):
         name = path.numpy().decode()
         shape = tf.io.extract_jpeg_shape(tf.io.read_file(path)).numpy()
         height, width = (int(side) for side in shape[:2])
@@ -209,12 +241,10 @@ def explain_sizes(folder, snippets, stream, smallest=None):
 
 
 def _paths(folder, snippets, stream):
-    """Yields the path of every file of some snippets once."""
-    steps = stream.modality.step_prefixes
-    files = (
-        (int(number), prefixes)
-        for numbers in snippets
-        for number, prefixes in zip(numbers, steps, strict=False)
-    )
-    for number, prefixes in dict.fromkeys(files):
-        yield from file_names(str(folder), [prefixes], [[number]])[0]
+    """Yields (path, planes) of every file of some snippets once."""
+    every = [int(number) for numbers in snippets for number in numbers]
+    for part, numbers in stream.modality.split(every):
+        files = zip(numbers, itertools.cycle(part.step_prefixes))
+        for number, prefixes in dict.fromkeys(files):
+            for path in file_names(str(folder), [prefixes], [[number]])[0]:
+                yield path, part.file_planes

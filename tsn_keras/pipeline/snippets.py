@@ -20,7 +20,8 @@ class Snippets:
     Attributes:
         video: int32 [J], index into the folders.
         tick: int32 [J], index of the snippet among the video's distinct ones.
-        files: int32 [J, length], numbers of the files to read.
+        files: int32 [J, length], numbers of the files to read; of snippets that are
+            seen together those of all, [J, steps * length].
     """
 
     video: np.ndarray
@@ -49,7 +50,7 @@ def plan(folders, stream, view):
     """
     length = stream.modality.length
     rows = [
-        (video, index, folder.numbered(stream.numbers(int(tick), folder.files)))
+        (video, index, folder.numbered(_numbers(int(tick), folder, stream, view)))
         for video, folder in enumerate(folders)
         for index, tick in enumerate(
             view.distinct(folder.files, length, folder.rate)[0]
@@ -59,8 +60,14 @@ def plan(folders, stream, view):
     return Snippets(
         np.array(video, np.int32),
         np.array(tick, np.int32),
-        np.array(numbers, np.int32).reshape(-1, length),
+        np.array(numbers, np.int32).reshape(-1, view.steps * length),
     )
+
+
+def _numbers(tick, folder, stream, view):
+    """Numbers of the files that a row of scores is of, step by step."""
+    steps = view.clip(tick, folder.files, stream.modality.length)
+    return [number for step in steps for number in stream.numbers(step, folder.files)]
 
 
 def for_test(folders, snippets, stream, batch):
@@ -77,7 +84,8 @@ def for_test(folders, snippets, stream, batch):
         [batch, 2], the height and width of the snippet's files, uint8 [batch,
         height, width, planes]), in order, those of video files last; where videos
         keep their ratio, the pixels are crops, uint8 [batch, crops, S, S, planes].
-        Pixels of modalities that stack displacements are float32.
+        Pixels of modalities that stack displacements are float32. Where snippets are
+        seen together their axis follows the batch's.
         The last batch is filled up with video -1. A snippet with a file that cannot
         be read, or with files of unequal sizes, is left out: the consumer knows
         which it expects and must ask why.
@@ -117,6 +125,9 @@ def _from_frames(folders, snippets, stream):
     def read(video, tick, numbers):
         path = tf.gather(paths, video)
         bound = None if bounds is None else tf.gather(bounds, video)
+        if stream.test.together:
+            frames, size = reading.clip(path, numbers, stream, bound)
+            return video, tick, size, _cut(frames, stream)
         frames, size = reading.resized_snippet(path, numbers, stream, bound)
         return video, tick, size, _cut(frames[None], stream)[0]
 
@@ -136,12 +147,16 @@ def _from_files(folders, snippets, stream):
 
     @transforms.as_it_is
     def read(video, start, end):
+        rows = tf.reshape(numbers[start:end], (-1, stream.modality.length))
         frames, size = video_reading.decoded(
-            tf.gather(paths, video), numbers[start:end], stream, framed=True
+            tf.gather(paths, video), rows, stream, framed=True
         )
-        count = end - start
+        count, found = end - start, _cut(frames, stream)
+        if stream.test.together:
+            shape = tf.concat([[count, stream.test.steps], tf.shape(found)[1:]], axis=0)
+            found = tf.reshape(found, shape)
         sizes = tf.tile(size[None], (count, 1))
-        return tf.fill((count,), video), ticks[start:end], sizes, _cut(frames, stream)
+        return tf.fill((count,), video), ticks[start:end], sizes, found
 
     dataset = tf.data.Dataset.from_tensor_slices(_runs(snippets))
     dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)

@@ -89,13 +89,13 @@ def bounds(folders, modality):
         range; or None where the files' levels are the pixels of the snippets.
     """
     found = [folder.bound for folder in folders]
-    if modality.stacking is None and (not modality.is_flow or None not in found):
+    if not modality.stacks and (not modality.has_flow or None not in found):
         return None
     return tf.constant([bound or 0.0 for bound in found], tf.float32)
 
 
 def decoded(pixels, folder, numbers, modality, bound):
-    """The pixels of a snippet of flow files whose levels have to be decoded.
+    """The pixels of a snippet with flow files whose levels have to be decoded.
 
     Args:
         pixels: uint8 [h, w, planes], as the files hold them.
@@ -111,6 +111,17 @@ def decoded(pixels, folder, numbers, modality, bound):
     Raises:
         tf.errors.OpError: the ranges of the fields cannot be read; ask `explain`.
     """
+    places = modality.split(tf.unstack(tf.ensure_shape(numbers, (modality.length,))))
+    planes = tf.split(pixels, [part.planes for part, _ in places], axis=-1)
+    found = [
+        _decoded(own, folder, tf.stack(files), part, bound) if part.is_flow else own
+        for own, (part, files) in zip(planes, places, strict=True)
+    ]
+    return tf.concat([tf.cast(own, modality.pixel_type) for own in found], axis=-1)
+
+
+def _decoded(pixels, folder, numbers, modality, bound):
+    """The same of flow alone: of a modality, or of one part of it."""
     if modality.stacking is None:
         # Files with the levels of a bound are taken as they are.
         return tf.cond(
@@ -185,9 +196,18 @@ def limits(folder, numbers, modality, bound):
 
 
 def explain(folder, numbers, modality):
-    """Says why the ranges of a snippet's fields cannot be used, or None."""
+    """Says why the ranges of fields cannot be used, or None.
+
+    Args:
+        folder: the frame folder.
+        numbers: of the files of a snippet, or of several, one after the other.
+        modality: protocols.modalities.Modality.
+    """
     try:
-        limits(str(folder), numbers, modality, None)
+        for snippet in np.reshape(numbers, (-1, modality.length)):
+            for part, own in modality.split(snippet):
+                if part.is_flow:
+                    limits(str(folder), own, part, None)
     except (ValueError, OSError) as error:
         return str(error)
     return None

@@ -11,8 +11,8 @@ from tsn_keras.datasets.records import VideoFile
 from tsn_keras.pipeline import (
     draws,
     framing,
-    pillow,
     reading,
+    resizing,
     stacking,
     transforms,
     video_reading,
@@ -101,8 +101,12 @@ class Batches:
         """What is drawn: (mirroring, the crop's, a number a segment, the colours')."""
         crop, shift = self._augmentation.draws, self._colours
         counts = 1, crop, self.segments, 0 if shift is None else shift.draws
-        drawn = tf.split(draws.draw(self.seed, number, sum(counts)), counts)
-        return drawn[0][0], *drawn[1:]
+        drawn = draws.draw(self.seed, number, sum(counts))
+        mirroring, of_crop, of_ticks, of_colours = tf.split(drawn, counts)
+        if self.stream.protocol.draws_together:
+            shared = draws.together(self.seed, number // self.batch)
+            of_ticks = tf.concat([shared, of_ticks[1:]], axis=0)
+        return mirroring[0], of_crop, of_ticks, of_colours
 
     def _files(self):
         """Number of files of each video, int32."""
@@ -204,7 +208,7 @@ class Batches:
         files, label = self._files(), self.labels.of(self.folders)
         stream, segments, load = self.stream, self.segments, self._segments()
         rule, shift = self._augmentation, self._colours
-        resize = pillow.resize if rule.antialiased else transforms.resize
+        resize = resizing.of(rule)
         shape = (segments, *(stream.fixed_size or ()), stream.modality.planes)
 
         @transforms.as_it_is

@@ -251,13 +251,18 @@ def cut(frames, view, stream):
         stream: protocols.records.Stream.
 
     Returns:
-        uint8 [N, crops, size, size, C].
+        uint8 [N, crops, size, size, C]; [N, crops, H, W, C] of whole frames.
 
     Raises:
         tf.errors.InvalidArgumentError: the frames are smaller than a crop.
     """
     size, crops = stream.side_of(view), view.crops
     height, width = frames.shape[1:3]
+    if crops.whole:
+        mirrored = mirror(frames, stream.modality, crops.inverts)
+        windows = crops.windows(height, width, size)
+        found = [mirrored if window.mirrored else frames for window in windows]
+        return tf.stack(found, axis=1)
     if height is None or width is None:
         shape = tf.shape(frames)[1:3]
         fits = require(

@@ -68,7 +68,7 @@ class Predictor:
 
     def _prepare_device(self):
         """Compiles for flow, which takes seconds."""
-        of_flow = [s for s in self.streams.values() if s.modality.is_flow]
+        of_flow = [s for s in self.streams.values() if s.modality.has_flow]
         if not of_flow:
             raise InputError("`device` is for weights of flow")
         with console.quiet_frameworks():
@@ -222,7 +222,13 @@ class Predictor:
         )
 
     def _batches(self, video, modality, ticks):
-        """Yields uint8 [n, H, W, planes], n up to the size of a batch."""
+        """Yields uint8 [n, H, W, planes], n up to the size of a batch.
+
+        Of snippets that are seen together all at once, [1, steps, H, W, planes].
+        """
+        if self.view.together:
+            yield self._clip(video, self.streams[modality])[None]
+            return
         found = []
         for _, snippet in video.snippets(ticks, self.streams[modality]):
             found.append(snippet)
@@ -232,18 +238,28 @@ class Predictor:
         if found:
             yield np.stack(found)
 
+    def _clip(self, video, stream):
+        """All snippets of a video that are seen together: [steps, H, W, planes]."""
+        images, length = video.images(stream), stream.modality.length
+        ticks, order = np.unique(self.view.ticks(images, length), return_inverse=True)
+        found = [snippet for _, snippet in video.snippets(ticks.tolist(), stream)]
+        return np.stack(found)[order]
+
     def score(self, modality, snippets):
         """Scores snippets.
 
         Args:
             modality: one of those of the weights.
-            snippets: uint8 [n, H, W, planes], n up to the size of a batch.
+            snippets: uint8 [n, H, W, planes], n up to the size of a batch; or [1,
+                steps, H, W, planes] that are seen together.
 
         Returns:
             float32 [n, crops, classes], raw; with the attention behind the classes
             where the test needs it, see evaluation.attending.
         """
         stream = self.streams[modality]
+        if self.view.together:
+            return self._score[modality](snippets)
         if stream.fixed_size is None:
             # The size of the crops does not depend on that of the video.
             snippets = transforms.cut(snippets, self.view, stream).numpy()

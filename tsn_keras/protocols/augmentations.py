@@ -16,8 +16,17 @@ from tsn_keras.protocols.sizes import ShorterSide
 _SPAN = 2.0**31  # Drawn numbers are below.
 
 
+class _ByAntialiased:
+    """What is resized by Pillow's filter if it is `antialiased`, else by OpenCV's."""
+
+    @property
+    def resampling(self) -> str:
+        """How crops are resized, one of pipeline.resizing."""
+        return "pillow" if self.antialiased else "opencv"
+
+
 @dataclasses.dataclass(frozen=True)
-class MultiScaleCrop:
+class MultiScaleCrop(_ByAntialiased):
     """One of several sizes, at one of several places (data_transformer.cpp:49-104).
 
     Attributes:
@@ -66,7 +75,7 @@ class MultiScaleCrop:
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomResizedCrop:
+class RandomResizedCrop(_ByAntialiased):
     """A window of any area and ratio (mmaction2 transforms/processing.py:289-338).
 
     Attributes:
@@ -117,7 +126,7 @@ class RandomResizedCrop:
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomCrop:
+class RandomCrop(_ByAntialiased):
     """A square of the size of the input, anywhere in the frame.
 
     Two-Stream Convolutional Networks, NIPS 2014, section 4: from the whole image, not
@@ -153,8 +162,54 @@ class RandomCrop:
         return down, right, square, square
 
 
+@dataclasses.dataclass(frozen=True)
+class CornerCrop:
+    """A window of any size near one of two corners.
+
+    ST-ResNet's (cnn_get_im_flow_batch.m:55-62, 274). Height and width are drawn apart,
+    from 3/4 to 5/4 of the input's side. The window lies near the upper left or the
+    lower right corner, at most a quarter of the free space away from it: the paper
+    speaks of all borders, the code of these.
+
+    Attributes:
+        name: what users call it.
+        places: steps of a quarter, from 0 to all of it, of down and of right.
+        frame_size, mirrors, colours: see MultiScaleCrop.
+    """
+
+    name: str
+    places: int = 20
+    frame_size: ShorterSide | None = None
+    mirrors: bool = True
+    colours: ColourShift | None = None
+
+    draws = 5
+    resampling = "matlab"
+
+    def window(self, shape, side, ratios, drawn):
+        """The window of a crop; see MultiScaleCrop.
+
+        Example:
+            >>> ST_RESNET.window((256, 340), 224, (), [2**30, 2**30, 0, 0, 19])
+            (0, 29, 224, 224)
+            >>> ST_RESNET.window((256, 340), 224, (), [0, 2**31 - 1, 1, 19, 0])
+            (88, 45, 168, 280)
+        """
+        window, offsets = [], []
+        for length, share, place in zip(shape, drawn[:2], drawn[3:], strict=True):
+            # As MATLAB rounds, a half up.
+            wanted = math.floor(side * (0.75 + 0.5 * (share / _SPAN)) + 0.5)
+            cut = min(wanted, length)
+            step = place % self.places / (self.places - 1)
+            offsets.append(
+                math.floor((length - cut) * (drawn[2] % 2 * 0.75 + step / 4))
+            )
+            window.append(cut)
+        return *offsets, *window
+
+
 # How a video is cut in training: any of these.
-Augmentation = MultiScaleCrop | RandomResizedCrop | RandomCrop
+Augmentation = MultiScaleCrop | RandomResizedCrop | RandomCrop | CornerCrop
 
 _BEFORE = sizes.ShorterSide(256, sizes.rounded)
 # In every configuration of MMAction2, for RGB and flow.
@@ -170,6 +225,7 @@ MMACTION2_5 = MultiScaleCrop(
 )
 MMACTION2_RANDOM = RandomResizedCrop("mmaction2_random", frame_size=_BEFORE)
 TWO_STREAM = RandomCrop("two_stream", frame_size=_BEFORE, colours=colours.RGB)
+ST_RESNET = CornerCrop("st_resnet")
 
 # The names are those of the reference tables: places, and what is left out. Moments in
 # Time has two ratios and squares only (tsn_r50_1x1x6_100e_mit_rgb.py).
@@ -193,6 +249,7 @@ AUGMENTATIONS = Catalogue(
             MMACTION2_5, name="mmaction2_moments", ratios=(1.0, 0.8), max_distort=0
         ),
         MMACTION2_RANDOM,
+        ST_RESNET,
         dataclasses.replace(
             MMACTION2_RANDOM, name="mmaction2_random_unresized", frame_size=None
         ),

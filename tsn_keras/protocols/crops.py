@@ -36,12 +36,14 @@ class Crops:
         windows: function (height, width, side) to a list of Window. It uses only
             +, -, *, // and %, so that it takes ints and integer tensors.
         inverts: whether mirroring changes the sign of horizontal flow.
+        whole: whether a window is the whole frame, whatever its size.
     """
 
     name: str
     count: int
     windows: Callable[[int, int, int], list[Window]]
     inverts: bool = True
+    whole: bool = False
 
 
 def _centre(height, width, size):
@@ -88,6 +90,13 @@ def _ten_of_mirrored(height, width, size):
 
 
 CENTRE = Crops("the centre crop", 1, _centre)
+
+# st-resnet cnn_train_dag.m:345-399: the frame as it is, and mirrored.
+_FRAME = [Window(0, 0), Window(0, 0, True)]
+FRAME = Crops("the frame", 1, lambda *_: _FRAME[:1], whole=True)
+FRAME_AND_MIRRORED = Crops(
+    "the frame, also mirrored", 2, lambda *_: list(_FRAME), whole=True
+)
 
 # tsn-pytorch transforms.py, GroupCenterCrop: torchvision's CenterCrop.
 ROUNDED_CENTRE = Crops("the centre crop", 1, _rounded_centre)

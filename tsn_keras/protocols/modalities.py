@@ -7,7 +7,7 @@ from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.protocols.spectrograms import Spectrogram
 from tsn_keras.protocols.stackings import Stacking
 
-_IMAGE, _FLOW, _SOUND = "image", "flow", "sound"
+_IMAGE, _FLOW, _SOUND, _JOINT = "image", "flow", "sound", "joint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Modality:
     Attributes:
         name: what users, weight files and presets call it.
         kind: what the files hold, "image" or "flow", or "sound"; protocols normalise
-            by it.
+            by it. "joint" of a snippet of several parts.
         prefixes: what stands before the number in the names of a step's files; of
             sound, those of the images whose times its snippets have.
         step_planes: planes of a step, over all its files: 3 for B, G, R, 2 for x
             and y.
-        length: steps of a snippet.
+        length: steps of a snippet; of a joint one, those of all parts together.
         inverted: for each plane of a step, whether mirroring turns v into
             255 - v: horizontal motion changes its sign.
         differences: whether the network sees what changes from step to step.
@@ -42,6 +42,8 @@ class Modality:
             half of its steps, where these are of backward flow; else ().
         stacking: what is computed from the displacements of its flow fields; None:
             a snippet has the grey levels of its files.
+        parts: of a snippet that is made of snippets of other modalities, these in
+            their order, and how many files after its tick each begins; see `joined`.
 
     Example:
         >>> MODALITIES["flow"].channels
@@ -64,6 +66,7 @@ class Modality:
     grey_of: str | None = None
     backward: tuple[str, ...] = ()
     stacking: Stacking | None = None
+    parts: tuple[tuple["Modality", int], ...] = ()
 
     def __post_init__(self):
         if self.backward and self.stacking and self.stacking.follows:
@@ -72,19 +75,29 @@ class Modality:
 
     @property
     def step_prefixes(self) -> tuple[tuple[str, ...], ...]:
-        """The prefixes of each step."""
+        """The prefixes of each step; of a joint one those of all parts' steps."""
+        if self.parts:
+            return sum((part.step_prefixes for part, _ in self.parts), ())
         first = self.length // 2 if self.backward else 0
         return (self.backward,) * first + (self.prefixes,) * (self.length - first)
 
     @property
     def all_prefixes(self) -> tuple[str, ...]:
         """The prefixes of all its files."""
+        if self.parts:
+            every = (prefix for part, _ in self.parts for prefix in part.all_prefixes)
+            return tuple(dict.fromkeys(every))
         return (*self.prefixes, *self.backward)
+
+    @property
+    def stacks(self) -> bool:
+        """Whether its pixels are computed from displacements, of any part."""
+        return self.stacking is not None or any(part.stacks for part, _ in self.parts)
 
     @property
     def pixel_type(self) -> str:
         """Of what type its pixels are: "uint8", or "float32" where it stacks."""
-        return "float32" if self.stacking else "uint8"
+        return "float32" if self.stacks else "uint8"
 
     @property
     def file_planes(self) -> int:
@@ -94,17 +107,57 @@ class Modality:
     @property
     def planes(self) -> int:
         """Planes that are read for a snippet."""
-        return self.step_planes * self.length
+        return self.step_planes * (1 if self.parts else self.length)
 
     @property
     def channels(self) -> int:
         """Planes that the network sees."""
+        if self.parts:
+            return sum(part.channels for part, _ in self.parts)
         return self.planes - (self.step_planes if self.differences else 0)
 
     @property
     def is_flow(self) -> bool:
         """Whether its files hold motion, x and y."""
         return self.kind == _FLOW
+
+    @property
+    def has_flow(self) -> bool:
+        """Whether files of a snippet hold motion: they must be extracted."""
+        return self.is_flow or any(part.has_flow for part, _ in self.parts)
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Which files a snippet has, counted from its tick, part by part."""
+        if not self.parts:
+            return tuple(range(self.length))
+        return tuple(
+            first + offset for part, first in self.parts for offset in part.offsets
+        )
+
+    def split(self, numbers) -> list[tuple["Modality", list]]:
+        """Numbers of files by the part of a snippet that they are of.
+
+        Args:
+            numbers: sequence of `length` numbers, or of as many of each snippet.
+
+        Returns:
+            list of (part, its numbers); a snippet of one part is its own.
+
+        Example:
+            >>> [(part.name, n) for part, n in RGB_FLOW.split(range(11))]
+            [('rgb', [0]), ('flow10', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])]
+        """
+        if not self.parts:
+            return [(self, list(numbers))]
+        found, first = [], 0
+        for part, _ in self.parts:
+            last = first + part.length
+            starts = range(0, len(numbers), self.length)
+            own = [n for k in starts for n in numbers[k + first : k + last]]
+            found.append((part, own))
+            first = last
+        return found
 
     @property
     def is_image(self) -> bool:
@@ -126,7 +179,33 @@ class Modality:
             tuple(renamed.get(prefix, prefix) for prefix in prefixes)
             for prefixes in (self.prefixes, self.backward)
         )
-        return dataclasses.replace(self, prefixes=own, backward=backward)
+        parts = tuple((p.with_prefixes(renamed), first) for p, first in self.parts)
+        return dataclasses.replace(self, prefixes=own, backward=backward, parts=parts)
+
+
+def joined(name: str, *parts: tuple[Modality, int], **more) -> Modality:
+    """A modality whose snippets are made of those of others, one after the other.
+
+    Args:
+        name: see Modality.
+        *parts: see Modality; those of a part have no parts of their own.
+        **more: of the other attributes of Modality.
+
+    Example:
+        >>> RGB_FLOW.prefixes, RGB_FLOW.planes, RGB_FLOW.offsets[:3]
+        (('img_', 'flow_x_', 'flow_y_'), 23, (-1, -5, -4))
+    """
+    every = [part for part, _ in parts]
+    return Modality(
+        name=name,
+        kind=_JOINT,
+        prefixes=tuple(dict.fromkeys(p for part in every for p in part.prefixes)),
+        step_planes=sum(part.planes for part in every),
+        length=sum(part.length for part in every),
+        inverted=tuple(i for part in every for i in part.inverted * part.length),
+        parts=parts,
+        **more,
+    )
 
 
 # The names of files are those of dense_flow (src/common.cpp:52-57). Crop ratios
@@ -152,8 +231,6 @@ FLOW = Modality(
     first_rate=5.0,
     fusion_weight=1.5,
 )
-# That of the two-stream networks of 2014 and 2015: ten fields.
-FLOW10 = dataclasses.replace(FLOW, name="flow10", length=10)
 # The original has no such network; differences are tsn-pytorch's
 # (models.py:193-224). No fusion weight was published for it: 1, as for RGB.
 RGB_DIFFERENCE = Modality(
@@ -209,9 +286,14 @@ TWO_STREAM = tuple(
     }.items()
 )
 
+# ST-ResNet's (cnn_get_im_flow_batch.m:65-152): the frame t, and the flow from each of
+# the frames t - 5 ... t + 4 to the next. The flow of these begins five files before the
+# tick t; the frame is the image t - 1, since an extraction leaves out the first frame.
+RGB_FLOW = joined("rgb_flow10", (RGB, -1), (FLOW10, -5))
+
 # Of modalities of as many channels the first is that of files that say nothing.
 MODALITIES = Catalogue(
-    "modality", (RGB, FLOW, RGB_DIFFERENCE, SOUND, FLOW10, *TWO_STREAM)
+    "modality", (RGB, FLOW, RGB_DIFFERENCE, SOUND, FLOW10, *TWO_STREAM, RGB_FLOW)
 )
 
 

@@ -10,7 +10,7 @@ from tsn_keras.protocols import sampling, train_sampling
 from tsn_keras.protocols.augmentations import Augmentation
 from tsn_keras.protocols.crops import CENTRE, Crops
 from tsn_keras.protocols.modalities import Modality
-from tsn_keras.protocols.sizes import STORED_SIZE, ShorterSide
+from tsn_keras.protocols.sizes import STORED_SIZE, Clamped, ShorterSide
 from tsn_keras.protocols.strides import Stride
 
 
@@ -27,6 +27,8 @@ class View:
             protocol's `crop_size`.
         stride: how far apart the snippets of untrimmed videos are; their number and
             rule mean nothing then. None: they are as many for all videos.
+        together: whether a network sees all snippets of a video at once, as the steps
+            of one clip. It has one row of scores then, and not one for each snippet.
 
     Example:
         >>> from tsn_keras.protocols import crops, sampling
@@ -39,9 +41,15 @@ class View:
     crops: Crops
     side: int | None = None
     stride: Stride | None = None
+    together: bool = False
 
     def __str__(self) -> str:
         return f"{self.stride or f'{self.snippets} snippets'} x {self.crops.name}"
+
+    @property
+    def steps(self) -> int:
+        """Snippets that a row of scores is of."""
+        return self.snippets if self.together else 1
 
     def ticks(self, files: int, length: int, rate: float | None = None) -> list[int]:
         """First file of each snippet; a short video repeats them.
@@ -65,9 +73,16 @@ class View:
 
         Returns:
             (int array of ticks, increasing; int array [snippets] of indices
-            into it)
+            into it). Of snippets that are seen together the first stands for all.
         """
+        if self.together:
+            first = self.ticks(files, length, rate)[:1]
+            return np.array(first), np.zeros(1, int)
         return np.unique(self.ticks(files, length, rate), return_inverse=True)
+
+    def clip(self, tick: int, files: int, length: int) -> list[int]:
+        """First files of the snippets that the row of scores at `tick` is of."""
+        return self.ticks(files, length) if self.together else [tick]
 
     def with_snippets(self, snippets: int) -> "View":
         """The same look at another number of snippets."""
@@ -109,7 +124,7 @@ class Protocol:
         quick: a rougher look: validation while training (with its own number
             of segments) and quick predictions.
         frame_size: (height, width) to which files are resized for the test, as
-            cv2.resize does: bilinear, uint8; or ShorterSide.
+            cv2.resize does: bilinear, uint8; or ShorterSide, or Clamped.
         crop_size: side of the crops and so of the network's input, pixels; that of
             training, and of a View that names no other.
         red_first: whether an image's planes are R, G, B; else B, G, R, as OpenCV
@@ -118,6 +133,8 @@ class Protocol:
             its kind is there by its name.
         augmentation: how a video is cut in training, unless the run says otherwise.
         train_rule: which snippets training reads, one of protocols.train_sampling.
+        draws_together: whether the first number that the rule gets is drawn once for
+            all videos of a sub-batch.
         other_crops: (crops, their side as in a View) that a test may have on
             request instead of its own, told apart by their number.
         average: what is averaged over crops and snippets: raw "scores", or
@@ -139,12 +156,13 @@ class Protocol:
     name: str
     test: View
     quick: View
-    frame_size: tuple[int, int] | ShorterSide
+    frame_size: tuple[int, int] | ShorterSide | Clamped
     crop_size: int
     red_first: bool
     normalisation: Mapping[str, Normalisation]
     augmentation: Augmentation
     train_rule: Callable = train_sampling.in_segments
+    draws_together: bool = False
     other_crops: tuple[tuple[Crops, int | None], ...] = ()
     average: str = "scores"
     fused: str = "scores"
@@ -192,6 +210,12 @@ class Protocol:
                     f"the protocol {self.name} cannot take {snippets} snippets: {error}"
                 ) from None
         if every is not None:
+            if view.together:
+                raise InputError(
+                    f"`every` is for snippets that are scored one by one; the protocol "
+                    f"{self.name} sees those of a video together: give their number "
+                    f"with `snippets`"
+                )
             if snippets is not None:
                 raise InputError(
                     "`snippets` is their number and `every` how far apart they are: "
@@ -206,7 +230,7 @@ class Protocol:
     @property
     def fixed_size(self) -> tuple[int, int] | None:
         """(height, width) of all frames, or None where they keep their ratio."""
-        return None if isinstance(self.frame_size, ShorterSide) else self.frame_size
+        return self.frame_size if isinstance(self.frame_size, tuple) else None
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -231,6 +255,14 @@ class Stream:
         return side, side, self.modality.channels
 
     @property
+    def parts(self) -> tuple["Stream", ...]:
+        """The streams of what a snippet is made of; mostly this one alone."""
+        return tuple(
+            dataclasses.replace(self, modality=part)
+            for part, _ in self.modality.parts or ((self.modality, 0),)
+        )
+
+    @property
     def normalisation(self) -> Normalisation:
         """That of the modality, or of its kind, or as a grey picture of another."""
         rules, modality = self.protocol.normalisation, self.modality
@@ -253,6 +285,8 @@ class Stream:
     def is_normalised(self) -> bool:
         """Whether the protocol is for the modality."""
         modality = self.modality
+        if modality.parts:
+            return all(part.is_normalised for part in self.parts)
         kinds = {modality.name, modality.kind, modality.grey_of}
         return bool(kinds & self.protocol.normalisation.keys())
 
@@ -280,12 +314,12 @@ class Stream:
 
     def numbers(self, tick: int, files: int) -> list[int]:
         """Numbers of the files of the snippet at `tick` of a video of `files`."""
-        length = self.modality.length
-        return sampling.snippet_files(tick, files, length, self.protocol.loops)
+        offsets = self.modality.offsets
+        return sampling.files_around(tick, files, offsets, self.protocol.loops)
 
     def images(self, frames: int) -> int:
         """Files, or images in memory, of a video of so many decoded frames."""
-        is_whole = self.protocol.direct and not self.modality.is_flow
+        is_whole = self.protocol.direct and not self.modality.has_flow
         return frames if is_whole else frames - 1
 
     def with_prefixes(self, renamed: Mapping[str, str]) -> "Stream":

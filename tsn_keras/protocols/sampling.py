@@ -3,6 +3,8 @@
 File numbers are 1-based, as the extraction tool names them.
 """
 
+import math
+
 import numpy as np
 
 # mmaction2 0.x pipelines/loading.py:364-409: frames of a window, windows of a video.
@@ -250,6 +252,56 @@ def untrimmed_files(files, depth, interval=16):
     ]
 
 
+def framed_ticks(files, depth, snippets):
+    """Places of the steps of ST-ResNet's test: evenly, with room for flow around each.
+
+    st-resnet cnn_get_im_flow_batch.m:87-131. A step at frame t reads the flow of frames
+    t - 5 to t + 4 (modalities.RGB_FLOW), so that the frames from 6 to the sixth last
+    have steps. Fewer than `snippets` of them are continued with the last ones again,
+    then with the first ones, and so on: the paper speaks of symmetric padding. The
+    original stops at a video of 11 frames; here a video without room has all steps at
+    one place.
+
+    Args:
+        files: number of files of the modality, one less than frames, at least 1.
+        depth: files in a snippet; the places do not depend on it.
+        snippets: number of snippets, at least 1.
+
+    Returns:
+        list of `snippets` ints, in [1, files].
+
+    Example:
+        >>> framed_ticks(39, 11, 5)
+        [6, 13, 21, 28, 35]
+    """
+    _check(files, depth, snippets)
+    last = max(1, files + 1 - 2 * FLOW_AROUND)
+    found = [FLOW_AROUND + n for n in evenly(1, last, min(last, snippets))]
+    once, ends = list(found), 0
+    while len(found) < snippets:
+        count = min(len(once), snippets - len(found))
+        found += once[:count] if ends % 2 else once[-count:]
+        ends += 1
+    return [min(n, files) for n in found]
+
+
+FLOW_AROUND = 5  # frames before and after a step of ST-ResNet whose flow it reads
+
+
+def evenly(first, last, count):
+    """Whole numbers at equal distances, as MATLAB's round(linspace(...)): a half up.
+
+    Example:
+        >>> evenly(6, 35, 5)
+        [6, 13, 21, 28, 35]
+    """
+    if count == 1:
+        return [last]
+    return [
+        math.floor(first + k * (last - first) / (count - 1) + 0.5) for k in range(count)
+    ]
+
+
 def _check(files, depth, snippets):
     if files < 1 or depth < 1 or snippets < 1:
         raise ValueError(
@@ -271,5 +323,15 @@ def snippet_files(tick, files, depth, loops=False):
     Returns:
         list of `depth` ints, in [1, files].
     """
-    numbers = range(tick, tick + depth)
-    return [1 + (n - 1) % files if loops else min(files, n) for n in numbers]
+    return files_around(tick, files, range(depth), loops)
+
+
+def files_around(tick, files, offsets, loops=False):
+    """The same of a snippet whose files are counted from its tick, as -5, -4, ..., 4.
+
+    Where the last file is repeated past the end, the first is before the beginning.
+    """
+    numbers = [tick + offset for offset in offsets]
+    if loops:
+        return [1 + (n - 1) % files for n in numbers]
+    return [max(1, min(files, n)) for n in numbers]

@@ -25,6 +25,15 @@ class ShorterSide:
     scaled: Callable
     antialiased: bool = False
 
+    @property
+    def resampling(self) -> str:
+        """How it is resized, one of pipeline.resizing."""
+        return "pillow" if self.antialiased else "opencv"
+
+    def lengths(self, lengths, shorter):
+        """What becomes of sides of a frame whose shorter side is `shorter`."""
+        return self.scaled(lengths, shorter, self.side)
+
     def of(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) that a frame is resized to.
 
@@ -32,9 +41,44 @@ class ShorterSide:
             >>> ShorterSide(256, rounded).of(240, 320)
             (256, 341)
         """
-        shorter = float(min(height, width))
-        sides = (self.scaled(float(n), shorter, self.side) for n in (height, width))
-        return tuple(map(int, sides))
+        return _of(self, height, width)
+
+
+@dataclasses.dataclass(frozen=True)
+class Clamped:
+    """Frames that are resized only where a side is out of a range, to its nearer end.
+
+    Each side by itself (st-resnet cnn_get_im_flow_batch.m:180-216), as MATLAB resizes.
+
+    Attributes:
+        least: shortest side, pixels.
+        most: longest.
+    """
+
+    least: int
+    most: int
+
+    resampling = "matlab"
+
+    def lengths(self, lengths, shorter):
+        """See ShorterSide; by arithmetic that floats and tensors have."""
+        low, high = self.least, self.most
+        return (abs(lengths - low) - abs(lengths - high) + low + high) / 2
+
+    def of(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) that a frame is resized to.
+
+        Example:
+            >>> Clamped(224, 448).of(120, 340), Clamped(224, 448).of(480, 640)
+            ((224, 340), (448, 448))
+        """
+        return _of(self, height, width)
+
+
+def _of(rule, height, width):
+    shorter = float(min(height, width))
+    sides = (rule.lengths(float(n), shorter) for n in (height, width))
+    return tuple(map(int, sides))
 
 
 def rounded(lengths, shorter, side):

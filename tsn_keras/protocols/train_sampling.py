@@ -4,7 +4,9 @@ Each is a function (files, length of a snippet, segments, drawn) to the first fi
 each snippet, counted from 1; `drawn` are ints from 0, below 2**31, one a segment.
 """
 
-from tsn_keras.protocols.sampling import DENSE_WINDOW
+import dataclasses
+
+from tsn_keras.protocols.sampling import DENSE_WINDOW, FLOW_AROUND, evenly
 
 
 def in_segments(files, depth, segments, drawn):
@@ -84,3 +86,38 @@ def in_window(files, depth, segments, drawn):
     begin = drawn[0] % (places - 1) if places > 1 else 0
     step = DENSE_WINDOW // segments
     return [1 + (begin + k * step) % files for k in range(segments)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Strided:
+    """ST-ResNet's: steps at a distance that is drawn (cnn_get_im_flow_batch.m:98-139).
+
+    The distance is that of the first number, the place that of the second. Where the
+    grid of frames from 6 on has more points than steps, its first is never taken; where
+    it has fewer, the steps are spread over the video.
+
+    Attributes:
+        least: distance, frames.
+        most: likewise.
+
+    Example:
+        >>> Strided(5, 15)(59, 11, 5, [5, 0, 0, 0, 0])  # 10 of 60 frames
+        [6, 16, 26, 36, 46]
+        >>> Strided(5, 15)(99, 11, 5, [10, 3, 0, 0, 0])  # 15 of 100 frames
+        [21, 36, 51, 66, 81]
+    """
+
+    least: int
+    most: int
+
+    def __call__(self, files, depth, segments, drawn):
+        stride = self.least + drawn[0] % (self.most - self.least + 1)
+        first = FLOW_AROUND + 1
+        last = max(first, files + 1 - FLOW_AROUND)
+        grid = list(range(first, last + 1, stride))
+        if len(grid) < segments:
+            grid = evenly(first, last, segments)
+        if len(grid) > segments:
+            begin = 1 + drawn[-1 if segments == 1 else 1] % (len(grid) - segments)
+            grid = grid[begin : begin + segments]
+        return [min(n, files) for n in grid]

@@ -1,6 +1,7 @@
 """The network that a training run begins with."""
 
 import contextlib
+import dataclasses
 
 import keras
 
@@ -27,6 +28,8 @@ def find(settings, stream):
             or protocol that cannot become this one.
         OSError: the file cannot be read.
     """
+    wanted = BACKBONES.find(settings.backbone, where="model.backbone")
+    _check_together(wanted, settings, stream.protocol)
     if not settings.initial:
         return None
     weights = loading.find(settings.initial, backbone=settings.backbone)
@@ -39,14 +42,10 @@ def find(settings, stream):
             f"{weights.path} is a network for {given.name}; {modality.name} can begin "
             f"with weights for {able}"
         )
-    if given.name == modality.name and not _fed_alike(weights.stream, stream):
-        raise InputError(
-            f"{weights.path} expects images as the protocol {weights.protocol.name} "
-            f"feeds them, with other colours or means than {stream.protocol.name} has: "
-            f"set data.protocol to {weights.protocol.name}"
-        )
+    _check_fed_alike(weights, stream)
     found = weights.architecture
-    if found.backbone.name != settings.backbone:
+    able = {wanted.name, *wanted.kin, *wanted.streams}
+    if found.backbone.name not in able:
         raise InputError(
             f"{weights.path} is a {found.backbone.title}, but model.backbone is "
             f"{settings.backbone}"
@@ -62,6 +61,87 @@ def find(settings, stream):
             f"{found.width}: leave it out"
         )
     return weights
+
+
+def find_motion(settings, stream, appearance):
+    """Finds the weights that the second stream of a network begins with.
+
+    Args:
+        settings: config.ModelSettings.
+        stream: protocols.records.Stream of the training.
+        appearance: what `find` returned.
+
+    Returns:
+        checkpoints.loading.Weights: those of the first stream where none are named;
+        or None where the network begins with weights of its own kind, or with none.
+
+    Raises:
+        InputError: see `find`; or they are named where there is no such stream.
+        OSError: the file cannot be read.
+    """
+    wanted = BACKBONES.find(settings.backbone, where="model.backbone")
+    known = appearance and appearance.architecture.backbone
+    begins = known is not None and known.name in wanted.streams
+    if begins and settings.first_conv == "random":
+        raise InputError(
+            f'model.first_conv is "random", but streams of {wanted.name} begin with '
+            f"their weights' own, or with their mean: leave it out"
+        )
+    if not settings.initial_motion:
+        return appearance if begins else None
+    if not begins:
+        raise InputError(
+            "model.initial_motion is for a network of two streams whose model.initial "
+            "is that of one, for images: leave it out"
+        )
+    motion = loading.find(settings.initial_motion)
+    _check_fed_alike(motion, stream)
+    found = motion.architecture
+    same = found.backbone.name in wanted.streams
+    if not same or found.width != appearance.architecture.width:
+        raise InputError(
+            f"{motion.path} is a {found}, but the first stream begins with a "
+            f"{appearance.architecture}"
+        )
+    own = [part.name for part, _ in stream.modality.parts if part.has_flow]
+    name = motion.stream.modality.name
+    if name not in own and not motion.stream.modality.begins_others:
+        raise InputError(
+            f"{motion.path} is a network for {name}; motion can begin with weights for "
+            f"{' or '.join((*own, 'images'))}"
+        )
+    return motion
+
+
+def _check_together(wanted, settings, protocol):
+    """Refuses a protocol, or a consensus, that is for other networks."""
+    together = protocol.test.together
+    if bool(wanted.steps) != together:
+        sees = "sees several snippets at once" if wanted.steps else "sees one snippet"
+        what = "see them together" if together else "do not"
+        raise InputError(
+            f"model.backbone {wanted.name} {sees}, but data.protocol {protocol.name} "
+            f"is for networks that {what}"
+        )
+    if wanted.steps and settings.consensus != "average":
+        raise InputError(
+            f'model.consensus is "{settings.consensus}", but {wanted.name} has none: '
+            f"the mean over its steps is taken. Leave it out"
+        )
+
+
+def _check_fed_alike(weights, stream):
+    """Refuses weights for a modality that the protocol feeds otherwise."""
+    for one in weights.stream.parts:
+        for other in stream.parts:
+            same = one.modality.name == other.modality.name
+            if same and not _fed_alike(one, other):
+                raise InputError(
+                    f"{weights.path} expects images as the protocol "
+                    f"{weights.protocol.name} feeds them, with other colours or means "
+                    f"than {stream.protocol.name} has: set data.protocol to "
+                    f"{weights.protocol.name}"
+                )
 
 
 def _fed_alike(one, other):
@@ -82,10 +162,13 @@ def architecture(settings, stream, classes, weights):
     """
     width = weights.architecture.width if weights else settings.width
     backbone = BACKBONES.find(settings.backbone, where="model.backbone")
-    return loading.Architecture(backbone, stream.input_shape, classes, width)
+    shape = stream.input_shape
+    if backbone.steps:
+        backbone = dataclasses.replace(backbone, steps=settings.segments)
+    return loading.Architecture(backbone, shape, classes, width)
 
 
-def build(wanted, weights, settings, precision, modality=None):
+def build(wanted, weights, settings, precision, modality=None, motion=None):
     """Builds the backbone to train.
 
     Args:
@@ -95,6 +178,7 @@ def build(wanted, weights, settings, precision, modality=None):
         precision: "float32", "bfloat16" or "float16", in which it computes;
             variables are float32.
         modality: name of that to train; None: that of the weights.
+        motion: what `find_motion` returned.
 
     Returns:
         (keras.Model, names of the layers whose weights are new)
@@ -106,7 +190,7 @@ def build(wanted, weights, settings, precision, modality=None):
     with policy(precision):
         try:
             model = wanted.backbone.build(
-                wanted.input_shape,
+                wanted.shape,
                 classes=wanted.classes,
                 dropout=dropout,
                 width=wanted.width,
@@ -116,7 +200,9 @@ def build(wanted, weights, settings, precision, modality=None):
                 f"model.backbone {wanted.backbone.name} does not take the crops of "
                 f"the protocol: {error}"
             ) from None
-    if weights is None:
+    if motion is not None:
+        new = wanted.backbone.begin(model, weights.build(), motion.build())
+    elif weights is None:
         new = [layer.name for layer in model.layers if layer.weights]
     else:
         new = cross_modality.initialise(
@@ -124,8 +210,8 @@ def build(wanted, weights, settings, precision, modality=None):
             random_first=settings.first_conv == "random",
             is_other=modality not in (None, weights.modality.name),
         )
-    if wanted.backbone.head in new:
-        _spread(model.get_layer(wanted.backbone.head), settings.init_std)
+    for name in set(wanted.backbone.heads).intersection(new):
+        _spread(model.get_layer(name), settings.init_std)
     return model, new
 
 
@@ -165,7 +251,16 @@ def further(model, record, classes, settings, precision):
 
     Returns:
         tuple of tasks.Branch.
+
+    Raises:
+        InputError: the network has a classifier for each of its streams.
     """
+    if classes and record.steps:
+        raise InputError(
+            f"data.tasks is for networks of one classifier, but model.backbone "
+            f"{record.name} has {len(record.heads)}, one for each stream: leave "
+            f"data.tasks out"
+        )
     with policy(precision):
         made = tuple(
             tasks.branch(model, record, count, number)

@@ -22,7 +22,7 @@ LAST, BEST = "last.weights.h5", "best.weights.h5"
 # small.
 _FREE = {
     "data": ("root", "annotations", "validation", "classes"),
-    "model": ("initial",),
+    "model": ("initial", "initial_motion"),
     "train": (
         *("iterations", "epochs", "validate_every", "validate_epochs", "save_every"),
         "device_batch",

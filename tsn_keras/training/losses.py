@@ -62,6 +62,30 @@ def sigmoid_cross_entropy(scores, labels, smoothing=0.0, weight=1.0):
     return weight * tf.reduce_mean(losses, axis=-1)
 
 
+def of_steps(loss):
+    """The loss of networks over time: the sum over all steps and streams of a video.
+
+    ST-ResNet's, which divides by the number of videos alone (Loss.m:34-37).
+
+    Args:
+        loss: function of (scores [B, classes], labels, smoothing) to [B].
+
+    Returns:
+        The same of scores [B, T, streams, classes]; those of a video that are joined
+        already, [B, classes], have their own loss.
+    """
+
+    def summed(scores, labels, smoothing=0.0):
+        if scores.shape.rank == 2:
+            return loss(scores, labels, smoothing)
+        count = scores.shape[1] * scores.shape[2]
+        flat = tf.reshape(scores, (-1, scores.shape[-1]))
+        each = loss(flat, tf.repeat(labels, count, axis=0), smoothing)
+        return tf.reduce_sum(tf.reshape(each, (-1, count)), axis=1)
+
+    return summed
+
+
 # By the names of train.loss.
 LOSSES = {"softmax": cross_entropy, "sigmoid": sigmoid_cross_entropy}
 

@@ -152,7 +152,9 @@ def _devices():
 
 def _prepare_places(settings):
     data = settings.data
-    places = [data.root, data.annotations, data.validation, settings.model.initial]
+    model = settings.model
+    places = [data.root, data.annotations, data.validation]
+    places += [model.initial, model.initial_motion]
     for source in (*data.sources, *data.tasks):
         places += [source.root, source.annotations]
     variables = (selection.DATA_VARIABLE, folders.VARIABLE)
@@ -173,7 +175,7 @@ def _find_data(data, stream, listener):
         classes=data.classes or None,
         holdout=data.holdout,
     )
-    how = stream.modality.all_prefixes, listener, not stream.modality.is_flow
+    how = stream.modality.all_prefixes, listener, not stream.modality.has_flow
     found = training_sets.find(choice, *how)
     sources = tuple(
         training_sets.more(_choice(source), found, *how) for source in data.sources

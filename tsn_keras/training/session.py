@@ -73,6 +73,9 @@ class Session:
         self.videos = 0
         weights = initialisation.find(model, stream)
         self.initial_digest = weights.sha256 if weights else None
+        motion = initialisation.find_motion(model, stream, weights)
+        if model.initial_motion:
+            self.initial_digest += f" {motion.sha256}"
         keras.utils.set_random_seed(train.seed)
         self._architecture = initialisation.architecture(
             model, stream, found.count, weights
@@ -80,7 +83,7 @@ class Session:
         with devices.scope():
             backbone, new = initialisation.build(
                 *(self._architecture, weights, model, train.precision),
-                stream.modality.name,
+                *(stream.modality.name, motion),
             )
             record = self._architecture.backbone
             counts = [task.count for task in found.tasks]
@@ -97,7 +100,7 @@ class Session:
             )
             made = validator.of(found.multi_label)
             self._validator = made(
-                self.trainer.network, stream, devices, losses.chosen(train)
+                self.trainer.scorer, stream, devices, losses.chosen(train)
             )
         if weights is not None:
             text = f"initial weights: {weights.path}"

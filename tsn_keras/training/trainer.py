@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tsn_keras.common.errors import InputError
-from tsn_keras.models import training_graph, training_rules
+from tsn_keras.models import over_time, training_graph, training_rules
 from tsn_keras.models.consensus import SegmentConsensus
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.models.records import Backbone
@@ -18,12 +18,19 @@ from tsn_keras.protocols.records import Stream
 from tsn_keras.training import losses, schedules
 from tsn_keras.training.loss_scale import LossScale
 from tsn_keras.training.mixup import Mixup
+from tsn_keras.training.moments import Moments
 from tsn_keras.training.optimizer import CaffeSGD, TorchSGD
 from tsn_keras.training.tasks import Branch
 
 # Whose updates: (optimizer, whether a batch norm's statistics keep the variance of a
-# sample), see models.training_graph.FusedNorm.
-_SOLVERS = {"caffe": (CaffeSGD, False), "torch": (TorchSGD, True)}
+# sample, see models.training_graph.FusedNorm, whether they move once an update, see
+# training.moments).
+_SOLVERS = {
+    "caffe": (CaffeSGD, False, False),
+    "torch": (TorchSGD, True, False),
+    # cnn_train_dag.m:508-571: PyTorch's way with the rate.
+    "matconvnet": (TorchSGD, False, True),
+}
 _STRIDE = 1_000_003  # between the seeds of replicas
 # No step has Python's `if` on a tensor; to look for one takes half of the time in which
 # a process traces its first step.
@@ -97,19 +104,27 @@ class Network:
             dtype=self.backbone.dtype_policy.variable_dtype,
         )
 
-    def over_segments(self, segments, joined, unbiased):
+    def over_segments(self, segments, joined, unbiased, sums=False):
         """The model that is trained, with the variables of the backbone.
 
         Args:
             segments: K.
             joined: what `joined` returned, for all numbers of segments.
-            unbiased: see training_graph.FusedNorm.
+            unbiased, sums: see training_graph.FusedNorm.
 
         Returns:
-            keras.Model, [B, K, S, S, C] to raw scores [B, classes].
+            keras.Model, [B, K, S, S, C] to raw scores [B, classes]; of a network that
+            sees all segments at once [B, T, streams, classes].
         """
         fixed = self.batch_norm == training_rules.AFFINE
-        how = {"unbiased": unbiased, "fixed": fixed}
+        how = {"unbiased": unbiased, "fixed": fixed, "sums": sums}
+        if self.record.steps:
+            if segments != self.segments:
+                raise InputError(
+                    f"{self.record.title} sees {self.segments} segments at once: "
+                    f"sources of data.sources must have as many, not {segments}"
+                )
+            return training_graph.for_training(self.backbone, **how)
         if self.consensus == FEATURES:
             body, classifier = halves(self.backbone, self.record.features)
             body = training_graph.for_training(body, **how)
@@ -146,23 +161,31 @@ class Trainer:
         if network.trainable == HEAD:
             training_rules.train_head_only(backbone, network.record)
         self.backbone = backbone
-        made, unbiased = _SOLVERS[train.solver]
+        made, unbiased, once = _SOLVERS[train.solver]
         # Of each number of segments that a batch may have; all share the variables.
         joined = network.joined()
         own = [network.of_branch(branch) for branch in network.branches]
         # By (number of the data set, segments); the main one is 0.
         self._networks = {
-            (0, segments): network.over_segments(segments, joined, unbiased)
+            (0, segments): network.over_segments(segments, joined, unbiased, once)
             for segments in dict.fromkeys((network.segments, *also))
         }
         self._networks |= {
-            (number, one.segments): one.over_segments(one.segments, joined, unbiased)
+            (number, one.segments): one.over_segments(
+                one.segments, joined, unbiased, once
+            )
             for number, one in enumerate(own, 1)
         }
         self.network = self._networks[0, network.segments]
+        is_over_time = network.record.steps > 0
+        self.scorer = self.network
+        if is_over_time:
+            self.scorer = over_time.scores_of_video(self.network)
         self._stream = network.stream
         self._distribution = distribution
         self._loss = losses.chosen(train)
+        if is_over_time:
+            self._loss = losses.of_steps(self._loss)
         self._smoothing = train.label_smoothing
         classes = self.network.output_shape[-1]
         self._mixup = Mixup(train.mixup, classes, train.seed) if train.mixup else None
@@ -193,12 +216,22 @@ class Trainer:
         else:
             self._turns = [every]
         # Each replica has its own; see `agree`.
-        self._statistics = [
-            variable.value
+        norms = [
+            layer
             for layer in backbone.layers
             if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        ]
+        self._statistics = [
+            variable.value
+            for layer in norms
             for variable in (layer.moving_mean, layer.moving_variance)
         ]
+        self._moments = None
+        if once and network.batch_norm != training_rules.AFFINE:
+            fused = [norm for norm in norms if training_graph.can_be_fused(norm)]
+            self._moments = Moments(fused, parts)
+            self._begin = _graph(self._moments.begin)
+            self._move = _graph(self._moments.move)
         self._seeds = [
             layer.seed_generator.state.value
             for layer in backbone.layers
@@ -262,11 +295,14 @@ class Trainer:
         if self._scale is not None:
             batches = list(batches)
         while True:
+            before = self._begin_moments()
             loss, gradients = self._accumulated(batches)
             if not np.isfinite(loss):
                 raise Diverged(f"the loss is {loss} at iteration {self.iteration}")
             if self._scale is None or self._fits(gradients):
                 break
+            self._move_moments(before, 0.0)
+        self._move_moments(before, 1.0)
         update = self._updates[self.iteration % len(self._updates)][again]
         self._distribution.run(update, args=(gradients, self._factor()))
         return loss
@@ -284,6 +320,16 @@ class Trainer:
                 loss, gradients = run(self._more[task], args=(*args, loss, gradients))
         total = self._distribution.reduce("SUM", loss, axis=None)
         return float(total) / self.optimizer.iter_size, gradients
+
+    def _begin_moments(self):
+        if self._moments is None:
+            return None
+        return self._distribution.run(self._begin)
+
+    def _move_moments(self, before, share):
+        if self._moments is not None:
+            args = before, tf.constant(share)
+            self._distribution.run(self._move, args=args)
 
     def _factor(self):
         return tf.constant(1.0 if self._scale is None else self._scale.value)
