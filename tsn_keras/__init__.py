@@ -246,7 +246,7 @@ def save_preset(
         ...     print(tsn.load(folder).class_names[:2])
         README.md class_names.txt config.json metadata.json model.weights.h5 \
 preprocessor.json
-        ('checks_down', 'checks_up')
+        ('checks_down', 'checks_in')
     """
     from tsn_keras.common import console
 

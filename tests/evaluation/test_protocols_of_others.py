@@ -216,7 +216,7 @@ def test_predict_command_says_the_protocol(tmp_path):
 def test_flow_of_a_video_is_as_stored(tmp_path, monkeypatch, count):
     """Flow k goes from frame k to the next; one too short a video begins again."""
 
-    def numbered(decoding, pairs):
+    def numbered(decoding, pairs, stream):
         for number, before, after in pairs:
             assert before.shape == after.shape == (256, 340)
             yield number, np.dstack([before, after])

@@ -36,9 +36,17 @@ def read_facts(tensors: Tensors, backbone: Backbone) -> tuple[float, Facts | Non
         if role not in ("weight", "kernel", "depthwise_kernel", "0"):
             continue
         shape = array.shape
-        if layout.outputs_first and len(shape) == 4 and shape[:2] == (1, 1):
-            # Matrices of Caffe's older files: [1, 1, O, I].
-            shape = shape if layer in convolutions else shape[2:]
+        if (
+            len(shape) == 4
+            and shape[:2] == (1, 1)
+            and (
+                # Matrices of Caffe's older files: [1, 1, O, I].
+                (layout.outputs_first and layer not in convolutions)
+                # Networks of Keras whose classifier is a convolution.
+                or layer == backbone.head
+            )
+        ):
+            shape = shape[2:]
         if len(shape) == 4:
             inputs, outputs = layout.in_and_out(shape)
             if role == "depthwise_kernel":

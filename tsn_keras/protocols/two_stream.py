@@ -32,5 +32,6 @@ TWO_STREAM = Protocol(
     # layer, as in section 2: its scores are what is fused.
     average="probabilities",
     fusion_weights={"image": 1.0, "flow": 1.0},
-    other_crops=((crops.CENTRE, None),),
+    # Three are MMAction2's, as high as the frames.
+    other_crops=((crops.CENTRE, None), (crops.THREE, 256)),
 )
