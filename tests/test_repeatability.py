@@ -18,7 +18,7 @@ holdout = 0.25
 root = {root}
 
 [model]
-width = 0.25
+width = 0.1
 dropout = 0.5
 
 [train]
