@@ -125,6 +125,7 @@ def test_card_has_what_is_known():
         "split": 2,
         "source": "a | b.caffemodel",
         "published": {"mean class accuracy": 63.3},
+        "consensus": {"kind": "top_k", "k": 2},
         "validation": {"top1": 60.25, "videos": 1530, "loss": 1.5},
     }
     text = card.text(about, 1234567)
@@ -132,6 +133,7 @@ def test_card_has_what_is_known():
     assert "| trained on | hmdb51, split 2 |" in text
     assert r"| source | a \| b.caffemodel |" in text
     assert "1,234,567 parameters" in text
+    assert "| consensus | top_k |" in text
     assert "Published: mean class accuracy 63.3." in text
     assert "top-1 accuracy 60.25 %, videos 1530." in text
     assert "No accuracy" not in text

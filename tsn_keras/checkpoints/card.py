@@ -15,11 +15,12 @@ _CITATION = """\
   booktitle = {ECCV},
   year = {2016}
 }"""
-_ACCURACIES = {
-    "top1": "top-1 accuracy, %",
-    "mean_class_accuracy": "mean class accuracy, %",
-    "mean_average_precision": "mean average precision, %",
-    "videos": "videos",
+# Figures of a validation: (title, unit).
+_FIGURES = {
+    "top1": ("top-1 accuracy", " %"),
+    "mean_class_accuracy": ("mean class accuracy", " %"),
+    "mean_average_precision": ("mean average precision", " %"),
+    "videos": ("videos", ""),
 }
 
 
@@ -49,7 +50,7 @@ def text(about, parameters, licence=None):
         ("input", f"{modality.channels} channels, made of pixels as preprocessor.json"),
         ("protocol", f"`{protocol.name}`, crops of {protocol.crop_size} pixels"),
         ("classes", about["classes"] or "none: features"),
-        ("consensus", (about.get("consensus") or {}).get("name")),
+        ("consensus", (about.get("consensus") or {}).get("kind")),
         ("trained on", _trained_on(about)),
         ("began with", about.get("initial")),
         ("iteration", about.get("iteration")),
@@ -113,8 +114,8 @@ def _figures(about):
         yield ""
     if isinstance(validation, dict):
         told = ", ".join(
-            f"{title.replace(', %', '')} {validation[key]:.4g}{' %' * ('%' in title)}"
-            for key, title in _ACCURACIES.items()
+            f"{title} {validation[key]:.4g}{unit}"
+            for key, (title, unit) in _FIGURES.items()
             if isinstance(validation.get(key), (int, float))
         )
         yield f"Validation in training, one crop of each segment: {told}."
