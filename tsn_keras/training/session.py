@@ -158,11 +158,10 @@ class Session:
         loss = self._update([main, *others[count:]], plans)
         self.videos = train.batch + sum(task.videos for task in self._tasks)
         for source, more in zip(self._sources, others[:count], strict=True):
-            size = source.parts * source.batches.batch
             for turn in range(source.due(iteration)):
-                first = source.seen(iteration) + turn * size
+                first = source.seen(iteration) + turn * source.videos
                 self._update([more], [(source.batches, first)], again=True)
-                self.videos += size
+                self.videos += source.videos
         return loss
 
     def _update(self, batches, plans, again=False):

@@ -41,10 +41,15 @@ class Source:
         """Updates that an iteration makes, counted from 0."""
         return 0 if iteration % self.every else self.updates
 
+    @property
+    def videos(self):
+        """Videos of an update."""
+        return self.parts * self.batches.batch
+
     def seen(self, iteration):
         """Videos that were seen before an iteration."""
         turns = -(-iteration // self.every)
-        return turns * self.updates * self.parts * self.batches.batch
+        return turns * self.updates * self.videos
 
 
 def of(settings, selections, main, parts, replicas):
@@ -68,19 +73,49 @@ def of(settings, selections, main, parts, replicas):
     """
     found = []
     for number, (one, chosen) in enumerate(zip(settings, selections, strict=True), 1):
-        if one.batch % (parts * replicas):
-            raise InputError(
-                f"batch of source {number} is {one.batch}: must be a multiple of "
-                f"{parts * replicas}, for {parts} sub-batches on {replicas} devices"
-            )
+        check(f"source {number}", one, parts, replicas)
         batches = dataclasses.replace(
-            main,
+            further(main, number, one, parts),
             folders=chosen.folders,
             segments=one.segments or main.segments,
-            batch=one.batch // parts,
-            power=one.power,
-            # Other draws than those of the main videos of the same number.
-            seed=main.seed + number * 2**33,
         )
         found.append(Source(batches, parts, one.updates, one.every))
     return found
+
+
+def check(name, one, parts, replicas):
+    """Checks that a batch can be divided.
+
+    Args:
+        name: of the source or data set, for the message.
+        one: its settings.
+        parts, replicas: see `of`.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if one.batch % (parts * replicas):
+        raise InputError(
+            f"batch of {name} is {one.batch}: must be a multiple of "
+            f"{parts * replicas}, for {parts} sub-batches on {replicas} devices"
+        )
+
+
+def further(main, number, one, parts):
+    """Batches of further videos, but for what they are.
+
+    Args:
+        main, parts: see `of`.
+        number: of the source or data set, from 1.
+        one: its settings.
+
+    Returns:
+        pipeline.training.Batches, of a part of an update.
+    """
+    return dataclasses.replace(
+        main,
+        batch=one.batch // parts,
+        power=one.power,
+        # Other draws than those of the main videos of the same number.
+        seed=main.seed + number * 2**33,
+    )

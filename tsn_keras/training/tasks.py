@@ -11,36 +11,9 @@ import dataclasses
 
 import keras
 
-from tsn_keras.common.errors import InputError
 from tsn_keras.models.records import Backbone
 from tsn_keras.pipeline.labels import Labels
-from tsn_keras.pipeline.training import Batches
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """A further data set.
-
-    Attributes:
-        batches: pipeline.training.Batches of a part of an update.
-        parts: of an update.
-
-    Example:
-        >>> Task(Batches((), None, 1, batch=8), 4).seen(10)
-        320
-    """
-
-    batches: Batches
-    parts: int
-
-    @property
-    def videos(self):
-        """Videos of an update."""
-        return self.parts * self.batches.batch
-
-    def seen(self, iteration):
-        """Videos that were seen before an iteration."""
-        return iteration * self.videos
+from tsn_keras.training import sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,28 +46,20 @@ def of(settings, found, main, parts, replicas):
         replicas: devices.
 
     Returns:
-        list of Task.
+        list of sources.Source: each makes an update with every one of the main videos.
 
     Raises:
         InputError: a batch cannot be divided.
     """
     made = []
     for number, (one, task) in enumerate(zip(settings, found, strict=True), 1):
-        if one.batch % (parts * replicas):
-            raise InputError(
-                f"batch of task {number} is {one.batch}: must be a multiple of "
-                f"{parts * replicas}, for {parts} sub-batches on {replicas} devices"
-            )
+        sources.check(f"task {number}", one, parts, replicas)
         batches = dataclasses.replace(
-            main,
+            sources.further(main, number, one, parts),
             folders=task.videos.folders,
-            batch=one.batch // parts,
             labels=Labels(task.count, task.mirrored),
-            power=one.power,
-            # Other draws than those of the main videos of the same number.
-            seed=main.seed + number * 2**33,
         )
-        made.append(Task(batches, parts))
+        made.append(sources.Source(batches, parts))
     return made
 
 
