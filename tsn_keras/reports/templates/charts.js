@@ -10,7 +10,8 @@ function theme() {
   return {
     ground: colour("ground"), raised: colour("raised"), text: colour("text"),
     soft: colour("soft"), line: colour("line"), bar: colour("bar"), other: colour("other"),
-    ramp: dark.matches ? ["#1e2329", "#2c5d8a", "#8fd0ff"] : ["#f5f6f8", "#7fb3dc", "#08386b"],
+    ramp: dark.matches ? ["#27425c", "#3575ad", "#9bd5ff"]
+      : ["#d9e8f5", "#7fb3dc", "#08386b"],
     mark: dark.matches ? "#ffb454" : "#c2410c",
   };
 }

@@ -20,7 +20,7 @@ function matrixCells(test) {
   return { cells, counts, rows };
 }
 
-function matrixSpec(test, cells, side, theme) {
+function matrixSpec(test, cells, length, theme) {
   const size = test.classes.length;
   const axis = (orient, scale, more) => ({
     orient, scale, labelOverlap: "greedy", labelLimit: 110, tickMinStep: 1,
@@ -30,9 +30,11 @@ function matrixSpec(test, cells, side, theme) {
     ...more,
   });
   // Numbers of classes are in the middle of their cells, where the names stand.
-  const edge = (scale, sign) => ({ scale, signal: `datum.${scale} ${sign} 0.5` });
+  const edge = (scale) => ({ scale, signal: `datum.${scale} - 0.5` });
+  // Of many classes a cell would be less than a pixel.
+  const side = (name) => ({ signal: `max(2, scale("${name}", 1) - scale("${name}", 0))` });
   const rect = (stroke) => ({
-    x: edge("x", "-"), x2: edge("x", "+"), y: edge("y", "-"), y2: edge("y", "+"),
+    x: edge("x"), y: edge("y"), width: side("x"), height: side("y"),
     ...stroke,
   });
   const linear = (name, range) => ({ name, type: "linear", range, zero: false, nice: false,
@@ -40,7 +42,7 @@ function matrixSpec(test, cells, side, theme) {
   return {
     $schema: "https://vega.github.io/schema/vega/v6.json",
     description: "confusion matrix", background: theme.ground,
-    width: side, height: side, padding: 4, autosize: { type: "fit", contains: "padding" },
+    width: length, height: length, padding: 4, autosize: { type: "fit", contains: "padding" },
     signals: [
       { name: "names", value: test.classes.map(shown) },
       { name: "xdom", value: [0, size] },
