@@ -33,7 +33,8 @@ def test_names_are_texts(tmp_path):
     """Of videos, classes, streams, data sets, and whatever a file says of itself."""
     classes = [pages.HOSTILE, "b", "c"]
     ids = [f"{pages.HOSTILE}{k}" for k in range(9)]
-    about = dict.fromkeys(("dataset", "split", "modality", "weights", "tsn_keras"), pages.HOSTILE)
+    keys = ("dataset", "split", "modality", "weights", "tsn_keras")
+    about = dict.fromkeys(keys, pages.HOSTILE)
     options = {"classes": classes, "ids": ids, "about": about}
     file = pages.write(tmp_path / "x.h5", pages.draw(9, 3, 0), **options)
     parsed = page_of(tmp_path, [file])

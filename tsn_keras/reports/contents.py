@@ -109,6 +109,8 @@ class Contents:
         return {
             "classes": classes,
             "values": [_rounded(line[classes]) for line in lines],
+            "wrong": int(self.verdicts.guess[index]),
+            "sure": _rounded(self.verdicts.sure[[index]])[0],
             "pictures": pictures,
         }
 

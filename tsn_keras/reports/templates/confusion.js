@@ -90,6 +90,7 @@ class Matrix {
     Object.assign(this, matrixCells(this.test));
     this.reset();
     this.at = null;
+    this.box.report = this; // For who looks at the page by a console.
     this.listen(part);
   }
 

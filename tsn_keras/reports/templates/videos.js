@@ -183,18 +183,30 @@ function bars(test, k, example) {
     make("tbody", {}, ...rows));
 }
 
-function card(test, k) {
+// What a card says of a video: its best class; of several the best that is wrong.
+function verdict(test, k, kind) {
+  const unit = test.chances ? " %" : "";
+  const example = test.examples.shown[k];
+  if (test.several && kind === "confident") {
+    const name = shown(test.classes[example.wrong]);
+    return ["not: ", "wrong", `${name} ${told(test, example.sure)}${unit}`];
+  }
+  const { best, right, sure } = test.videos;
+  const name = shown(test.classes[best[k]]);
+  return ["best: ", right[k] ? "right" : "wrong", `${name} ${told(test, sure[k])}${unit}`];
+}
+
+function card(test, k, kind) {
   const example = test.examples.shown[k];
   const videos = test.videos;
+  const [before, kindOf, words] = verdict(test, k, kind);
   const pictures = example.pictures.map((one) => make("img", { src: one.source,
     loading: "lazy",
     alt: `three moments of the video: ${one.kind === "flow" ? "motion" : "frames"}` }));
   return make("article", { class: "card" },
     make("h4", {}, shown(videos.id[k])),
-    make("p", {}, `${classNames(test, videos.labels[k])}; best: `,
-      make("span", { class: videos.right[k] ? "right" : "wrong" },
-        `${shown(test.classes[videos.best[k]])} ${told(test, videos.sure[k])}`
-          + (test.chances ? " %" : ""))),
+    make("p", {}, `${classNames(test, videos.labels[k])}; ${before}`,
+      make("span", { class: kindOf }, words)),
     ...pictures,
     bars(test, k, example));
 }
@@ -203,7 +215,7 @@ function showCards(number) {
   const test = data[number];
   const part = document.querySelector(`[data-test="${number}"]`);
   for (const kind of ["worst", "confident"]) {
-    const cards = test.examples[kind].map((k) => card(test, k));
+    const cards = test.examples[kind].map((k) => card(test, k, kind));
     const none = make("p", { class: "soft" }, "There are none.");
     part.querySelector(`[data-cards="${kind}"]`)
       .replaceChildren(...(cards.length ? cards : [none]));
