@@ -4,6 +4,7 @@ They need playwright and a Chromium (Debian: apt-get install chromium), by its n
 `TSN_KERAS_CHROMIUM`.
 """
 
+import dataclasses
 import os
 import shutil
 
@@ -11,7 +12,8 @@ import pages
 import pytest
 
 import tsn_keras as tsn
-from tsn_keras.reports import drawing
+from tsn_keras.reports import drawing, gathering
+from tsn_keras.reports.page import html
 
 pytest.importorskip("vl_convert", reason="needs the extra `report`")
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -49,7 +51,17 @@ def folder(tmp_path_factory):
         ]
         text = "iteration,loss,learning_rate,videos_per_s\n1,5,1,1\n2,4,1,1\n"
         (root / "log.csv").write_text(text)
-        tsn.report(tsn.fuse(files, weights=[1, 1.5]), root / name)
+        found = tsn.fuse(files, weights=[1, 1.5])
+        tsn.report(found, root / name)
+        if sets is None:
+            made = gathering.of_fusion(found)
+            tests = [
+                dataclasses.replace(made.tests[0], title=f"split {k}") for k in "12"
+            ]
+            (root / "splits").mkdir()
+            (root / "splits/index.html").write_bytes(
+                html(dataclasses.replace(made, tests=tuple(tests)))
+            )
     return root
 
 
@@ -210,6 +222,18 @@ def test_dark_and_light(opened):
         "getComputedStyle(document.body).backgroundColor === 'rgb(255, 255, 255)'"
     )
     page.wait_for_selector("[data-drawn=true]", state="attached")
+
+
+def test_splits_are_shown_one_at_a_time(opened):
+    page = opened("splits")
+    page.get_by_role("button", name="split 2", exact=True).click()
+    page.wait_for_selector("[data-test='1'][data-drawn=true]")
+    assert not page.locator("[data-test='0']").is_visible()
+    assert page.locator("[data-test='1'] .matrix canvas").is_visible()
+    page.locator("[data-test='1'] .matrix").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert listed(page) == expected_cell(page, 0, 0)
 
 
 def test_what_can_be_reached_has_a_name(opened):

@@ -9,7 +9,7 @@ import pages
 import pytest
 
 import tsn_keras as tsn
-from tsn_keras.reports import drawing, page, published, run
+from tsn_keras.reports import drawing, gathering, page, published, run
 from tsn_keras.reports.contents import Contents
 from tsn_keras.scores import joining
 
@@ -92,6 +92,19 @@ def test_sizes(tmp_path, monkeypatch):
     content = path.read_bytes()
     assert 2e6 < len(content) < 14e6
     assert pages.Parsed(content).data[0]["videos"]["id"][-1] == ids[-1]
+
+
+def test_several_splits_are_on_one_page(tmp_path):
+    file = pages.write(tmp_path / "rgb.h5", pages.draw(90, 3, 0))
+    made = gathering.of_fusion(tsn.fuse(file))
+    tests = [dataclasses.replace(made.tests[0], title=f"set, split {k}") for k in "123"]
+    whole = dataclasses.replace(made, tests=tuple(tests))
+    parsed = pages.Parsed(page.html(whole))
+    assert [test["title"] for test in parsed.data] == [test.title for test in tests]
+    # As many pictures as of one split.
+    assert [len(test["examples"]["worst"]) for test in parsed.data] == [8, 8, 8]
+    hidden = [tag for tag, name, _ in parsed.attributes if name == "hidden"]
+    assert len(hidden) == 2
 
 
 def test_published_figures_stand_beside_their_own_test():
