@@ -131,6 +131,10 @@ def test_cells_by_keyboard(opened):
     page.locator(".matrix").focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowDown", "ArrowRight", "+"):
         page.keyboard.press(key)
+    # Zoomed, and the whole cell is seen.
+    low, high = page.evaluate("document.querySelector('.matrix').report.y")
+    assert high - low == 6
+    assert low <= 2 < 3 <= high
     # The first arrow enters at class 0; two further ones down, and two to the right.
     assert page.locator(".cell").inner_text().startswith("jump right: ")
     page.keyboard.press("Enter")

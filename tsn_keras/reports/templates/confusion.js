@@ -131,7 +131,8 @@ class Matrix {
     const [x, y] = around || this.middle();
     this.x = this.span(this.x, x, span);
     this.y = this.span(this.y, y, span);
-    this.show();
+    if (around || !this.at) this.show();
+    else this.showChosen();
   }
 
   middle() {
@@ -161,10 +162,14 @@ class Matrix {
   choose(x, y) {
     const inside = (value) => Math.max(0, Math.min(this.size - 1, value));
     this.at = [inside(x), inside(y)];
-    // What is chosen is seen.
+    this.showChosen();
+    this.told.textContent = this.words(...this.at);
+  }
+
+  // The whole of the cell that is chosen is seen.
+  showChosen() {
     const need = (at, dom) => Math.min(0, at - dom[0]) + Math.max(0, at + 1 - dom[1]);
     this.shift(need(this.at[0], this.x), need(this.at[1], this.y));
-    this.told.textContent = this.words(...this.at);
   }
 
   words(best, label) {
