@@ -43,19 +43,20 @@ ROOMS = {
     "evaluation": ("keras numpy tensorflow", BELOW),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
     "prediction": ("cv2 jinja2 joblib matplotlib numpy", f"{BELOW} evaluation"),
+    "reports": ("cv2 jinja2 markupsafe numpy vl_convert", f"{BELOW} evaluation"),
     "studies": ("", f"{BELOW} evaluation training config"),
     # Files beside the rooms: training files, the public API, commands.
     "config": ("", "common protocols datasets"),
     "__init__": (
         "keras tensorflow",
-        f"{BELOW} extraction evaluation training prediction studies config",
+        f"{BELOW} extraction evaluation training prediction reports studies config",
     ),
     "extract": ("", "common flow extraction"),
-    "eval": ("", "common datasets protocols evaluation"),
+    "eval": ("", "common datasets protocols evaluation reports"),
     "train": ("", "common config training"),
     "study": ("", "common config datasets training studies"),
     "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
-    "fuse": ("", "common scores"),
+    "fuse": ("", "common scores reports"),
     "convert": ("", "common protocols datasets checkpoints scores"),
     "presets": ("", "common checkpoints scores"),
     "__main__": ("", "common"),
@@ -256,7 +257,7 @@ def calls_and_texts(path):
 def test_libraries_print_nothing_and_know_no_flag(room, path):
     # The console is the part that commands share, and has the flags of them all.
     shared = ("--json", "--version", "--backend", "--scheduler", "--protocol")
-    shared += ("--snippets", "--crops", "--every", "--over-time")
+    shared += ("--snippets", "--crops", "--every", "--over-time", "--report")
     known = shared if path.name == "console.py" else ()
     for line, kind, text in calls_and_texts(path):
         if kind == "call":
