@@ -3,7 +3,7 @@
 python benchmarks/live.py
 python benchmarks/live.py --video FILE --networks bn_inception
 
-A file is played at its own pace, and RGB difference looked at as fast as a network goes.
+A file is played at its own pace, and RGB difference looked at as fast as a network can.
 Weights are random, which costs the same time. A frame is late if no look had it.
 """
 
