@@ -38,15 +38,7 @@ def parse_args(argv=None):
     parser = console.parser("predict", __doc__)
     add = parser.add_argument
     add("video", metavar="VIDEO", help="video file, folder, list, or camera:N")
-    add(
-        "--weights",
-        nargs="+",
-        default=[DEFAULT],
-        metavar="W",
-        help="preset names or files, one for each modality; several are fused as "
-        f"tsn_keras.eval does (default: {DEFAULT}, 400 classes of Kinetics; "
-        "tsn_keras.presets lists all)",
-    )
+    add_weights(parser)
     add(
         "--top",
         type=console.positive,
@@ -66,12 +58,45 @@ def parse_args(argv=None):
         help="write what each snippet shows as soon as it is scored, a JSON line each "
         "(.jsonl); they stay when the command is stopped",
     )
+    add_look(parser)
+    add(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="bfloat16 is faster where the processor has it, and less exact "
+        "(default: float32)",
+    )
+    add(
+        "--window",
+        type=console.positive,
+        metavar="N",
+        help="camera:N only: looks over which a line is the mean (default: 5)",
+    )
+    return parser.parse_args(argv)
+
+
+def add_weights(made):
+    """Adds the option that names weights."""
+    made.add_argument(
+        "--weights",
+        nargs="+",
+        default=[DEFAULT],
+        metavar="W",
+        help="preset names or files, one for each modality; several are fused as "
+        f"tsn_keras.eval does (default: {DEFAULT}, 400 classes of Kinetics; "
+        "tsn_keras.presets lists all)",
+    )
+
+
+def add_look(made):
+    """Adds the options that say how videos are looked at."""
+    add = made.add_argument
     add(
         "--fast",
         action="store_true",
         help="3 snippets in the centre crop instead of 25 in ten crops",
     )
-    console.add_test(parser, "frames")
+    console.add_test(made, "frames")
     add(
         "--classes",
         metavar="NAMES",
@@ -101,25 +126,11 @@ def parse_args(argv=None):
         "damage (default: fail)",
     )
     add(
-        "--precision",
-        choices=("float32", "bfloat16"),
-        default="float32",
-        help="bfloat16 is faster where the processor has it, and less exact "
-        "(default: float32)",
-    )
-    add(
-        "--window",
-        type=console.positive,
-        metavar="N",
-        help="camera:N only: looks over which a line is the mean (default: 5)",
-    )
-    add(
         "--workers",
         type=console.positive,
         metavar="N",
         help="cores that compute flow (default: all)",
     )
-    return parser.parse_args(argv)
 
 
 @console.command(WORDS)
@@ -129,7 +140,7 @@ def main(argv=None):
     from tsn_keras.common import progress
     from tsn_keras.prediction import run
 
-    settings = _settings(args)
+    settings = settings_of(args, args.precision)
     if args.video.startswith(CAMERA):
         return _camera(args, settings)
     if args.window is not None:
@@ -141,7 +152,8 @@ def main(argv=None):
     return (_one if is_one else _many)(videos, scorer, args)
 
 
-def _settings(args):
+def settings_of(args, precision="float32"):
+    """The prediction.settings.Settings of the arguments of `add_look`."""
     import joblib
 
     from tsn_keras.flow.settings import FlowSettings
@@ -152,7 +164,7 @@ def _settings(args):
     return Settings(
         quick=args.fast,
         classes=args.classes,
-        precision=args.precision,
+        precision=precision,
         decoding=Decoding(
             flow=FlowSettings(args.flow_parameters, args.flow_device),
             keep_damaged=args.damaged == "keep",

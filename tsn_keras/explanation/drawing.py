@@ -64,29 +64,40 @@ def _title(explanation):
 def _sheet(path, explanation):
     """The snippets that contribute most, and what all contribute."""
     streams = explanation.streams
-    rows = {m: len(panels.of(one, 0)) for m, one in streams.items()}
-    heights = [1.75 * count + 3.4 for count in rows.values()]
+    strips = [_height(one) for one in streams.values()]
+    heights = [strip + 3.0 for strip in strips]
     made = figure(_WIDTH, sum(heights) + 0.6)
     made.suptitle(_title(explanation), fontsize=13)
     parts = np.atleast_1d(made.subfigures(len(streams), height_ratios=heights))
-    for part, (modality, one) in zip(parts, streams.items(), strict=True):
+    for part, strip, modality in zip(parts, strips, streams, strict=True):
+        one = streams[modality]
         part.suptitle(
             f"{modality}: score {one.score:.3f}, weight {one.weight:.0%} of the fusion",
             fontsize=11,
         )
-        above, below = part.subfigures(
-            2, height_ratios=(1.75 * rows[modality] + 0.3, 2.6)
-        )
-        _strip(above, one, rows[modality])
+        above, below = part.subfigures(2, height_ratios=(strip, 2.6))
+        _strip(above, one)
         _contributions(below, one, explanation)
     path.write_bytes(png(made))
 
 
-def _strip(part, one, rows):
+def _columns(one):
+    return max(_COLUMNS // 2, min(_COLUMNS, len(one.shown)))
+
+
+def _height(one):
+    """Of a strip, in inches."""
+    height, width = one.heat.shape[2:]
+    row = 0.85 * _WIDTH / _columns(one) * height / width + 0.3
+    return len(panels.of(one, 0)) * row
+
+
+def _strip(part, one):
     """The snippets that contribute most, in the order of time, and a scale of heat."""
+    columns = _columns(one)
     sums = one.contributions.sum(axis=1)[one.shown]
-    best = np.sort(np.argsort(-sums, kind="stable")[:_COLUMNS])
-    grid = part.subplots(rows, _COLUMNS, squeeze=False)
+    best = np.sort(np.argsort(-sums, kind="stable")[:columns])
+    grid = part.subplots(len(panels.of(one, 0)), columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for column, place in enumerate(best):
@@ -125,7 +136,10 @@ def _over_time(axes, one, explanation, now=None):
         now: number of the snippet to be marked, or None.
     """
     places = np.arange(len(one.ticks))
-    names = f"to the score of {explanation.name}", f"to its lead over {explanation.other}"
+    names = (
+        f"to the score of {explanation.name}",
+        f"to its lead over {explanation.other}",
+    )
     bars = axes.bar(places, one.contributions.sum(axis=1), color=_BAR, label=names[0])
     if now is not None:
         bars[now].set_color(_LEAD)

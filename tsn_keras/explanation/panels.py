@@ -100,3 +100,16 @@ def wheel(motion):
     hue = np.arctan2(motion[..., 1], motion[..., 0]) / (2 * np.pi) % 1
     parts = hue, np.minimum(length / full, 1), np.ones_like(hue)
     return np.round(255 * colors.hsv_to_rgb(np.stack(parts, -1))).astype(np.uint8)
+
+
+def draw_key(axes):
+    """Draws what the colours of motion mean, on square axes of matplotlib."""
+    places = np.linspace(-1, 1, 81)
+    motion = np.stack(np.meshgrid(places, places), axis=-1) * 2 * _LEAST
+    picture = wheel(motion)
+    # Outside the circle nothing is said.
+    picture[np.hypot(*np.moveaxis(motion, -1, 0)) > 2 * _LEAST] = 255
+    axes.imshow(picture)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("moves to", fontsize=7, labelpad=1, backgroundcolor="white")
