@@ -151,13 +151,8 @@ def draw(network, label, parts, seed=0, bar=None):
         if octave.scale != 1:
             image = enlarged(image, octave.scale)
         for number in range(octave.iterations):
-            top, left = (_place(image.shape[-2] - side, random) for _ in range(2))
-            window = (
-                ...,
-                slice(top, top + side),
-                slice(left, left + side),
-                slice(None),
-            )
+            room = image.shape[-2] - side
+            window = (..., *(_part(room, side, random) for _ in range(2)), slice(None))
             blur, step = octave.at(number)
             scores, gradient = network(image[window], label)
             if not np.isfinite(scores).all():
@@ -167,11 +162,12 @@ def draw(network, label, parts, seed=0, bar=None):
     return image
 
 
-def _place(room, random):
-    """Where a crop begins along an axis, around the centre."""
-    if not room:
-        return 0
-    return int(np.clip(random.normal(room / 2, _SPREAD * room), 0, room))
+def _part(room, side, random):
+    """Where a crop is along an axis, around the centre: a slice of `side`."""
+    first = 0
+    if room:
+        first = int(np.clip(random.normal(room / 2, _SPREAD * room), 0, room))
+    return slice(first, first + side)
 
 
 def stepped(pixels, gradient, blur, step):

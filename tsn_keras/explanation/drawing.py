@@ -147,7 +147,8 @@ def _over_time(axes, one, explanation, now=None):
         axes.plot(
             places, one.lead.sum(axis=1), "o", color=_LEAD, markersize=4, label=names[1]
         )
-        axes.legend(fontsize=7, loc="best")
+        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1)}
+        axes.legend(fontsize=8, ncols=2, frameon=False, **above)
     axes.axhline(0, color="0.3", linewidth=0.8)
     step = -(-len(places) // 13)
     axes.set_xticks(places[::step], one.ticks[::step])

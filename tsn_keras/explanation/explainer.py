@@ -212,7 +212,7 @@ class _Snippets:
         return found
 
     def _contributions(self, label):
-        """What each snippet and crop adds to the score of a class: [snippets, crops]."""
+        """What snippets and crops add to the score of a class: [snippets, crops]."""
         values = self.scores
         if self.way.averaged != joining.AVERAGES[0]:
             values = joining.CHANCES[self.way.loss](values)
