@@ -105,6 +105,8 @@ def _strip(part, one):
         for axes, panel in zip(grid[:, column], panels.of(one, place), strict=True):
             axes.imshow(panel.hot)
             axes.set_title(f"{panel.title} {tick}: {sums[place]:+.3f}", fontsize=8)
+            if panel.is_motion and column == 0:
+                panels.draw_key(axes.inset_axes((0.01, 0.1, 0.2, 0.25)))
     _scale(part, list(grid.flat))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import colors
 
 HEAT = matplotlib.colormaps["inferno"]  # even in lightness, for all eyes
+_FRAME = "frame"  # title of the picture that people know
 _STILL = 128  # the grey level of no motion
 _MOST_HEAT = 0.75  # how much of a picture the hottest place covers
 _SCALE = 99  # percentile of the motion whose colour is full
@@ -21,11 +22,13 @@ class Panel:
         title: what it is.
         picture: uint8 [height, width, 3], R, G, B.
         heat: float32 [height, width], from 0 to 1.
+        is_motion: whether its colours are those of `draw_key`.
     """
 
     title: str
     picture: np.ndarray
     heat: np.ndarray
+    is_motion: bool = False
 
     @property
     def hot(self):
@@ -54,9 +57,10 @@ def of(one, place):
         first += part.modality.planes
         heat = heats[number if len(heats) > 1 else 0]
         pictures = _pictures(planes, part.modality)
-        if len(parts) == 1 and one.frames is not None:
-            pictures = {"frame": one.frames[place], **pictures}
-        found += [Panel(title, picture, heat) for title, picture in pictures.items()]
+        is_motion = part.modality.is_flow
+        if len(parts) == 1 and one.frames is not None and _FRAME not in pictures:
+            found.append(Panel(_FRAME, one.frames[place], heat))
+        found += [Panel(*named, heat, is_motion) for named in pictures.items()]
     return found
 
 
@@ -70,7 +74,7 @@ def _pictures(planes, modality):
     if modality.differences:
         change = (np.int16(last) - np.int16(first)) // 2
         return {"difference": np.uint8(_STILL + change)[..., ::-1]}
-    return {"frame": first[..., ::-1]}
+    return {_FRAME: first[..., ::-1]}
 
 
 def displacement(planes):
