@@ -1,11 +1,14 @@
 """How much snippets and crops count: beside gradients, and they add up."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tsn_keras.explanation import shares
+from tsn_keras.explanation.explainer import _Snippets
 from tsn_keras.models.consensus import SegmentConsensus
 from tsn_keras.scores import windows
 from tsn_keras.scores.consensus import Consensus
@@ -56,6 +59,17 @@ def test_they_add_up_to_the_score(name, snippets):
     assert found.min() >= 0
     assert found.sum() == pytest.approx(1)
     assert (found * values).sum() == pytest.approx(way(values[..., None])[0])
+
+
+def test_probabilities_are_what_is_averaged_where_the_protocol_says_so():
+    """The heat is that of raw scores also then."""
+    way = Way(average="probabilities")
+    network = types.SimpleNamespace(outputs=3)
+    scores = np.random.default_rng(2).normal(size=(5, 2, 3)).astype("float32")
+    looked = _Snippets(network, way, scores, None, np.arange(5))
+    assert looked._contributions(1).sum() == pytest.approx(way(scores)[1])
+    slopes = looked._slopes(1)
+    np.testing.assert_allclose(slopes, np.tile([0, 0.1, 0], (5, 2, 1)), atol=1e-12)
 
 
 def test_equal_snippets_share_nothing_twice():

@@ -26,8 +26,8 @@ def split(model):
         model: keras.Model of one input, to scores [N, classes].
 
     Returns:
-        (keras.Model from the inputs to a list of maps [N, h, w, C], keras.Model from
-        that list to the output); both have the variables of `model`.
+        (keras.Model from the inputs to the maps, [N, h, w, C] each, keras.Model from a
+        list of them to the output); both have the variables of `model`.
 
     Raises:
         InputError: there are no such maps.
@@ -35,7 +35,7 @@ def split(model):
     Example:
         >>> import tsn_keras as tsn
         >>> body, rest = split(tsn.load("demo_rgb"))
-        >>> body.output_shape, rest.output_shape
+        >>> [maps.shape for maps in body.outputs], rest.output_shape
         ([(None, 7, 7, 128)], (None, 16))
     """
     found = {}
