@@ -9,7 +9,8 @@ VIDEOS holds the 928 clips in class folders, SPLITS HMDB51's split files. Each r
 that of a file configs/jhmdb_*.toml, with what RUNS changes of it; the most important
 come first. Runs that are done are not made again, and one that was stopped resumes.
 What is left of a run, but for its weights, is kept in benchmarks/results/jhmdb/RUN. The
-studies are those of configs/studies/jhmdb_*.toml.
+studies are those of configs/studies/jhmdb_*.toml; `--cells` makes some of their cells
+alone, as those of RGB where there is no flow.
 
     python benchmarks/jhmdb.py choose ...    # rates and lengths, on training clips only
 
@@ -39,7 +40,7 @@ from tsn_keras.scores.score_file import ScoreFile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KEPT = ROOT / "benchmarks/results/jhmdb"
 TABLE = ROOT / "benchmarks/results/jhmdb.csv"
-STUDIES = ("components", "segments", "consensus")
+STUDIES = ("components", "segments", "consensus", "systems")
 STUDIES_TABLE = ROOT / "benchmarks/results/jhmdb_studies.csv"
 FIFTHS = 5
 IN_README = ("TSN, 3 segments", "RGB + flow, 1 : 1.5", "all three, 1 : 1.5 : 1")
@@ -96,6 +97,8 @@ def parse_args():
         add(
             "--only", nargs="+", choices=list(names), default=list(names), metavar="RUN"
         )
+        if names is STUDIES:
+            add("--cells", nargs="+", default=[], help="of these studies, these alone")
         add("--runs", type=pathlib.Path, default=pathlib.Path("runs/jhmdb"))
         if names is RUNS:
             add("--precision", default="float32", help="of training and test")
@@ -207,6 +210,8 @@ def studies(args):
         file = ROOT / f"configs/studies/jhmdb_{name}.toml"
         argv = [sys.executable, "-m", "tsn_keras.study", str(file)]
         argv += ["--runs", str(args.runs / "studies"), *settings(changes, args)]
+        if args.cells:
+            argv += ["--only", *args.cells]
         found = called(name, argv)
         rows += [
             {
@@ -215,6 +220,7 @@ def studies(args):
                 **facts,
             }
             for cell in found["cells"]
+            if cell["value"] is not None
         ]
     kept = []
     if STUDIES_TABLE.exists():

@@ -281,6 +281,7 @@ TABLES = {
             "components": (("component", "row", str), *_STUDIED),
             "segments": (("segments", "row", str), *_STUDIED),
             "consensus": (("consensus", "row", str), *_STUDIED),
+            "systems": (("system", "row", str), *_STUDIED),
         }.items()
     },
 }

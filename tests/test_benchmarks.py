@@ -99,7 +99,7 @@ def test_studies_of_jhmdb(tmp_path, monkeypatch):
     def called(name, argv):
         asked.append(argv[1:])
         cell = {"row": "1", "column": "RGB", "value": told[name], "videos": 256}
-        return {"cells": [cell]}
+        return {"cells": [cell, {**cell, "row": "2", "value": None}]}
 
     monkeypatch.setattr(jhmdb, "called", called)
     monkeypatch.setattr(jhmdb, "STUDIES_TABLE", tmp_path / "studies.csv")
@@ -109,14 +109,17 @@ def test_studies_of_jhmdb(tmp_path, monkeypatch):
         jhmdb.main()
         told["segments"] = 31.0
     with (tmp_path / "studies.csv").open(newline="") as file:
-        found = {row["study"]: float(row["value"]) for row in csv.DictReader(file)}
-    assert found == {"segments": 31.0, "consensus": 40.0}
+        found = [(row["study"], float(row["value"])) for row in csv.DictReader(file)]
+    assert sorted(found) == [("consensus", 40.0), ("segments", 31.0)]
     assert len(asked) == 3
     assert asked[0][:2] == ["-m", "tsn_keras.study"]
     assert asked[0][3:] == [
         *("--runs", "runs/studies", "--set", 'data.root="F"'),
         *("--set", 'data.annotations="S"'),
     ]
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--cells", "rgb_1"])
+    jhmdb.main()
+    assert asked[-1][-2:] == ["--only", "rgb_1"]
 
 
 def test_report_of_jhmdb(tmp_path, monkeypatch, capsys):

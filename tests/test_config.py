@@ -397,6 +397,32 @@ def test_runs_of_st_resnet(name):
         assert train.in_iterations(9537).iterations == 6000
 
 
+# Its streams by themselves; base_streams/cnn_ucf101_{spatial,temporal}.m: batch and
+# sub-batch, dropout, updates or passes, and where the rate drops.
+ST_RESNET_STREAMS = {
+    "st_resnet_ucf101_appearance": (256, 8, 0.0, 20000, (10000,)),
+    "st_resnet_ucf101_appearance_code": (256, 32, 0.0, 60, (20, 40)),
+    "st_resnet_ucf101_motion": (256, 86, 0.8, 40000, (30000,)),
+    "st_resnet_ucf101_motion_code": (128, 32, 0.8, 400, (100, 200, 300)),
+}
+
+
+@pytest.mark.parametrize("name", ST_RESNET_STREAMS)
+def test_streams_of_st_resnet(name):
+    found = config.read_training(FILES[name])
+    train, model, data = found.train, found.model, found.data
+    lengths = train.epochs or train.iterations, train.drop_epochs or train.drops
+    batches = train.batch, train.device_batch
+    assert (*batches, model.dropout, *lengths) == ST_RESNET_STREAMS[name]
+    assert (train.base_lr, train.gamma, train.clip) == (0.01, 0.1, 0)
+    assert (train.momentum, train.weight_decay, model.segments) == (0.9, 0.0005, 1)
+    assert (train.solver, train.groups) == ("matconvnet", "matconvnet")
+    stream = "motion" if "motion" in name else "appearance"
+    assert data.protocol == f"st_resnet_{stream}"
+    assert data.modality == ("flow10" if stream == "motion" else "rgb")
+    assert model.batch_norm == "all"
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_training_files_say_what_they_are(name):
     text = FILES[name].read_text()
@@ -414,7 +440,7 @@ def test_all_runs_are_there():
     others |= {"own_rgb", "own_flow"}
     others |= {"activitynet12_rgb", "activitynet12_flow", "demo_sound"}
     others |= {"jhmdb_rgb", "jhmdb_flow", "jhmdb_rgbdiff"}
-    others |= {*VERY_DEEP, *ST_RESNET}
+    others |= {*VERY_DEEP, *ST_RESNET, *ST_RESNET_STREAMS}
     assert set(FILES) == {*RUNS, *others}
 
 

@@ -138,7 +138,8 @@ def test_interrupted(folder, undisturbed, tmp_path, workers, number):
     assert process.returncode == console.EXIT_INTERRUPTED
     assert "Traceback" not in stderr
     assert "the same command resumes from there" in stderr
-    assert "interrupted" in json.loads(stdout.splitlines()[-1])
+    result = json.loads(stdout.splitlines()[-1])
+    assert result["interrupted"].startswith("stopped")
     assert not (out / ".extract").exists()
     found = contents(out)
     assert found == {name: undisturbed[name] for name in found}

@@ -47,21 +47,23 @@ ROOMS = {
         "PIL cv2 matplotlib numpy scipy tensorflow",
         f"{BELOW} evaluation prediction",
     ),
+    "reports": ("cv2 jinja2 markupsafe numpy vl_convert", f"{BELOW} evaluation"),
     "studies": ("", f"{BELOW} evaluation training config"),
     # Files beside the rooms: training files, the public API, commands.
     "config": ("", "common protocols datasets"),
     "__init__": (
         "keras numpy tensorflow",
-        f"{BELOW} extraction evaluation training prediction explanation studies config",
+        f"{BELOW} extraction evaluation training prediction explanation reports "
+        "studies config",
     ),
     "extract": ("", "common flow extraction"),
-    "eval": ("", "common datasets protocols evaluation"),
+    "eval": ("", "common datasets protocols evaluation reports"),
     "train": ("", "common config training"),
     "study": ("", "common config datasets training studies"),
     "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
     # It looks at videos as `predict` does, by the same options.
     "explain": ("", "common explanation prediction predict"),
-    "fuse": ("", "common scores"),
+    "fuse": ("", "common scores reports"),
     "convert": ("", "common protocols datasets checkpoints scores"),
     "presets": ("", "common checkpoints scores"),
     "__main__": ("", "common"),
@@ -263,7 +265,7 @@ def calls_and_texts(path):
 def test_libraries_print_nothing_and_know_no_flag(room, path):
     # The console is the part that commands share, and has the flags of them all.
     shared = ("--json", "--version", "--backend", "--scheduler", "--protocol")
-    shared += ("--snippets", "--crops", "--every", "--over-time")
+    shared += ("--snippets", "--crops", "--every", "--over-time", "--report")
     known = shared if path.name == "console.py" else ()
     for line, kind, text in calls_and_texts(path):
         if kind == "call":

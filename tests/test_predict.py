@@ -262,8 +262,35 @@ def test_webcam(camera, weights, capsys):
     assert len(lines[-1]["top"]) == 5
 
 
+def test_live_file(videos, weights, capsys):
+    argv = [f"live:{videos / 'long.mp4'}", "--weights", weights["rgbdiff"]]
+    assert predict.main(argv) == (None, 0)
+    out, err = capsys.readouterr()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines[-1]["frame"] == 28
+    assert set(lines[-1]) == {"frame", "looks", "seconds", "late", "top"}
+    assert "28 frames in" in err
+    assert f"{lines[-1]['late']} frames late" in err
+
+
+def test_live_in_a_terminal(videos, weights, capsys, monkeypatch):
+    """Each look is drawn in the place of the one before it."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    argv = [f"live:{videos / 'long.mp4'}", "--weights", weights["rgbdiff"]]
+    predict.main([*argv, "--top", "2"])
+    first, *more = capsys.readouterr().out.split("\x1b[3F\x1b[J")
+    for shown in (first, *more):
+        pace, *bars = shown.splitlines()
+        assert "frames/s" in pace
+        assert "looks/s" in pace
+        assert len(bars) == 2
+        assert all(" % " in bar and len(bar) < 60 for bar in bars)
+
+
 def test_webcam_gives_the_newest_frames(camera):
-    with webcam.Webcam(0, 6) as source:
+    with webcam.Webcam(0) as source:
+        source.start(6)
         while not source._ended:
             time.sleep(0.01)
         number, frames = source.newest()
@@ -276,8 +303,8 @@ def test_camera_without_frames(monkeypatch, tmp_path, weights):
     path = str(videofiles.make(tmp_path / "few.avi", 3))
     capture = cv2.VideoCapture
     monkeypatch.setattr(webcam.cv2, "VideoCapture", lambda number: capture(path))
-    with pytest.raises(InputError, match="camera 0 gives no 11 frames"):
-        predict.main(["camera:0", "--weights", weights["rgb"]])
+    with pytest.raises(InputError, match="camera 0 gives no 6 frames"):
+        predict.main(["camera:0", "--weights", weights["rgbdiff"]])
 
 
 def test_no_camera(camera, weights):
@@ -293,10 +320,12 @@ def test_no_camera(camera, weights):
         (["{videos}", "--plot", "x.png"], "--plot is for one video"),
         (["{videos}/short.avi", "--plot", "x.gif"], "must end in .png or .html"),
         (["{videos}/short.avi", "--plot", "no/x.png"], "there is no folder no"),
-        (["{videos}/short.avi", "--window", "3"], "--window is for a webcam"),
+        (["{videos}/short.avi", "--window", "3"], "--window is for a webcam or live"),
         (["camera:x"], "must be like camera:0"),
         (["camera:0", "--plot", "x.png"], "--plot is for a video"),
         (["camera:0", "--fast"], "--fast is for a video"),
+        (["live:{videos}/missing.avi"], "there is no file"),
+        (["live:{videos}/short.avi", "--every", "1s"], "one snippet in the centre"),
         (["{videos}/short.avi", "--classes", "hmdb51"], "hmdb51 has 51 names"),
         (["{videos}/short.avi", "--classes", "{videos}/short.avi"], "not a text file"),
         (["{videos}/short.avi", "--weights", "nothing"], "neither a file nor a preset"),

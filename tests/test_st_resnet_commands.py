@@ -21,7 +21,7 @@ import tsn_keras
 from tsn_keras import config
 from tsn_keras.checkpoints import keras_file, loading
 from tsn_keras.common.errors import InputError
-from tsn_keras.models import identity
+from tsn_keras.models import identity, st_resnet
 from tsn_keras.models.backbones import BACKBONES
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.protocols.catalogue import PROTOCOLS
@@ -106,6 +106,79 @@ def test_training_begins_with_a_resnet_and_makes_updates(data, trained):
     assert found.architecture.backbone is BACKBONES["st_resnet50"]
     assert found.stream == STREAM
     assert (found.architecture.channels, found.class_names) == (23, CLASSES)
+
+
+@pytest.fixture(scope="module")
+def streams(data):
+    """{modality: weights of a stream that was trained by itself for an update}."""
+    found = {}
+    for modality, protocol in (("rgb", "appearance"), ("flow10", "motion")):
+        changes = {
+            "data.modality": modality,
+            "data.protocol": f"st_resnet_{protocol}",
+            "model.backbone": shallow_st_resnet.RESNET,
+            "model.segments": 1,
+            "train.iterations": 1,
+            # 4 as 3 and 1, as the paper's 256 are 86, 86 and 84.
+            "train.device_batch": 3,
+        }
+        sets = [part for k, v in changes.items() for part in ("--set", f"{k}={v}")]
+        out = data / protocol
+        done = call("train", "--config", data / "st.toml", "--out", out, *sets)
+        assert done.returncode == 0, done.stderr[-3000:]
+        with (out / "log.csv").open() as file:
+            (row,) = csv.DictReader(file)
+        assert float(row["loss"]) == pytest.approx(np.log(2), rel=0.3)
+        found[modality] = out / "last.weights.h5"
+    return found
+
+
+@pytest.mark.slow
+def test_streams_by_themselves(data, streams):
+    """Motion, which begins with images: each step and its mirror image is scored."""
+    weights = streams["flow10"]
+    more = ("--modality", "flow10", "--snippets", STEPS)
+    done = evaluated(data, weights, "motion.h5", *more)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = loading.find(weights)
+    protocol, files, name = found.protocol, 18, "run/run_1"
+    assert protocol.name == "st_resnet_motion"
+    clips_seen = []
+    for tick in protocol.test.rule(files, 10, STEPS):
+        planes = [
+            cv2.imread(str(data / f"frames/{name}/flow_{axis}_{n:05d}.jpg"), 0)
+            for n in range(tick, tick + 10)
+            for axis in "xy"
+        ]
+        clips_seen.append(np.dstack(planes))
+    seen = np.stack(clips_seen)
+    mirrored = seen[:, :, ::-1].copy()
+    mirrored[..., ::2] = 255 - mirrored[..., ::2]
+    both = tf.constant(np.stack([seen, mirrored], 1))
+    images = network_input(both, found.stream)
+    images = tf.reshape(images, (-1, *images.shape[2:]))
+    wanted = np.asarray(found.build(0)(images, training=False)).reshape(STEPS, 2, 2)
+    with score_file.ScoreFile(data / "motion.h5") as file:
+        scores = file.read(name)
+    np.testing.assert_allclose(scores, wanted, atol=2e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.slow
+def test_both_streams_begin_the_joint_network(streams):
+    rgb, flow = (str(streams[name]) for name in ("rgb", "flow10"))
+    settings = config.ModelSettings("st_resnet50", rgb, flow, segments=2)
+    weights = initialisation.find(settings, STREAM)
+    motion = initialisation.find_motion(settings, STREAM, weights)
+    wanted = initialisation.architecture(settings, STREAM, 2, weights)
+    model, new = initialisation.build(
+        wanted, weights, settings, "float32", "rgb_flow10", motion
+    )
+    assert new == []
+    first = BACKBONES[shallow_st_resnet.RESNET].first
+    for own, found in ((st_resnet.SPATIAL, weights), (st_resnet.TEMPORAL, motion)):
+        layer = model.get_layer(st_resnet.plan_of(own).names.stem[0])
+        kernel = found.build().get_layer(first).kernel
+        np.testing.assert_array_equal(layer.kernel, kernel)
 
 
 def expected(path, folder, files, steps=STEPS):

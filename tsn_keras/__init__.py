@@ -14,7 +14,8 @@ Action Recognition", ECCV 2016 (https://arxiv.org/abs/1608.00859).
     tsn.extract("videos", "frames")                   # frames and optical flow
     tsn.train("configs/own_rgb.toml", out="runs/rgb") # Caffe's solver
     tsn.study("configs/studies/demo.toml")            # tables of published papers
-    tsn.fuse(["rgb.h5", "flow.h5"], weights=[1, 1.5]) # score files
+    found = tsn.fuse(["rgb.h5", "flow.h5"], weights=[1, 1.5])  # score files
+    tsn.report(found, "page")                         # page/index.html
     model = tsn.TSN(tsn.load("imagenet_rgb", classes=51), preprocess=True)
     train = tsn.dataset("hmdb51", part="train", data="frames")
 
@@ -43,6 +44,7 @@ if typing.TYPE_CHECKING:
     from tsn_keras.common.errors import InputError
     from tsn_keras.common.progress import Progress
     from tsn_keras.config import Training
+    from tsn_keras.evaluation.results import Evaluation
     from tsn_keras.explanation.results import Explanation
     from tsn_keras.explanation.visualisation import Visualisation
     from tsn_keras.extraction.run import Extraction
@@ -73,6 +75,7 @@ __all__ = [
     "load",
     "multipliers",
     "presets",
+    "report",
     "save_preset",
     "study",
     "train",
@@ -812,3 +815,39 @@ def visualise_class(
     weights = visualisation.opened(name_or_path, listener, folder)
     how = visualisation.How(iterations, seed, classes)
     return visualisation.visualise(weights, class_name, how, listener)
+
+
+def report(
+    result: Evaluation | Fusion, folder: Path, *, data: Path | None = None
+) -> pathlib.Path:
+    """Writes a page about a test, for a browser: one HTML file that needs no network.
+
+    Accuracy beside the published one, classes, confusion, the worst and the most
+    confident wrong videos, what each stream saves and loses, calibration, learning
+    curves where logs of the training are beside weights or scores, and the protocol.
+
+    Args:
+        result: what `Recognizer.evaluate` or `fuse` returned; their score files must
+            still be there.
+        folder: of the page; made if it is not there.
+        data: for the pictures of a `fuse`, the folder of the frame folders or video
+            files; an evaluation has its own.
+
+    Returns:
+        Path of the page, index.html in the folder.
+
+    Raises:
+        ValueError: vl-convert-python, which draws, is not installed (the extra
+            `report`); or the score files, or `data`, cannot be used.
+        OSError: the page cannot be written.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> tsn.report(None, "page")
+        Traceback (most recent call last):
+        ...
+        TypeError: a page is of an Evaluation or Fusion. Received: None
+    """
+    from tsn_keras.reports import run
+
+    return run.write(result, folder, data)

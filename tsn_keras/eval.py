@@ -5,6 +5,7 @@ python -m tsn_keras.eval --dataset hmdb51 --split 1
 python -m tsn_keras.eval --dataset ucf101 --split 1 2 3 --data DIR --weights DIR
 python -m tsn_keras.eval --dataset list --annotations LIST --weights FILE \\
     --modality rgb
+python -m tsn_keras.eval --dataset hmdb51 --report page
 
 Prints, for each stream and their fusion (RGB : flow : RGB difference weigh
 1 : 1.5 : 1), this run's accuracy beside the published one. The same command
@@ -32,6 +33,7 @@ WORDS = {
     "batch": "--batch",
     'dataset="list"': "--dataset list",
     "shard": "--shard",
+    "report": "--report",
     "allow_missing=True": "--allow-missing",
     "sound=True": "python -m tsn_keras.extract --sound",
     "backward=True": "python -m tsn_keras.extract --backward",
@@ -120,6 +122,7 @@ def parse_args(argv=None):
         "file of its own; when all are there, the same command without it joins them",
     )
     console.add_cluster(parser, "the frames and the weights")
+    console.add_report(parser)
     for default, name in PREFIXES.items():
         add(
             f"--{name}-prefix",
@@ -139,7 +142,10 @@ def main(argv=None):
     from tsn_keras.evaluation import run
     from tsn_keras.evaluation.shards import Shard
     from tsn_keras.protocols.overrides import Override
+    from tsn_keras.reports import run as reports
 
+    if args.report:
+        reports.check(args.report)
     dataset = DATASETS[args.dataset]
     splits = tuple(sorted(set(args.split or [dataset.default_split])))
     if args.split and len(dataset.splits) < 2:
@@ -163,6 +169,8 @@ def main(argv=None):
     found = run.evaluate(request, progress.Terminal(WORDS))
     console.show(found)
     console.say_failed(found.failed, WORDS)
+    if args.report:
+        console.show(f"{reports.write(found, args.report)} written")
     status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
     return found.as_json(), status
 

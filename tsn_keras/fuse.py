@@ -6,6 +6,7 @@ python -m tsn_keras.fuse RGB.h5 FLOW.h5 --weights 1 1.5 --per-class \\
 python -m tsn_keras.fuse RGB.h5 FLOW.h5 --weights 1 1.5 \\
     --search RGB_HELD_OUT.h5 FLOW_HELD_OUT.h5
 python -m tsn_keras.fuse RGB.h5 FLOW.h5 --svm RGB_TRAIN.h5 FLOW_TRAIN.h5
+python -m tsn_keras.fuse RGB.h5 FLOW.h5 --weights 1 1.5 --report page --data frames
 
 Files are those of tsn_keras.eval, joined by video id, or the original's .npz,
 which have no ids and are joined with one another by position. Exit status: 0,
@@ -13,6 +14,7 @@ or 1 if the files leave out videos that failed, 2 if something is wrong.
 """
 
 from tsn_keras.common import console
+from tsn_keras.common.errors import InputError
 
 WORDS = {
     "weights": "--weights",
@@ -23,6 +25,8 @@ WORDS = {
     "snippets": "--snippets of eval",
     "classes": "--classes",
     "allow_missing=True": "--allow-missing",
+    "report": "--report",
+    "data": "--data",
 }
 
 
@@ -95,6 +99,13 @@ def parse_args(argv=None):
         metavar="FILE",
         help="write the probabilities as ActivityNet's server takes them (JSON)",
     )
+    console.add_report(parser)
+    add(
+        "--data",
+        metavar="DIR",
+        help="for the pictures of --report, the folder of the frame folders or video "
+        "files (default: a page without pictures)",
+    )
     return parser.parse_args(argv)
 
 
@@ -103,8 +114,13 @@ def main(argv=None):
     args = parse_args(argv)
     # Imported after parsing, so that --help answers at once.
     from tsn_keras.common import progress, storage, text
+    from tsn_keras.reports import run as reports
     from tsn_keras.scores import fusion
 
+    if args.report:
+        reports.check(args.report)
+    elif args.data:
+        raise InputError("--data is for the pictures of --report")
     request = fusion.Request(
         paths=args.files,
         weights=args.weights,
@@ -135,6 +151,8 @@ def main(argv=None):
     if args.submission:
         found.write_submission(args.submission)
         console.show(f"{args.submission} written")
+    if args.report:
+        console.show(f"{reports.write(found, args.report, args.data)} written")
     status = console.EXIT_SOME_FAILED if found.failed else console.EXIT_OK
     return found.as_json(), status
 

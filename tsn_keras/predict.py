@@ -6,9 +6,12 @@ python -m tsn_keras.predict VIDEO --fast --plot out.html
 python -m tsn_keras.predict MATCH.mp4 --every 1s --along scores.jsonl --plot out.html
 python -m tsn_keras.predict FOLDER > predictions.jsonl
 python -m tsn_keras.predict camera:0 --weights ucf101_rgb_split1
+python -m tsn_keras.predict live:VIDEO --weights ucf101_rgbdiff_split1
 
 VIDEO is a video file, a folder (with all below it) or a list (.txt) of paths,
-of which each becomes a JSON line, or camera:N for a webcam. Frames and flow are
+of which each becomes a JSON line. camera:N is a webcam, live:VIDEO a file that
+is looked at as if it were filmed now: each look is at the newest frames, and
+frames that came meanwhile are late and counted. Frames and flow are
 made in memory, with the pixels that tsn_keras.extract writes: the scores are
 those of tsn_keras.eval. Exit status: 0, or 1 if videos failed, 2 if something
 is missing or wrong, 130 if interrupted.
@@ -16,13 +19,14 @@ is missing or wrong, 130 if interrupted.
 
 import dataclasses
 import pathlib
+import sys
 
 from tsn_keras.common import console
 from tsn_keras.common.errors import InputError, spelled
 
 # Kinetics-400, ResNet-50, 8 segments: 74.1 % top-1, and it can be downloaded.
 DEFAULT = "tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e_kinetics400-rgb"
-CAMERA = "camera:"
+CAMERA, LIVE = "camera:", "live:"
 PICTURES = (".png", ".html")
 LINES = (".jsonl",)
 WORDS = {
@@ -37,7 +41,11 @@ WORDS = {
 def parse_args(argv=None):
     parser = console.parser("predict", __doc__)
     add = parser.add_argument
-    add("video", metavar="VIDEO", help="video file, folder, list, or camera:N")
+    add(
+        "video",
+        metavar="VIDEO",
+        help="file, folder, list, camera:N, or live:FILE",
+    )
     add_weights(parser)
     add(
         "--top",
@@ -70,7 +78,8 @@ def parse_args(argv=None):
         "--window",
         type=console.positive,
         metavar="N",
-        help="camera:N only: looks over which a line is the mean (default: 5)",
+        help="camera:N and live:FILE only: looks of which each line is the mean "
+        "(default: 5)",
     )
     return parser.parse_args(argv)
 
@@ -141,10 +150,10 @@ def main(argv=None):
     from tsn_keras.prediction import run
 
     settings = settings_of(args, args.precision)
-    if args.video.startswith(CAMERA):
-        return _camera(args, settings)
+    if args.video.startswith((CAMERA, LIVE)):
+        return _live(args, settings)
     if args.window is not None:
-        raise InputError("--window is for a webcam")
+        raise InputError("--window is for a webcam or live:FILE")
     videos, is_one = run.find(args.video)
     for name, suffixes in (("plot", PICTURES), ("along", LINES)):
         _check_output(name, getattr(args, name), suffixes, is_one)
@@ -272,45 +281,70 @@ def _described(source, found, scorer, top):
     }
 
 
-def _camera(args, settings):
-    """A JSON line for each look at a webcam, until it ends or Ctrl-C."""
+def _live(args, settings):
+    """Shows each look at a live source, until it ends or Ctrl-C.
+
+    In a terminal in place; else, or with --json, as a JSON line each.
+    """
+    _check_live(args)
+    from tsn_keras.common import progress, screen
+    from tsn_keras.prediction import live, run
+
+    with _opened(args, settings) as source:
+        settings = dataclasses.replace(settings, quick=True, snippets=1, batch=1)
+        scorer = run.predictor(args.weights, settings, progress.Terminal(WORDS))
+        console.say("Ctrl-C stops")
+        is_seen = sys.stdout.isatty() and not args.json
+        drawn = screen.Screen()
+        pace = None
+        try:
+            for glance in live.watch(source, scorer, args.window or live.WINDOW):
+                pace = glance.pace
+                if is_seen:
+                    drawn.draw(glance.drawn(args.top, screen.block()))
+                else:
+                    console.show_json(glance.as_json(args.top))
+            console.say("the source has ended")
+            if source.damage:
+                console.say(f"it is damaged: {source.damage}; this is what is before")
+        except KeyboardInterrupt:
+            console.say("")
+        if pace is not None:
+            console.say(str(pace))
+    return None, console.EXIT_OK
+
+
+def _check_live(args):
+    """Refuses what a live source has not."""
     if args.plot or args.along:
         name = "--plot" if args.plot else "--along"
-        raise InputError(f"{name} is for a video, not for a webcam")
+        raise InputError(f"{name} is for a video, not for a live source")
     if args.fast:
         raise InputError(
-            "--fast is for a video; a webcam is always looked at in the centre crop"
+            "--fast is for a video; a live source is always looked at in the centre "
+            "crop"
         )
     if args.snippets or args.crops or args.every or args.over_time:
         raise InputError(
             "--snippets, --crops, --every and --over-time are for a video; a look at a "
-            "webcam is one snippet in the centre crop"
+            "live source is one snippet in the centre crop"
         )
+
+
+def _opened(args, settings):
+    """The video.live.Live that is named."""
+    from tsn_keras.video import live, webcam
+
+    if args.video.startswith(LIVE):
+        path = pathlib.Path(args.video.removeprefix(LIVE))
+        if not path.is_file():
+            raise InputError(f"{args.video}: there is no file {path}")
+        decoding = settings.decoding
+        return live.Playing(path, decoding.keep_damaged, decoding.threads)
     number = args.video.removeprefix(CAMERA)
     if not number.isdecimal():
         raise InputError(f"{args.video}: must be like camera:0")
-    from tsn_keras.common import progress
-    from tsn_keras.prediction import run
-    from tsn_keras.protocols.modalities import MODALITIES
-    from tsn_keras.video import webcam
-
-    # Enough frames for a snippet of any modality; flow takes one more.
-    modalities = [m for m in MODALITIES.values() if not m.parts]
-    depth = max(m.length + m.is_flow for m in modalities)
-    with webcam.Webcam(int(number), depth) as camera:
-        settings = dataclasses.replace(settings, quick=True, snippets=1, batch=1)
-        scorer = run.predictor(args.weights, settings, progress.Terminal(WORDS))
-        console.say("Ctrl-C stops")
-        try:
-            for glance in run.watch(camera, scorer, args.window or run.WINDOW):
-                best = [row.as_json() for row in glance.fused.top(args.top)]
-                console.show_json(
-                    {"frame": glance.frame, "looks": glance.looks, "top": best}
-                )
-            console.say("the camera has ended")
-        except KeyboardInterrupt:
-            console.say("")
-    return None, console.EXIT_OK
+    return webcam.Webcam(int(number))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import torch_kinds
 from harness import MARKER
 from hdf5_kinds import fuse, load
 
+from tsn_keras.flow import ranges
 from tsn_keras.scores.journal import SUFFIX, Journal
 
 # Journals of runs that were not finished
@@ -212,11 +213,69 @@ def _protobuf(random, depth):
     return caffe_writer.field(number, payload, wire)
 
 
+# Ranges of flow fields, an array with a header of Python's literals
+
+_ROWS = [((-20, 20), (-3, 4)), ((-1, 1), (0, 0)), ((-5, 7), (-6, 8))]
+_HEADERS = (
+    (b"<f4", b"|O8"),
+    (b"<f4", b"<f8"),
+    (b"<f4", b"|V4"),
+    (b"(2,)", b"(0,)"),
+    (b"(2,)", b"(9999999,)"),
+    (b"(3,)", b"(0,)"),
+    (b"(3,)", b"(-1,)"),
+    (b"(3,)", b"(3, 1)"),
+    (b"(3,)", b"(99999999999999999999,)"),
+    (b"False", b"True"),
+    (b"'descr'", b"'descr': [], 'descr'"),
+    (b"flow_x_", b"flow_y_"),
+    (b"flow_x_", b"\xff\xfe\x00"),
+    (b"[(", b"(" * 3000),
+    (b"[(", b"[" * 3000),
+    (b"{", b"__import__('os').mkdir('x') or {"),
+    (b"{", b"-" * 9000),
+    (b"3", b"9" * 5000),
+)
+
+
+def _make_ranges():
+    with tempfile.TemporaryDirectory() as folder:
+        ranges.write(pathlib.Path(folder), ("flow_x_", "flow_y_"), _ROWS)
+        good = pathlib.Path(folder, ranges.NAME).read_bytes()
+    start = good.index(b"{")
+
+    def make(random):
+        if random.random() < 0.4:
+            return mutators.of_bytes(random, good)
+        header, data = (
+            good[start : good.index(b"\n") + 1],
+            good[good.index(b"\n") + 1 :],
+        )
+        for old, new in random.sample(_HEADERS, random.choice((1, 1, 2))):
+            header = header.replace(old, new, random.choice((1, 1, -1)))
+        if random.random() < 0.3:
+            data = mutators.of_bytes(random, data)
+        length = struct.pack("<H", len(header) % 2**16)
+        return good[: start - 2] + length + header + data
+
+    return good, make
+
+
+def _read_ranges(path):
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, ranges.NAME).write_bytes(path.read_bytes())
+        wanted = [("flow_x_", 1), ("flow_y_", 3)]
+        found = ranges.read(pathlib.Path(folder), wanted)
+    assert np.isfinite(found).all()
+    assert (found[:, 0] <= found[:, 1]).all()
+
+
 def kinds():
     """See hdf5_kinds.kinds."""
     return {
         ".npz": (".npz", _make_npz, fuse),
         "journals": (f".h5{SUFFIX}", _make_journal, _read_journal),
+        "ranges of flow": (".npy", _make_ranges, _read_ranges),
         "caffemodels": (".caffemodel", _make_caffemodel, load),
         "torch files": (
             ".pth",

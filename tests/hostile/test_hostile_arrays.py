@@ -12,6 +12,7 @@ KINDS = (
     "caffemodels",
     "torch files",
     ".mat",
+    "ranges of flow",
 )
 
 

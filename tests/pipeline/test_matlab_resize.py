@@ -9,29 +9,32 @@ import math
 import numpy as np
 import pytest
 
-from tsn_keras.pipeline import matlab
+from tsn_keras.pipeline import matlab, resizing
 
 
-def imresize(image, height, width):
+def imresize(image, height, width, antialiased=True):
     """As imresize.m is described: contributions, then one side after the other."""
     targets, scales = (height, width), []
     scales = [
         target / length for target, length in zip(targets, image.shape, strict=False)
     ]
     for axis in sorted((0, 1), key=lambda k: scales[k]):
-        image = _along(np.moveaxis(image, axis, 0), targets[axis], scales[axis])
+        image = _along(
+            np.moveaxis(image, axis, 0), targets[axis], scales[axis], antialiased
+        )
         image = np.moveaxis(image, 0, axis)
     return image
 
 
-def _along(image, target, scale):
+def _along(image, target, scale, antialiased):
     length, found = len(image), []
+    shrunk = min(scale, 1) if antialiased else 1
     for number in range(1, target + 1):
         centre = number / scale + 0.5 * (1 - 1 / scale)
-        reach = 4 / min(scale, 1)
+        reach = 4 / shrunk
         left = math.floor(centre - reach / 2)
         lines = range(left, left + math.ceil(reach) + 2)
-        weights = np.array([_kernel(centre - n, min(scale, 1)) for n in lines])
+        weights = np.array([_kernel(centre - n, shrunk) for n in lines])
         weights /= weights.sum()
         order = [*range(length), *reversed(range(length))]
         pixels = np.stack([image[order[(n - 1) % len(order)]] for n in lines])
@@ -49,6 +52,7 @@ def _kernel(x, scale):
     return scale * (-0.5 * x**3 + 2.5 * x**2 - 4 * x + 2) if x <= 2 else 0.0
 
 
+@pytest.mark.parametrize("antialiased", [True, False])
 @pytest.mark.parametrize(
     ("shape", "target"),
     [
@@ -59,10 +63,11 @@ def _kernel(x, scale):
         ((5, 9), (24, 2)),
     ],
 )
-def test_pixels_are_those_of_imresize(shape, target):
+def test_pixels_are_those_of_imresize(shape, target, antialiased):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
-    found = matlab.resize(image, *target).numpy()
-    np.testing.assert_array_equal(found, imresize(image, *target))
+    resize = resizing.RESIZE["matlab" if antialiased else "matlab_plain"]
+    expected = imresize(image, *target, antialiased)
+    np.testing.assert_array_equal(resize(image, *target), expected)
 
 
 def test_a_picture_of_one_grey_stays_so():

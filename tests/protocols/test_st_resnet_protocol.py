@@ -11,13 +11,17 @@ import pytest
 from tsn_keras.common.errors import InputError
 from tsn_keras.protocols import sampling
 from tsn_keras.protocols.augmentations import ST_RESNET as CROP
+from tsn_keras.protocols.augmentations import ST_RESNET_MOTION as MOTION_CROP
 from tsn_keras.protocols.catalogue import PROTOCOLS
-from tsn_keras.protocols.modalities import FLOW, RGB, RGB_FLOW
+from tsn_keras.protocols.modalities import FLOW, FLOW10, RGB, RGB_FLOW
 from tsn_keras.protocols.records import Stream
 from tsn_keras.protocols.sizes import Clamped
 from tsn_keras.protocols.train_sampling import Strided
 
 ONE, STAR = PROTOCOLS["st_resnet"], PROTOCOLS["st_resnet_star"]
+APPEARANCE, MOTION = (
+    PROTOCOLS[f"st_resnet_{name}"] for name in ("appearance", "motion")
+)
 # Frames of a video, and the steps of the original's test.
 TESTED = {
     40: "6 7 8 10 11 12 13 14 16 17 18 19 21 22 23 24 25 27 28 29 30 31 33 34 35",
@@ -91,6 +95,48 @@ def test_snippet_is_a_frame_and_the_flow_around_it():
     named = stream.with_prefixes({"img_": "", "flow_x_": "u"}).modality
     assert named.prefixes == ("", "u", "flow_y_")
     assert named.parts[1][0].prefixes == ("u", "flow_y_")
+
+
+@pytest.mark.parametrize("frames", TESTED)
+def test_streams_alone_are_tested_on_the_steps_of_both(frames):
+    files, joint = frames - 1, Stream(RGB_FLOW, ONE)
+    parts = [Stream(RGB, APPEARANCE), Stream(FLOW10, MOTION)]
+    expected, found = [], []
+    for tick in ONE.test.ticks(files, RGB_FLOW.length):
+        numbers = joint.numbers(tick, files)
+        expected.append((numbers[:1], numbers[1:]))
+    for part in parts:
+        ticks = part.test.ticks(files, part.modality.length)
+        found.append([part.numbers(tick, files) for tick in ticks])
+    assert list(zip(*found, strict=True)) == expected
+    assert [part.fusion_weight for part in parts] == [1, 1]
+
+
+def test_streams_alone_are_trained_on_a_step_anywhere():
+    # cnn_ucf101_get_frame_batch.m:85-86: any frame; get_flow_batch.m:100-101: any with
+    # five others on both sides.
+    for protocol, depth, last in ((APPEARANCE, 1, 39), (MOTION, 10, 30)):
+        found = {protocol.train_rule(39, depth, 1, [n])[0] for n in range(100)}
+        assert found == set(range(1, last + 1))
+
+
+def test_crops_of_motion_alone():
+    # cnn_ucf101_get_flow_batch.m:216-217, 280-281: sides apart; 1 is the first pixel
+    # there.
+    sides, places = (256, 224, 192, 168), set()
+    for a in range(4):
+        for b in range(4):
+            h, w = 256 - sides[a], 340 - sides[b]
+            found = [
+                MOTION_CROP.window((256, 340), 224, (), [a, b, n]) for n in range(5)
+            ]
+            assert {window[2:] for window in found} == {(sides[a], sides[b])}
+            dy = [0, h, 0, h, (h + 1) // 2]
+            dx = [0, w, w, 0, (w + 1) // 2]
+            assert {window[:2] for window in found} == set(zip(dy, dx, strict=True))
+            places |= {window[:2] for window in found}
+    assert len(places) > 16
+    assert MOTION_CROP.window((200, 150), 224, (), [0, 3, 1]) == (0, 0, 200, 150)
 
 
 def test_frames_are_clamped_side_by_side():

@@ -118,6 +118,17 @@ TEST_WORDS = {
 }
 
 
+def add_report(made):
+    """Adds the option for a page about what was found."""
+    made.add_argument(
+        "--report",
+        metavar="DIR",
+        help="write a page for a browser, DIR/index.html, that needs no other file and "
+        "no network: classes, confusion, worst videos, calibration (needs the extra "
+        "`report`: vl-convert-python)",
+    )
+
+
 def add_test(made, files):
     """Adds the options of commands that look at videos: another test.
 

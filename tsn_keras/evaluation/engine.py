@@ -38,8 +38,8 @@ class Engine:
     def __init__(self, scored: Scored, settings: Settings):
         self.stream, self._order = scored.stream, scored.order
         view = self.stream.test
-        if view.together:
-            # One video at a time, on one device: others have frames of other sizes.
+        if view.together or view.crops.whole:
+            # One at a time, on one device: others have frames of other sizes.
             self._devices, self._batch = distribution.of_one_device(), 1
         else:
             self._devices = distribution.of_this_machine()

@@ -34,7 +34,7 @@ def scorer(weights, view, precision="float32"):
     if view.together:
         return _of_clips(weights, view, precision)
     stream = weights.stream
-    side = stream.side_of(view)
+    side = _side(stream, view)
     model = attending.build(weights, side)
     model = network(model, weights.architecture.backbone.fold, precision)
 
@@ -42,7 +42,11 @@ def scorer(weights, view, precision="float32"):
         are_cut = frames.shape.rank == 5
         crops = frames if are_cut else transforms.cut(frames, view, stream)
         inputs = network_input(crops, stream)
-        scores = model(tf.reshape(inputs, (-1, side, side, inputs.shape[-1])))
+        # One batch of all crops; those of whole frames are as large as these.
+        shape = (-1, *inputs.shape[2:])
+        if not side:
+            shape = tf.concat([[-1], tf.shape(inputs)[2:]], 0)
+        scores = model(tf.reshape(inputs, shape))
         return tf.reshape(scores, (-1, view.crops.count, scores.shape[-1]))
 
     return score
@@ -51,7 +55,7 @@ def scorer(weights, view, precision="float32"):
 def _of_clips(weights, view, precision):
     """The same for a network that sees all steps of a video at once."""
     stream = weights.stream
-    side = 0 if view.crops.whole else stream.side_of(view)
+    side = _side(stream, view)
     try:
         model = over_time.scores_of_video(weights.build(side, view.steps))
     except InputError:
@@ -78,6 +82,11 @@ def _of_clips(weights, view, precision):
         return tf.stack(scores, axis=1)
 
     return score
+
+
+def _side(stream, view):
+    """Side of the network's input, pixels; 0 where it is that of the frames."""
+    return 0 if view.crops.whole else stream.side_of(view)
 
 
 def network(model, fold=fold, precision="float32"):

@@ -61,6 +61,13 @@ class Row:
         """Share of the videos whose class is among the five best, in percent."""
         return self.accuracy.top5
 
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """What stands above its cells."""
+        first, *others = self.accuracy.HEADINGS
+        about = ("split", "stream", "videos", first, "published", "difference")
+        return (*about, *others)
+
     def cells(self):
         """What the table shows."""
         values = dataclasses.astuple(self.accuracy)
@@ -172,9 +179,7 @@ class Evaluation:
     def __str__(self) -> str:
         rows = [row.cells() for row in self.rows]
         notes = [o.test.note for o in self._outcomes if o.test.note]
-        first, *others = self.rows[0].accuracy.HEADINGS
-        about = ("split", "stream", "videos", first, "published", "difference")
-        table = tables.table(rows, (*about, *others))
+        table = tables.table(rows, self.rows[0].headings)
         return "\n".join((table, *dict.fromkeys(notes)))
 
     @property

@@ -238,7 +238,7 @@ def _told(found, ids):
         so_far, resumes = found.so_far, "the same command resumes from there"
         if isinstance(end, KeyboardInterrupt):
             raise KeyboardInterrupt(
-                f"{end or 'stopped'}: {so_far}; {resumes}"
+                f"{str(end) or 'stopped'}: {so_far}; {resumes}"
             ) from None
         if isinstance(end, _Stopped):
             text = f"stopped at {end}: {so_far}; correct that, and {resumes}"

@@ -57,7 +57,7 @@ def read(folder, files):
     content = text.read_bytes(path, _MAX_BYTES)
     try:
         table = _table(content)
-    except (ValueError, EOFError) as error:
+    except ValueError as error:
         raise RangesError(
             f"{path} has no ranges of flow ({error!s:.200}): extract the video again"
         ) from None
@@ -78,11 +78,14 @@ def read(folder, files):
 def _table(content):
     """The array in the bytes of a file; raises ValueError for any other."""
     file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f"version {version} of the format")
-    # It reads a header of 10,000 characters at most, as literals.
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"version {version} of the format")
+        # It reads a header of 10,000 characters at most, as literals.
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    except Exception as error:  # NumPy has several, also MemoryError of its parser
+        raise ValueError(str(error) or type(error).__name__) from None
     if dtype.names is None or any(dtype[name] != _ENTRY for name in dtype.names):
         raise ValueError(f"values of type {dtype}")
     left = len(content) - file.tell()

@@ -2,7 +2,7 @@
 
 Each side by itself, that which shrinks most first, in double precision and rounded to 8
 bits in between. The kernel is Keys' with a = -0.5, as wide as a pixel of the result
-where an image shrinks; past the border the image is reflected.
+where an image shrinks and is antialiased; past the border the image is reflected.
 """
 
 import tensorflow as tf
@@ -11,24 +11,26 @@ _WIDTH = 4.0  # of the kernel, in pixels
 _HALF = 0.5 + 1e-9  # what is added before the fraction is dropped
 
 
-def resize(image, height, width):
+def resize(image, height, width, antialiased=True):
     """Resizes as imresize(image, [height width]) does.
 
     Args:
         image: uint8 [h, w, channels].
         height: rows of the result, an int or int32.
         width: columns of the result, likewise.
+        antialiased: whether a side that shrinks is; False is imresize's
+            'Antialiasing', false.
 
     Returns:
         uint8 [height, width, channels].
     """
 
     def rows(pixels):
-        return _first_axis(pixels, height)
+        return _first_axis(pixels, height, antialiased)
 
     def columns(pixels):
         turned = tf.transpose(pixels, [1, 0, 2])
-        return tf.transpose(_first_axis(turned, width), [1, 0, 2])
+        return tf.transpose(_first_axis(turned, width, antialiased), [1, 0, 2])
 
     # Scales are compared as the quotients that they are.
     shape = tf.cast(tf.shape(image)[:2], tf.float64)
@@ -43,15 +45,15 @@ def resize(image, height, width):
     return tf.ensure_shape(resized, (*sides, image.shape[-1]))
 
 
-def _first_axis(image, target):
+def _first_axis(image, target, antialiased):
     """Resizes the first axis to `target` lines."""
     # A side that fits is copied: its weights are 1 and 0.
     fits = tf.equal(tf.shape(image)[0], target)
-    return tf.cond(fits, lambda: image, lambda: _filtered(image, target))
+    return tf.cond(fits, lambda: image, lambda: _filtered(image, target, antialiased))
 
 
-def _filtered(image, target):
-    lines, weights = _taps(tf.shape(image)[0], target)
+def _filtered(image, target, antialiased):
+    lines, weights = _taps(tf.shape(image)[0], target, antialiased)
 
     def add(tap, total):
         taken = tf.cast(tf.gather(image, lines[tap]), tf.float64)
@@ -71,10 +73,10 @@ def _filtered(image, target):
     return tf.cast(tf.floor(levels), tf.uint8)
 
 
-def _taps(source, target):
+def _taps(source, target, antialiased):
     """Lines and weights of each line of the result, [taps, target] each."""
     scale = tf.cast(target, tf.float64) / tf.cast(source, tf.float64)
-    shrunk = tf.minimum(scale, 1.0)
+    shrunk = tf.minimum(scale, 1.0) if antialiased else tf.ones_like(scale)
     reach = _WIDTH / shrunk
     # Counted from 1, as MATLAB does.
     place = tf.cast(tf.range(1, target + 1), tf.float64)

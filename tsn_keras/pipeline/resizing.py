@@ -1,11 +1,14 @@
 """Which program's filter resizes frames and crops, by the name that a rule gives."""
 
+import functools
+
 from tsn_keras.pipeline import matlab, pillow, transforms
 
 RESIZE = {
     "opencv": transforms.resize,
     "pillow": pillow.resize,
     "matlab": matlab.resize,
+    "matlab_plain": functools.partial(matlab.resize, antialiased=False),
 }
 
 

@@ -1,22 +1,18 @@
-"""What videos show: one, many, or what a webcam sees."""
+"""What videos show: one, or many."""
 
-import collections
 import dataclasses
 import json
 import pathlib
 from collections.abc import Iterator
 
 import cv2
-import numpy as np
 
 from tsn_keras.common import console, files, progress, storage
 from tsn_keras.common.errors import InputError
 from tsn_keras.flow.settings import DeviceError
 from tsn_keras.prediction.settings import Settings
 from tsn_keras.protocols.overrides import UNCHANGED, Override
-from tsn_keras.video import sources, webcam
-
-WINDOW = 5  # looks at a webcam
+from tsn_keras.video import sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,21 +28,6 @@ class Looked:
     source: sources.Source
     prediction: object | None = None
     error: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Glance:
-    """What a webcam shows at a moment.
-
-    Attributes:
-        frame: number of the newest frame, from 1.
-        looks: number of looks that it is the mean of.
-        fused: results.Fused.
-    """
-
-    frame: int
-    looks: int
-    fused: object
 
 
 class Lines:
@@ -154,31 +135,6 @@ def look_at_many(videos, scorer, listener=progress.SILENT) -> Iterator[Looked]:
                 found = Looked(source, error=str(error))
             bar.update()
             yield found
-
-
-def watch(camera: webcam.Webcam, scorer, window=WINDOW) -> Iterator[Glance]:
-    """Looks at a webcam again and again, until it ends.
-
-    Each look is at one snippet; what is given is the mean over the last looks.
-    While a look is computed the camera runs on, and the next look is at what is
-    there then.
-
-    Args:
-        camera: video.webcam.Webcam.
-        scorer: predictor.Predictor of one snippet in one crop.
-        window: looks of the mean.
-
-    Yields:
-        Glance.
-    """
-    looks = {m: collections.deque(maxlen=window) for m in scorer.streams}
-    while (newest := camera.newest()) is not None:
-        number, frames = newest
-        for modality, scored in looks.items():
-            snippet = scorer.decoding.snippet(frames, scorer.streams[modality])
-            scored.append(scorer.score(modality, snippet[None])[0])
-        fused = scorer.fuse({m: np.stack(list(w)) for m, w in looks.items()})
-        yield Glance(number, len(scored), fused)
 
 
 def find(video) -> tuple[tuple[sources.Source, ...], bool]:

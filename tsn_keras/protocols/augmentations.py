@@ -208,8 +208,53 @@ class CornerCrop:
         return *offsets, *window
 
 
+@dataclasses.dataclass(frozen=True)
+class SidesCrop:
+    """A window whose sides are drawn apart, in a corner or in the middle.
+
+    That of ST-ResNet's motion stream by itself
+    (base_streams/cnn_ucf101_get_flow_batch.m:215-217, 279-284). The original stops at
+    frames that are smaller than a window; here the window ends with them.
+
+    Attributes:
+        name: what users call it.
+        ratios: sides of windows over that of the input.
+        frame_size, mirrors, colours: see MultiScaleCrop.
+    """
+
+    name: str
+    ratios: tuple[float, ...] = (8 / 7, 1.0, 6 / 7, 0.75)
+    frame_size: ShorterSide | None = None
+    mirrors: bool = True
+    colours: ColourShift | None = None
+
+    draws = 3
+    resampling = "matlab_plain"
+
+    def window(self, shape, side, ratios, drawn):
+        """The window of a crop; see MultiScaleCrop.
+
+        Example:
+            >>> ST_RESNET_MOTION.window((256, 340), 224, (), [0, 3, 2])
+            (0, 172, 256, 168)
+            >>> ST_RESNET_MOTION.window((256, 340), 224, (), [1, 2, 4])
+            (16, 74, 224, 192)
+        """
+        sides = [
+            min(round(side * self.ratios[number % len(self.ratios)]), length)
+            for length, number in zip(shape, drawn[:2], strict=True)
+        ]
+        free = [length - cut for length, cut in zip(shape, sides, strict=True)]
+        # Upper left, lower right, upper right, lower left, middle.
+        ends = ((0, 0), (1, 1), (0, 1), (1, 0))
+        place = drawn[2] % (len(ends) + 1)
+        if place == len(ends):
+            return *((room + 1) // 2 for room in free), *sides
+        return *(r * end for r, end in zip(free, ends[place], strict=True)), *sides
+
+
 # How a video is cut in training: any of these.
-Augmentation = MultiScaleCrop | RandomResizedCrop | RandomCrop | CornerCrop
+Augmentation = MultiScaleCrop | RandomResizedCrop | RandomCrop | CornerCrop | SidesCrop
 
 _BEFORE = sizes.ShorterSide(256, sizes.rounded)
 # In every configuration of MMAction2, for RGB and flow.
@@ -226,6 +271,7 @@ MMACTION2_5 = MultiScaleCrop(
 MMACTION2_RANDOM = RandomResizedCrop("mmaction2_random", frame_size=_BEFORE)
 TWO_STREAM = RandomCrop("two_stream", frame_size=_BEFORE, colours=colours.RGB)
 ST_RESNET = CornerCrop("st_resnet")
+ST_RESNET_MOTION = SidesCrop("st_resnet_motion")
 
 # The names are those of the reference tables: places, and what is left out. Moments in
 # Time has two ratios and squares only (tsn_r50_1x1x6_100e_mit_rgb.py).
@@ -249,7 +295,7 @@ AUGMENTATIONS = Catalogue(
             MMACTION2_5, name="mmaction2_moments", ratios=(1.0, 0.8), max_distort=0
         ),
         MMACTION2_RANDOM,
-        ST_RESNET,
+        *(ST_RESNET, ST_RESNET_MOTION),
         dataclasses.replace(
             MMACTION2_RANDOM, name="mmaction2_random_unresized", frame_size=None
         ),

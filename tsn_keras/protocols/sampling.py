@@ -3,6 +3,7 @@
 File numbers are 1-based, as the extraction tool names them.
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -283,6 +284,27 @@ def framed_ticks(files, depth, snippets):
         found += once[:count] if ends % 2 else once[-count:]
         ends += 1
     return [min(n, files) for n in found]
+
+
+@dataclasses.dataclass(frozen=True)
+class Framed:
+    """Places of a part of the steps of ST-ResNet's test, for a network of its own.
+
+    Attributes:
+        before: how many files before its step the part begins, see
+            modalities.RGB_FLOW.
+
+    Example:
+        >>> Framed(5)(39, 10, 5)  # of flow
+        [1, 8, 16, 23, 30]
+    """
+
+    before: int
+
+    def __call__(self, files: int, depth: int, snippets: int) -> list[int]:
+        """See framed_ticks."""
+        ticks = framed_ticks(files, depth, snippets)
+        return [max(1, tick - self.before) for tick in ticks]
 
 
 FLOW_AROUND = 5  # frames before and after a step of ST-ResNet whose flow it reads

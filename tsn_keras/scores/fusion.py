@@ -68,6 +68,8 @@ class Fusion:
             scored, as no sound: they are fused without it.
         way: joining.Way of the scores, which says what their probabilities are; None:
             they have none, as those of an SVM.
+        joined: joining.Joined, the scores of each file.
+        about: what each file says of itself.
     """
 
     parts: tuple[Part, ...]
@@ -81,6 +83,8 @@ class Fusion:
     label_sets: tuple[tuple[int, ...], ...] | None = None
     incomplete: int = 0
     way: joining.Way | None = joining.Way()
+    joined: joining.Joined | None = None
+    about: tuple[dict, ...] = ()
 
     @property
     def accuracy(self) -> metrics.Figures:
@@ -205,6 +209,7 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(read(path)) for path in request.paths]
         assumed = tuple(_assumptions(opened))
+        about = tuple(dict(file.about) for file in opened)
         joined = _joined(request, opened)
         if request.search:
             _check_held_out(request.search[0], "held-out", "weights", joined)
@@ -248,6 +253,8 @@ def fuse(request: Request, listener: progress.Silent = progress.SILENT) -> Fusio
         label_sets=joined.label_sets,
         incomplete=joined.incomplete,
         way=joined.way if machine is None else None,
+        joined=joined,
+        about=about,
     )
 
 

@@ -295,8 +295,21 @@ class Joined:
         known = self.labels, self.label_sets, self.measure
         return metrics.measured(scores, *known, self.way.probabilities)
 
+    def by_class(self, scores) -> np.ndarray:
+        """Accuracy or average precision of each class in percent, see metrics."""
+        known = self.labels, self.label_sets, self.measure
+        return metrics.measured_by_class(scores, *known, self.way.probabilities)
+
     def accuracy_of_file(self, place) -> metrics.Figures:
         """Accuracy of the scores of a file alone, of the videos that it has."""
+        return metrics.measured(*self._of_file(place))
+
+    def file_by_class(self, place) -> np.ndarray:
+        """`by_class` of a file alone, of the videos that it has."""
+        return metrics.measured_by_class(*self._of_file(place))
+
+    def _of_file(self, place):
+        """What metrics are told of the videos that a file has scores of."""
         kept = self.scored[place]
         sets = self.label_sets and tuple(
             labels
@@ -304,8 +317,7 @@ class Joined:
             if is_kept
         )
         known = self.labels[kept], sets, self.measure
-        scores = self.scores[place][kept]
-        return metrics.measured(scores, *known, self.way.probabilities)
+        return self.scores[place][kept], *known, self.way.probabilities
 
     @property
     def incomplete(self) -> int:

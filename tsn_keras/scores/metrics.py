@@ -119,6 +119,25 @@ def measured(scores, labels, label_sets=None, measure=None, chances=softmax):
     return measure.of(chances(scores) if measure.of_chances else scores, is_true)
 
 
+def measured_by_class(scores, labels, label_sets=None, measure=None, chances=softmax):
+    """What `measured` is the mean of, class by class.
+
+    Args:
+        scores, labels, label_sets, measure, chances: see `measured`.
+
+    Returns:
+        float64 [C] in percent: the share of its videos that is right, or its average
+        precision; NaN of a class without a video.
+    """
+    if label_sets is None:
+        matrix = confusion_matrix(scores.argmax(axis=1), labels, scores.shape[1])
+        return 100 * per_class_accuracy(matrix)
+    measure = measure or MEASURES["tied"]
+    is_true = many_hot(label_sets, scores.shape[1])
+    ranked = chances(scores) if measure.of_chances else scores
+    return 100 * average_precisions(ranked, is_true, measure.average)
+
+
 def precision(scores, is_true):
     """Precisions of scores.
 
@@ -311,10 +330,26 @@ def mean_average_precision(scores, is_true, average=average_precision):
     Returns:
         float in [0, 1], or NaN where no class has a video.
     """
-    having = np.flatnonzero(is_true.any(axis=0))
-    if not having.size:
-        return float("nan")
-    return float(np.mean([average(scores[:, k], is_true[:, k]) for k in having]))
+    found = average_precisions(scores, is_true, average)
+    found = found[~np.isnan(found)]
+    return float(found.mean()) if found.size else float("nan")
+
+
+def average_precisions(scores, is_true, average=average_precision):
+    """The average precision of each class.
+
+    Args:
+        scores, is_true, average: see `mean_average_precision`.
+
+    Returns:
+        float64 [C], 0 to 1; NaN of a class without a video.
+    """
+    return np.array(
+        [
+            average(one, true) if true.any() else np.nan
+            for one, true in zip(scores.T, is_true.T, strict=True)
+        ]
+    )
 
 
 def video_mean_average_precision(scores, is_true):
@@ -342,11 +377,14 @@ class Measure:
         name: what data sets and score files call it.
         of: function of (scores [V, C], is_true bool [V, C]) to a record of percents.
         of_chances: whether it takes probabilities in the place of scores.
+        average: its average precision of a class, a function of (scores [V],
+            is_true [V]).
     """
 
     name: str
     of: Callable
     of_chances: bool = False
+    average: Callable = average_precision
 
 
 def _ranked(scores, is_true):
@@ -373,7 +411,7 @@ MEASURES = Catalogue(
     "measure",
     (
         Measure("tied", precision),
-        Measure("ranked", _ranked),
-        Measure("server", _served, of_chances=True),
+        Measure("ranked", _ranked, average=ranked_precision),
+        Measure("server", _served, of_chances=True, average=_interpolated),
     ),
 )

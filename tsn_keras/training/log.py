@@ -6,7 +6,7 @@ import shutil
 
 import tensorflow as tf
 
-from tsn_keras.common import files
+from tsn_keras.common import csv_rows, files
 
 STEPS = ("iteration", "loss", "learning_rate", "videos_per_s")
 # Figures of a validation, in percent: as people read them.
@@ -16,7 +16,7 @@ TITLES = {
     "mean_average_precision": "mAP",
     "video_mean_average_precision": "mAP over videos",
 }
-COUNTS = {"iteration", "videos"}  # whole numbers
+COUNTS = {"iteration", "videos"}  # whole numbers, as they were written
 TENSORBOARD = "tensorboard"
 
 
@@ -88,17 +88,5 @@ class Log:
 
 def _read(path, columns, iteration):
     """Rows up to an iteration; a last one that a kill cut off is left out."""
-    found = []
-    with path.open(newline="", errors="replace") as file:
-        # After a crash a line may hold anything.
-        for row in csv.DictReader(line.replace("\0", "") for line in file):
-            try:
-                values = {name: float(row[name]) for name in columns}
-                # As they were written: a resumed run copies them.
-                for name in COUNTS & values.keys():
-                    values[name] = int(values[name])
-            except (KeyError, TypeError, ValueError, OverflowError):
-                continue
-            if values["iteration"] <= iteration:
-                found.append(values)
-    return found
+    found = csv_rows.read(path, columns, whole=COUNTS)
+    return [row for row in found if row["iteration"] <= iteration]

@@ -8,9 +8,9 @@ import numpy as np
 QUALITY = 95  # cv2.imwrite's default, with which dense_flow writes
 
 
-def encode(image):
+def encode(image, quality=QUALITY):
     """Encodes an image: uint8 [H, W] or [H, W, 3] (B, G, R) to JPEG bytes."""
-    return cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].tobytes()
+    return cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))[1].tobytes()
 
 
 def write(path, image):
