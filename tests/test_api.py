@@ -81,7 +81,7 @@ def test_import_loads_nothing_slow():
 
 def test_activities_load_no_framework_before_they_begin():
     """They do it where what TensorFlow prints then is not shown."""
-    names = ("training", "evaluation", "prediction", "extraction")
+    names = ("training", "evaluation", "prediction", "explanation", "extraction")
     code = (
         "import importlib, sys; "
         f"[importlib.import_module(f'tsn_keras.{{n}}.run') for n in {names}]; "
@@ -91,7 +91,7 @@ def test_activities_load_no_framework_before_they_begin():
 
 
 def test_commands_do_not_hide_functions():
-    for name in ("extract", "train", "fuse"):
+    for name in ("explain", "extract", "train", "fuse"):
         module = importlib.import_module(f"tsn_keras.{name}")
         assert callable(module.main)
         assert getattr(tsn, name) is not module

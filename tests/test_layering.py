@@ -43,19 +43,26 @@ ROOMS = {
     "evaluation": ("keras numpy tensorflow", BELOW),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
     "prediction": ("cv2 jinja2 joblib matplotlib numpy", f"{BELOW} evaluation"),
+    "explanation": (
+        "PIL cv2 matplotlib numpy scipy tensorflow",
+        f"{BELOW} evaluation prediction",
+    ),
     "reports": ("cv2 jinja2 markupsafe numpy vl_convert", f"{BELOW} evaluation"),
     "studies": ("", f"{BELOW} evaluation training config"),
     # Files beside the rooms: training files, the public API, commands.
     "config": ("", "common protocols datasets"),
     "__init__": (
-        "keras tensorflow",
-        f"{BELOW} extraction evaluation training prediction reports studies config",
+        "keras numpy tensorflow",
+        f"{BELOW} extraction evaluation training prediction explanation reports "
+        "studies config",
     ),
     "extract": ("", "common flow extraction"),
     "eval": ("", "common datasets protocols evaluation reports"),
     "train": ("", "common config training"),
     "study": ("", "common config datasets training studies"),
     "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
+    # It looks at videos as `predict` does, by the same options.
+    "explain": ("", "common explanation prediction predict"),
     "fuse": ("", "common scores reports"),
     "convert": ("", "common protocols datasets checkpoints scores"),
     "presets": ("", "common checkpoints scores"),
@@ -67,6 +74,7 @@ COMMANDS = (
     "train",
     "study",
     "predict",
+    "explain",
     "fuse",
     "convert",
     "presets",

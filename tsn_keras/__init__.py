@@ -8,6 +8,8 @@ Action Recognition", ECCV 2016 (https://arxiv.org/abs/1608.00859).
     tsn.presets(dataset="hmdb51")                     # published weights
     recognizer = tsn.Recognizer.from_preset("hmdb51_rgb_split1", "hmdb51_flow_split1")
     recognizer.predict("clip.avi").top(5)             # what a video shows
+    tsn.explain(recognizer, "clip.avi").save("why.png")   # which places, when
+    tsn.visualise_class("hmdb51_rgb_split1", "wave").save("wave.png")
     recognizer.evaluate("hmdb51", data="frames")      # the published test
     tsn.extract("videos", "frames")                   # frames and optical flow
     tsn.train("configs/own_rgb.toml", out="runs/rgb") # Caffe's solver
@@ -35,6 +37,7 @@ if typing.TYPE_CHECKING:
     import pathlib
 
     import keras
+    import numpy as np
     import tensorflow as tf
 
     from tsn_keras.checkpoints.presets import Preset
@@ -42,6 +45,8 @@ if typing.TYPE_CHECKING:
     from tsn_keras.common.progress import Progress
     from tsn_keras.config import Training
     from tsn_keras.evaluation.results import Evaluation
+    from tsn_keras.explanation.results import Explanation
+    from tsn_keras.explanation.visualisation import Visualisation
     from tsn_keras.extraction.run import Extraction
     from tsn_keras.models.preprocessing import Preprocessing
     from tsn_keras.models.tsn import TSN
@@ -64,6 +69,7 @@ __all__ = [
     "Progress",
     "Recognizer",
     "dataset",
+    "explain",
     "extract",
     "fuse",
     "load",
@@ -73,6 +79,7 @@ __all__ = [
     "save_preset",
     "study",
     "train",
+    "visualise_class",
 ]
 
 # Where these names are defined and documented.
@@ -699,6 +706,115 @@ def fuse(
         svm_c,
     )
     return fusion.fuse(request, listener_of(progress))
+
+
+def explain(
+    recognizer: Recognizer,
+    video: Path | np.ndarray,
+    class_name: str | None = None,
+    *,
+    method: str = "grad_cam",
+    progress: Reporting = None,
+) -> Explanation:
+    """Explains why a video has the score of a class that it has.
+
+    Heat shows which places of a snippet the score comes from: Grad-CAM (Selvaraju et
+    al., ICCV 2017) or Grad-CAM++ (Chattopadhay et al., WACV 2018) of the network's last
+    maps, for the raw score of the whole video, so that each snippet and crop counts as
+    it does there: under the mean of K snippets 1 / K. Contributions show which snippets
+    and crops the score is made of.
+
+    Args:
+        recognizer: what `Recognizer.from_preset` returned: its test is explained, in
+            float32.
+        video: see `Recognizer.predict`.
+        class_name: name of the class; None: the best one.
+        method: "grad_cam", or "grad_cam++" for networks whose last maps have no
+            negative values.
+        progress: see `extract`.
+
+    Returns:
+        Explanation: `.save("why.png")`, `.gif` or `.mp4` draws it; `.name` and
+        `.probability` of the class, `.prediction` as of `predict`, and of each
+        modality `.streams["rgb"]`: `.heat` float32 [snippets, 1, height, width] in the
+        frame, not negative (of a network of two streams [snippets, 2, ...]), `.maps`
+        the same of each crop, `.contributions` float64 [snippets, crops], whose sum is
+        `.score`, `.ticks` the images at which snippets begin. Snippets that a short
+        video repeats are one; of many there is heat of the 25 that contribute most
+        (`.shown`).
+
+    Raises:
+        ValueError: the video or the network cannot be used so, or there is no such
+            class or method.
+        OSError: the video cannot be read.
+
+    Example:
+        >>> import numpy as np
+        >>> import tsn_keras as tsn
+        >>> recognizer = tsn.Recognizer.from_preset("demo_rgb", fast=True)
+        >>> video = np.random.default_rng(0).integers(0, 255, (10, 64, 64, 3), "uint8")
+        >>> found = tsn.explain(recognizer, video, "dots_up").streams["rgb"]
+        >>> found.heat.shape, found.contributions.shape
+        ((3, 1, 256, 340), (3, 1))
+    """
+    from tsn_keras.common.progress import listener_of
+    from tsn_keras.explanation import run
+
+    listener = listener_of(progress)
+    return run.explain(recognizer.predictor, video, class_name, method, listener)
+
+
+def visualise_class(
+    name_or_path: Path,
+    class_name: str,
+    *,
+    iterations: Sequence[int] | None = None,
+    seed: int = 0,
+    classes: str | None = None,
+    folder: Path | None = None,
+    progress: Reporting = None,
+) -> Visualisation:
+    """Draws what a network takes for a class: an image that raises its score.
+
+    DeepDraw's gradient ascent from noise, with which TSN's paper shows its networks
+    (ECCV 2016, section 4.5): a step along the gradient of the raw score, of a fixed
+    mean size, then a blur that weakens; from the second octave on in random crops of a
+    larger image. The paper gives no parameters: they are those of DeepDraw's set of two
+    octaves. Flow begins with noise around no motion.
+
+    Args:
+        name_or_path: see `load`.
+        class_name: name of the class.
+        iterations: steps of each octave; None: (190, 450). One number: one octave.
+        seed: decides what is random; the same seed draws the same on one machine.
+        classes: data set, or file with a name a line, that names the classes; None: as
+            the weights do.
+        folder: see `load`.
+        progress: see `extract`.
+
+    Returns:
+        Visualisation: `.save("class.png")` draws it, flow in colours, as arrows and in
+        grey; `.pixels` float32 [side, side, planes], 0 to 255, as snippets are (B, G,
+        R; of flow 128 where nothing moves), `.probability` and `.score` of the class.
+
+    Raises:
+        ValueError: the weights cannot be used, there is no such class, or an argument
+            is out of its range.
+        OSError: no such file.
+
+    Example:
+        >>> import tsn_keras as tsn
+        >>> found = tsn.visualise_class("demo_flow", "dots_up", iterations=(1,))
+        >>> found.pixels.shape, 0 <= found.pixels.min() <= found.pixels.max() <= 255
+        ((224, 224, 10), True)
+    """
+    from tsn_keras.common.progress import listener_of
+    from tsn_keras.explanation import visualisation
+
+    listener = listener_of(progress)
+    weights = visualisation.opened(name_or_path, listener, folder)
+    how = visualisation.How(iterations, seed, classes)
+    return visualisation.visualise(weights, class_name, how, listener)
 
 
 def report(

@@ -8,6 +8,7 @@ tsn-keras COMMAND ...                 (or python -m tsn_keras.COMMAND ...)
   study    trainings and fusions of a published table, beside its figures
   fuse     score files to the accuracy of their sum
   predict  what a video, a folder of videos or a webcam shows
+  explain  which places, snippets and crops a prediction comes from
   convert  the original's weights to ours; score files both ways
   presets  published weights: a list, one in full, download
 
@@ -29,6 +30,7 @@ COMMANDS = (
     "study",
     "fuse",
     "predict",
+    "explain",
     "convert",
     "presets",
 )

@@ -46,15 +46,7 @@ def parse_args(argv=None):
         metavar="VIDEO",
         help="file, folder, list, camera:N, or live:FILE",
     )
-    add(
-        "--weights",
-        nargs="+",
-        default=[DEFAULT],
-        metavar="W",
-        help="preset names or files, one for each modality; several are fused as "
-        f"tsn_keras.eval does (default: {DEFAULT}, 400 classes of Kinetics; "
-        "tsn_keras.presets lists all)",
-    )
+    add_weights(parser)
     add(
         "--top",
         type=console.positive,
@@ -74,12 +66,46 @@ def parse_args(argv=None):
         help="write what each snippet shows as soon as it is scored, a JSON line each "
         "(.jsonl); they stay when the command is stopped",
     )
+    add_look(parser)
+    add(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="bfloat16 is faster where the processor has it, and less exact "
+        "(default: float32)",
+    )
+    add(
+        "--window",
+        type=console.positive,
+        metavar="N",
+        help="camera:N and live:FILE only: looks of which each line is the mean "
+        "(default: 5)",
+    )
+    return parser.parse_args(argv)
+
+
+def add_weights(made):
+    """Adds the option that names weights."""
+    made.add_argument(
+        "--weights",
+        nargs="+",
+        default=[DEFAULT],
+        metavar="W",
+        help="preset names or files, one for each modality; several are fused as "
+        f"tsn_keras.eval does (default: {DEFAULT}, 400 classes of Kinetics; "
+        "tsn_keras.presets lists all)",
+    )
+
+
+def add_look(made):
+    """Adds the options that say how videos are looked at."""
+    add = made.add_argument
     add(
         "--fast",
         action="store_true",
         help="3 snippets in the centre crop instead of 25 in ten crops",
     )
-    console.add_test(parser, "frames")
+    console.add_test(made, "frames")
     add(
         "--classes",
         metavar="NAMES",
@@ -109,26 +135,11 @@ def parse_args(argv=None):
         "damage (default: fail)",
     )
     add(
-        "--precision",
-        choices=("float32", "bfloat16"),
-        default="float32",
-        help="bfloat16 is faster where the processor has it, and less exact "
-        "(default: float32)",
-    )
-    add(
-        "--window",
-        type=console.positive,
-        metavar="N",
-        help="camera:N and live:FILE only: looks of which each line is the mean "
-        "(default: 5)",
-    )
-    add(
         "--workers",
         type=console.positive,
         metavar="N",
         help="cores that compute flow (default: all)",
     )
-    return parser.parse_args(argv)
 
 
 @console.command(WORDS)
@@ -138,7 +149,7 @@ def main(argv=None):
     from tsn_keras.common import progress
     from tsn_keras.prediction import run
 
-    settings = _settings(args)
+    settings = settings_of(args, args.precision)
     if args.video.startswith((CAMERA, LIVE)):
         return _live(args, settings)
     if args.window is not None:
@@ -150,7 +161,8 @@ def main(argv=None):
     return (_one if is_one else _many)(videos, scorer, args)
 
 
-def _settings(args):
+def settings_of(args, precision="float32"):
+    """The prediction.settings.Settings of the arguments of `add_look`."""
     import joblib
 
     from tsn_keras.flow.settings import FlowSettings
@@ -161,7 +173,7 @@ def _settings(args):
     return Settings(
         quick=args.fast,
         classes=args.classes,
-        precision=args.precision,
+        precision=precision,
         decoding=Decoding(
             flow=FlowSettings(args.flow_parameters, args.flow_device),
             keep_damaged=args.damaged == "keep",

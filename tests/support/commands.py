@@ -16,8 +16,8 @@ import warnings
 
 from tsn_keras.common import console
 
-NAMES = ("extract", "fuse", "presets", "study", "train")
-extract, fuse, presets, study, train = (
+NAMES = ("explain", "extract", "fuse", "presets", "study", "train")
+explain, extract, fuse, presets, study, train = (
     importlib.import_module(f"tsn_keras.{n}") for n in NAMES
 )
 
@@ -69,7 +69,9 @@ def call(name, *argv):
 def help_without_frameworks(name):
     """What `--help` of a command prints where no framework can be imported."""
     code = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; "
-    code += f"from tsn_keras import {name}; {name}.main(['--help'])"
+    # By its file: the package gives some of these names to functions.
+    code += f"import importlib; module = importlib.import_module('tsn_keras.{name}'); "
+    code += "module.main(['--help'])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

@@ -84,8 +84,18 @@ class Collected:
         return self._of("crops")
 
     @property
+    def attends(self):
+        """Whether the network tells the attention of snippets."""
+        return "attention" in self._parts
+
+    @property
+    def attention(self):
+        """That of each snippet, before the softmax: float32 [snippets]."""
+        return self._of("attention")
+
+    @property
     def video(self):
         """The video's scores: float32 [C]."""
-        attention = self._of("attention") if "attention" in self._parts else None
+        attention = self.attention if self.attends else None
         reduced = "mean" if self._way.over_time.crops is None else "reduced"
         return self._way.over(self._of(reduced), attention)

@@ -10,6 +10,7 @@ from tsn_keras.common import console, progress
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation import attending, inference, ways
 from tsn_keras.pipeline import transforms
+from tsn_keras.pipeline.from_video import OpenedVideo
 from tsn_keras.prediction import along, class_names
 from tsn_keras.prediction.collecting import Collected
 from tsn_keras.prediction.results import Fused, Prediction, Snippet
@@ -37,6 +38,8 @@ class Predictor:
         streams: {modality: protocols.records.Stream}.
         protocol: the protocols.records.Protocol of them all.
         view: protocols.records.View.
+        opened: {modality: checkpoints.loading.Weights}.
+        ways: {modality: scores.joining.Way}, how snippets become a video.
 
     Raises:
         InputError: the weights cannot be used, or not together.
@@ -49,8 +52,8 @@ class Predictor:
         self.protocol = next(iter(self.streams.values())).protocol
         self.view = settings.view(self.protocol)
         over_time = windows.MEAN if settings.quick else None
-        self._ways = {m: ways.of(w, self.view, over_time) for m, w in opened.items()}
-        self._opened = opened
+        self.ways = {m: ways.of(w, self.view, over_time) for m, w in opened.items()}
+        self.opened = opened
         self.classes = class_names.of(next(iter(opened.values())), settings.classes)
         shares = {m: s.fusion_weight for m, s in self.streams.items()}
         total = sum(shares.values())
@@ -87,6 +90,12 @@ class Predictor:
             for stream in of_flow:
                 engine.warm_up(*stream.protocol.stored_size)
 
+    def open_video(self, path) -> OpenedVideo:
+        """Opens a video file or its frames; see `predict`."""
+        if isinstance(path, np.ndarray):
+            return self.decoding.of_array(path)
+        return self.decoding.opened(path)
+
     def predict(
         self, path, key_frames=False, bar=None, on_snippet=None, keep_scores=True
     ) -> Prediction:
@@ -94,7 +103,7 @@ class Predictor:
 
         Args:
             path: the video file, or its frames: uint8 [frames, height, width, 3],
-                R, G, B.
+                R, G, B; or what `open_video` returned.
             key_frames: whether to keep the snippets' first images.
             bar: common.progress.Bar that counts the snippets of all streams.
             on_snippet: function that is told the results.Snippet of each snippet as
@@ -109,13 +118,12 @@ class Predictor:
             OSError: it cannot be read.
         """
         bar = bar or progress.Bar()
-        of_array = isinstance(path, np.ndarray)
-        video = (self.decoding.of_array if of_array else self.decoding.opened)(path)
-        streams = self._streams_of(video)
-        plan = self._plan(video, streams)
+        video = path if isinstance(path, OpenedVideo) else self.open_video(path)
+        streams = self.streams_of(video)
+        plan = self.plan(video, streams)
         bar.expect(sum(len(ticks) for ticks, _ in plan.values()))
         found = {
-            modality: Collected(order, self._ways[modality], keep_scores)
+            modality: Collected(order, self.ways[modality], keep_scores)
             for modality, (_, order) in plan.items()
         }
         first, (ticks, order) = next(iter(plan.items()))
@@ -131,6 +139,7 @@ class Predictor:
             damage=video.damage or next(iter(video.heard), None),
             ticks=ticks[order],
             scores={m: one.crops for m, one in found.items()} if keep_scores else {},
+            attention={m: one.attention for m, one in found.items() if one.attends},
             key_frames=video.key_frames(shown.tolist(), _THUMBNAIL, stream)
             if key_frames
             else [],
@@ -158,7 +167,7 @@ class Predictor:
                 del left[modality]
                 continue
             scores = self.score(modality, batch)
-            found[modality].add(*attending.parted(scores, self._opened[modality]))
+            found[modality].add(*attending.parted(scores, self.opened[modality]))
             bar.update(len(batch))
             while all(one.has(number) for one in found.values()):
                 yield number
@@ -182,7 +191,7 @@ class Predictor:
         places = np.linspace(0, len(ticks) - 1, _MOST_KEY_FRAMES)
         return ticks[places.round().astype(int)]
 
-    def _streams_of(self, video):
+    def streams_of(self, video):
         """{modality: Stream} of those that a video has."""
         found = {m: s for m, s in self.streams.items() if not video.lacks(s)}
         if not found:
@@ -190,7 +199,7 @@ class Predictor:
             raise InputError(f"{name} has no {' and no '.join(self.streams)}")
         return found
 
-    def _plan(self, video, streams):
+    def plan(self, video, streams):
         """{modality: (distinct ticks, which of them each snippet takes)}."""
         found = {}
         for modality, stream in streams.items():
@@ -227,7 +236,7 @@ class Predictor:
         Of snippets that are seen together all at once, [1, steps, H, W, planes].
         """
         if self.view.together:
-            yield self._clip(video, self.streams[modality])[None]
+            yield self.clip(video, self.streams[modality])[None]
             return
         found = []
         for _, snippet in video.snippets(ticks, self.streams[modality]):
@@ -238,7 +247,7 @@ class Predictor:
         if found:
             yield np.stack(found)
 
-    def _clip(self, video, stream):
+    def clip(self, video, stream):
         """All snippets of a video that are seen together: [steps, H, W, planes]."""
         images, length = video.images(stream), stream.modality.length
         ticks, order = np.unique(self.view.ticks(images, length), return_inverse=True)
@@ -288,7 +297,7 @@ class Predictor:
         """
         found = {}
         for modality, scores in values.items():
-            one = Collected(np.arange(len(scores)), self._ways[modality], False)
+            one = Collected(np.arange(len(scores)), self.ways[modality], False)
             one.add(scores)
             found[modality] = one
         return self._fused(found)[0]
@@ -313,7 +322,7 @@ class Predictor:
     @property
     def _way(self):
         """What the ways of all streams have in common."""
-        return next(iter(self._ways.values()))
+        return next(iter(self.ways.values()))
 
     def _weighted(self, values):
         weights = self.weights_of(values)

@@ -129,7 +129,8 @@ class Recognizer:
         return cls(run.open_weights(names, override=override), settings)
 
     @functools.cached_property
-    def _predictor(self) -> Any:
+    def predictor(self) -> Any:
+        """The prediction.predictor.Predictor of the weights."""
         # It compiles, which takes seconds: only when it is needed.
         with console.quiet_frameworks():
             return run.ready(self._opened, self._settings)
@@ -137,7 +138,7 @@ class Recognizer:
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
-        return self._predictor.classes
+        return self.predictor.classes
 
     def predict(
         self,
@@ -190,7 +191,7 @@ class Recognizer:
         listener = listener_of(progress)
         name = "frames" if isinstance(video, np.ndarray) else pathlib.Path(video).name
         with listener.bar(name, unit="snippet", leave=False) as bar:
-            return self._predictor.predict(
+            return self.predictor.predict(
                 video, key_frames, bar, on_snippet, keep_scores
             )
 

@@ -116,6 +116,8 @@ class Prediction(Fused):
         ticks: int [snippets], images at which the snippets begin.
         scores: {modality: float32 [snippets, crops, classes]}, raw; or empty if they
             were not to be kept.
+        attention: {modality: float32 [snippets]}, before the softmax, where the weights
+            were trained with an attention and the test asks for it.
         key_frames: list of uint8 [h, w, 3], R, G, B, of the distinct ticks, of an
             untrimmed video of some of them; or empty if they were not asked for.
         key_ticks: int, ticks of the key frames.
@@ -129,6 +131,7 @@ class Prediction(Fused):
     damage: str | None = None
     ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
     scores: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    attention: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     key_frames: list = dataclasses.field(default_factory=list)
     key_ticks: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
     windows: tuple[along.Window, ...] = ()

@@ -1,0 +1,1 @@
+"""The activity that explains predictions, and shows what a class looks like."""
