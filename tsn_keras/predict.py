@@ -19,6 +19,7 @@ import pathlib
 
 from tsn_keras.common import console
 from tsn_keras.common.errors import InputError, spelled
+from tsn_keras.runtimes.catalogue import RUNTIMES
 
 # Kinetics-400, ResNet-50, 8 segments: 74.1 % top-1, and it can be downloaded.
 DEFAULT = "tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e_kinetics400-rgb"
@@ -31,6 +32,8 @@ WORDS = {
     "parameters": "--flow-parameters",
     "device": "--flow-device",
     "keep_damaged=True": "--damaged keep",
+    "precision": "--precision",
+    "runtime": "--runtime",
 }
 
 
@@ -107,6 +110,7 @@ def parse_args(argv=None):
         help="bfloat16 is faster where the processor has it, and less exact "
         "(default: float32)",
     )
+    console.add_runtime(parser, RUNTIMES)
     add(
         "--window",
         type=console.positive,
@@ -153,6 +157,7 @@ def _settings(args):
         quick=args.fast,
         classes=args.classes,
         precision=args.precision,
+        runtime=args.runtime,
         decoding=Decoding(
             flow=FlowSettings(args.flow_parameters, args.flow_device),
             keep_damaged=args.damaged == "keep",
