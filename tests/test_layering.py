@@ -39,22 +39,35 @@ ROOMS = {
         "models protocols common",
     ),
     "scores": ("h5py matplotlib numpy sklearn", "common"),
+    # What runs networks, and writes their files: each is imported where it is needed.
+    "runtimes": (
+        "joblib nncf numpy onnxruntime openvino tensorflow tf2onnx",
+        "common",
+    ),
     "extraction": ("av cv2 joblib", BELOW),
-    "evaluation": ("keras numpy tensorflow", BELOW),
+    "evaluation": ("keras numpy tensorflow", f"{BELOW} runtimes"),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
-    "prediction": ("cv2 jinja2 joblib matplotlib numpy", f"{BELOW} evaluation"),
+    "prediction": (
+        "cv2 jinja2 joblib matplotlib numpy",
+        f"{BELOW} runtimes evaluation",
+    ),
+    "exporting": ("numpy tensorflow", f"{BELOW} runtimes evaluation prediction"),
     "studies": ("", f"{BELOW} evaluation training config"),
     # Files beside the rooms: training files, the public API, commands.
     "config": ("", "common protocols datasets"),
     "__init__": (
         "keras tensorflow",
-        f"{BELOW} extraction evaluation training prediction studies config",
+        f"{BELOW} extraction evaluation training prediction exporting studies config",
     ),
     "extract": ("", "common flow extraction"),
-    "eval": ("", "common datasets protocols evaluation"),
+    "eval": ("", "common datasets protocols runtimes evaluation"),
     "train": ("", "common config training"),
     "study": ("", "common config datasets training studies"),
-    "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
+    "predict": (
+        "joblib",
+        "common flow pipeline protocols scores video runtimes prediction",
+    ),
+    "export": ("", "common protocols runtimes exporting"),
     "fuse": ("", "common scores"),
     "convert": ("", "common protocols datasets checkpoints scores"),
     "presets": ("", "common checkpoints scores"),
@@ -68,6 +81,7 @@ COMMANDS = (
     "predict",
     "fuse",
     "convert",
+    "export",
     "presets",
 )
 
@@ -256,7 +270,7 @@ def calls_and_texts(path):
 def test_libraries_print_nothing_and_know_no_flag(room, path):
     # The console is the part that commands share, and has the flags of them all.
     shared = ("--json", "--version", "--backend", "--scheduler", "--protocol")
-    shared += ("--snippets", "--crops", "--every", "--over-time")
+    shared += ("--snippets", "--crops", "--every", "--over-time", "--runtime")
     known = shared if path.name == "console.py" else ()
     for line, kind, text in calls_and_texts(path):
         if kind == "call":

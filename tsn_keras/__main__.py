@@ -9,6 +9,7 @@ tsn-keras COMMAND ...                 (or python -m tsn_keras.COMMAND ...)
   fuse     score files to the accuracy of their sum
   predict  what a video, a folder of videos or a webcam shows
   convert  the original's weights to ours; score files both ways
+  export   a network as a file for other programs: ONNX, OpenVINO, TFLite, SavedModel
   presets  published weights: a list, one in full, download
 
 tsn-keras COMMAND --help tells what a command takes. A first try, without any data:
@@ -30,6 +31,7 @@ COMMANDS = (
     "fuse",
     "predict",
     "convert",
+    "export",
     "presets",
 )
 

@@ -16,8 +16,8 @@ import warnings
 
 from tsn_keras.common import console
 
-NAMES = ("extract", "fuse", "presets", "study", "train")
-extract, fuse, presets, study, train = (
+NAMES = ("export", "extract", "fuse", "presets", "study", "train")
+export, extract, fuse, presets, study, train = (
     importlib.import_module(f"tsn_keras.{n}") for n in NAMES
 )
 

@@ -172,8 +172,8 @@ def add_runtime(made, names):
         choices=names,
         default=names[0],
         help="what runs the network: onnxruntime and openvino are for machines without "
-        "a GPU, to be installed as the extras onnx and openvino; their scores differ by "
-        f"some 1e-6 of the largest (default: {names[0]})",
+        "a GPU, to be installed as the extras onnx and openvino; their scores differ "
+        f"by some 1e-6 of the largest (default: {names[0]})",
     )
 
 

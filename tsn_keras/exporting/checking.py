@@ -69,7 +69,7 @@ def check(run, function, batches, tolerance, way):
         got = _run(run, array)
         expected.append(function.traced(array)[SCORES].numpy())
         found.append(got[SCORES])
-        _check_chances(got, way)
+        _check_chances(got, way, max(tolerance, _OF_CHANCES))
     found, expected = np.concatenate(found), np.concatenate(expected)
     largest = np.abs(expected).max() or 1.0  # Of a classifier of zeros.
     difference = float(np.abs(found - expected).max() / largest)
@@ -95,12 +95,12 @@ def _run(run, array):
         ) from error
 
 
-def _check_chances(got, way):
+def _check_chances(got, way, tolerance):
     """Compares the probabilities of a whole view with those of its own scores."""
     if PROBABILITIES in got:
         expected = way.probabilities(got[SCORES])
         difference = np.abs(got[PROBABILITIES] - expected).max()
-        if not difference <= _OF_CHANCES:
+        if not difference <= tolerance:
             raise InputError(
                 f"the export's probabilities are not those of its scores: they differ "
                 f"by {difference:.1e}"

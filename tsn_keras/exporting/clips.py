@@ -114,8 +114,8 @@ def find(weights, named, listener):
         if arrays:
             return Clips(arrays, f"{len(arrays)} videos of {name}")
     raise InputError(
-        f"there are no frames for {stream.modality.name} to compare the export on: name "
-        f"a video with `frames`"
+        f"there are no frames for {stream.modality.name} to compare the export on: "
+        f"name a video with `frames`"
     )
 
 
@@ -135,17 +135,28 @@ def _of_dataset(name, stream, listener):
         ).under(stream)
     except InputError:
         return ()
-    return tuple(_of_folder(folder, stream) for folder in found.folders)
+    return tuple(of_folder(folder, stream) for folder in found.folders)
 
 
-def _of_folder(folder, stream):
+def of_folder(folder, stream, count=SNIPPETS):
+    """Reads some of the snippets of a video's test.
+
+    Args:
+        folder: datasets.records.FrameFolder, or VideoFile.
+        stream: protocols.records.Stream.
+        count: their number; all are read where they are seen together.
+
+    Returns:
+        [K, height, width, planes], uint8 or float32.
+
+    Raises:
+        InputError: a file cannot be used.
+    """
     if isinstance(folder, VideoFile):
-        return _of_file(folder.path, stream)
-    ticks = _ticks(folder.files, stream, folder.rate)
+        return _of_file(folder.path, stream, count)
+    ticks = _ticks(folder.files, stream, folder.rate, count)
     bounds = stacking.bounds([folder], stream.modality)
-    numbers = [
-        folder.numbered(stream.numbers(tick, folder.files)) for tick in ticks
-    ]
+    numbers = [folder.numbered(stream.numbers(tick, folder.files)) for tick in ticks]
     try:
         found = [
             reading.resized_snippet(
@@ -162,19 +173,19 @@ def _of_folder(folder, stream):
     return np.stack(found)
 
 
-def _of_file(path, stream):
+def _of_file(path, stream, count=SNIPPETS):
     video = Decoding().opened(path)
-    ticks = _ticks(video.images(stream), stream, video.rate)
+    ticks = _ticks(video.images(stream), stream, video.rate, count)
     needed, order = np.unique(ticks, return_inverse=True)
     found = [pixels for _, pixels in video.snippets(needed.tolist(), stream)]
     return np.stack([found[index] for index in order])
 
 
-def _ticks(files, stream, rate):
+def _ticks(files, stream, rate, count):
     """Some of the snippets of a test; all, where they are seen together."""
     view, length = stream.test, stream.modality.length
     ticks = view.ticks(files, length, rate)
-    return ticks if view.together else _spread(ticks, SNIPPETS)
+    return ticks if view.together else _spread(ticks, count)
 
 
 def _spread(items, count):

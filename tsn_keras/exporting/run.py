@@ -1,4 +1,4 @@
-"""Weights to a file that another program runs, compared with Keras before it is kept."""
+"""Weights to a file of another program, compared with Keras before it is kept."""
 
 import contextlib
 import dataclasses
@@ -124,7 +124,9 @@ def _usual(weights, request, form):
 def _check_target(path, form):
     """Refuses a name that cannot be written, before anything slow starts."""
     if not form.is_folder and path.suffix != form.suffix:
-        raise InputError(f"`out` is {path}: a file of {form.name} ends in {form.suffix}")
+        raise InputError(
+            f"`out` is {path}: a file of {form.name} ends in {form.suffix}"
+        )
     if not path.parent.is_dir():
         raise InputError(f"`out` is {path}: there is no folder {path.parent}")
     is_empty = path.is_dir() and not any(path.iterdir())

@@ -1,4 +1,4 @@
-"""All formats of files and all runtimes, by name. A new one is a file and a line here."""
+"""All formats and runtimes, by name. A new one is a file and a line here."""
 
 from tsn_keras.common.catalogue import Catalogue
 from tsn_keras.runtimes.onnx_file import ONNX, ONNX_RUNTIME

@@ -34,11 +34,26 @@ def write(function, path, form):
 
 
 def _quantised(model, samples):
-    """A model whose convolutions and matrices are of int8."""
+    """A model whose convolutions and matrices are of int8.
+
+    Ranges reach from the least to the greatest value that the samples cause, and biases
+    stay: of the demo's flow network scores are then 1.2 % of the largest off, against
+    20 % with what nncf does by itself, which is made for many more samples.
+    """
     import nncf
+    from nncf.quantization import range_estimator
 
     samples = list(samples)
-    return nncf.quantize(model, nncf.Dataset(samples), subset_size=len(samples))
+    ranges = range_estimator.RangeEstimatorParametersSet.MINMAX
+    return nncf.quantize(
+        model,
+        nncf.Dataset(samples),
+        subset_size=len(samples),
+        preset=nncf.QuantizationPreset.MIXED,
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            activations_range_estimator_params=ranges, disable_bias_correction=True
+        ),
+    )
 
 
 def opened(model, threads=None, precision="float32"):
@@ -63,7 +78,8 @@ def opened(model, threads=None, precision="float32"):
 
     def run(array):
         found = compiled(array).to_dict()
-        return {output.get_any_name(): values for output, values in found.items()}
+        # An output may have further names, of the operation that makes it.
+        return {name: values for out, values in found.items() for name in out.names}
 
     return run
 
@@ -80,7 +96,7 @@ OPENVINO = Format(
     name="openvino",
     title="OpenVINO",
     suffix=".xml",
-    tolerances={"float32": 1e-4, "float16": 1e-2, "int8": 0.2},
+    tolerances={"float32": 1e-4, "float16": 1e-2, "int8": 0.1},
     write=write,
     read=read,
     needs={"float32": NEEDS, "float16": NEEDS, "int8": NEEDS_INT8},

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import importlib.util
+import io
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -190,7 +191,8 @@ def converting(what):
         InputError: the converter cannot do it.
     """
     failure = None
-    with console.quiet_frameworks():
+    # nncf shows its progress on standard output.
+    with console.quiet_frameworks(), contextlib.redirect_stdout(io.StringIO()):
         try:
             yield
         except (InputError, OSError, MemoryError):

@@ -60,7 +60,7 @@ TFLITE = Format(
     name="tflite",
     title="TFLite",
     suffix=".tflite",
-    tolerances={"float32": 1e-4, "float16": 1e-2, "int8": 0.2},
+    tolerances={"float32": 1e-4, "float16": 1e-2, "int8": 0.1},
     write=write,
     read=read,
 )
