@@ -1,7 +1,6 @@
 """Exported files compute what Keras computes, and say what they are."""
 
 import dataclasses
-import importlib
 import json
 import pathlib
 import re
@@ -11,8 +10,9 @@ import sys
 import clips
 import numpy as np
 import pytest
+import tensorflow as tf
 import videofiles
-from commands import call, export
+from commands import call, export, help_without_frameworks
 
 import tsn_keras
 from tsn_keras.checkpoints import keras_file, loading, overriding
@@ -54,9 +54,9 @@ def demand(name, precision="float32"):
         pytest.importorskip(package)
 
 
-def exported(given, out, to, *options, weights="rgb"):
+def exported(given, out, to, *options):
     """Runs the command; returns its JSON line."""
-    argv = [given / f"{weights}.weights.h5", "--to", to, "--out", out]
+    argv = [given / "rgb.weights.h5", "--to", to, "--out", out]
     done = call("export", *argv, "--frames", given / "video.mp4", *options)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -94,40 +94,32 @@ def test_program_of_the_readme_predicts_as_we_do(to, given, tmp_path, capsys):
         ("tflite", "int8", 5e-2),
         ("onnx", "float32", 1e-5),
         ("openvino", "float32", 1e-5),
-        ("openvino", "float16", 3e-3),
+        pytest.param("openvino", "float16", 3e-3, marks=pytest.mark.slow),
         pytest.param("openvino", "int8", 5e-2, marks=pytest.mark.slow),
     ],
 )
 def test_network_alone(to, precision, tolerance, given, tmp_path):
     demand(to, precision)
     form = FORMATS[to]
-    out = tmp_path / f"flow{form.suffix}"
-    options = ("--precision", precision)
-    told = exported(given, out, to, *options, weights="flow")
+    out = tmp_path / f"rgb{form.suffix}"
+    told = exported(given, out, to, "--precision", precision)
     assert told["checked"]["largest_difference"] <= tolerance
     assert told["checked"]["of"] == 2  # Snippets of the video.
     run, about = form.read(out)
     assert about["precision"] == precision
     assert about == {key: told[key] for key in about}
-    assert about["pixels"][0]["mean"] == [128.0]
+    assert about["pixels"][0]["mean"] == [104.0, 117.0, 123.0]
     # The network as it is loaded, with its batch norms; another size of a batch.
     random = np.random.default_rng(0)
-    images = random.integers(-128, 128, (3, 224, 224, 10)).astype("f4")
-    expected = tsn_keras.load(given / "flow.weights.h5").predict(images, verbose=0)
+    images = random.integers(-128, 128, (3, 224, 224, 3)).astype("f4")
+    expected = tsn_keras.load(given / "rgb.weights.h5").predict(images, verbose=0)
+    if to == "tflite":
+        tensors = tf.lite.Interpreter(str(out)).get_tensor_details()
+        assert np.dtype(precision) in {np.dtype(one["dtype"]) for one in tensors}
     if precision == "int8":
         return  # Its ranges are those of the video, which noise exceeds.
     found = run(images)["scores"]
     assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
-
-
-def test_halves_and_bytes_are_smaller(given, tmp_path):
-    sizes = {}
-    for precision in FORMATS["tflite"].tolerances:
-        out = tmp_path / f"{precision}.tflite"
-        sizes[precision] = exported(given, out, "tflite", "--precision", precision)
-    sizes = [told["bytes"] for told in sizes.values()]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[2] < 0.7 * sizes[0]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +140,7 @@ def test_whole_view_is_the_way_of_the_test(protocol, loss, given):
     way = dataclasses.replace(way, loss=loss)
     score = inference.scorer(weights, view)
     for k, video in enumerate(frames):
-        expected = way(score(video).numpy())
+        expected = way(score(tf.constant(video)).numpy())
         np.testing.assert_allclose(found["scores"][k], expected, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(
             found["probabilities"][k], way.probabilities(expected), rtol=1e-3, atol=1e-6
@@ -194,7 +186,10 @@ def test_what_computes_something_else_is_not_kept(given, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--to", "tflite", "--out", "a.onnx"), "a.onnx: tflite ends in .tflite"),
+        (
+            ("--to", "tflite", "--out", "a.onnx"),
+            "a.onnx: a file of tflite ends in .tflite",
+        ),
         (("--to", "tflite", "--out", "no/a.tflite"), "there is no folder no"),
         (("--to", "savedmodel", "--out", "."), "there already and not empty"),
         (("--to", "onnx", "--precision", "int8"), "'int8'; onnx has float32"),
@@ -232,7 +227,6 @@ def test_batches_are_of_several_sizes():
 
 
 def test_help_needs_no_framework():
-    commands = importlib.import_module("commands")
-    text = commands.help_without_frameworks("export")
+    text = help_without_frameworks("export")
     assert "--whole" in text
     assert all(name in text for name in FORMATS)

@@ -69,7 +69,8 @@ def call(name, *argv):
 def help_without_frameworks(name):
     """What `--help` of a command prints where no framework can be imported."""
     code = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; "
-    code += f"from tsn_keras import {name}; {name}.main(['--help'])"
+    code += f"import importlib; m = importlib.import_module('tsn_keras.{name}'); "
+    code += "m.main(['--help'])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
