@@ -20,9 +20,13 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation import inference
 from tsn_keras.exporting import functions
 from tsn_keras.exporting.clips import Clips
+from tsn_keras.protocols import crops
+from tsn_keras.protocols.mmaction2 import MMACTION2
+from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.overrides import Override
+from tsn_keras.protocols.records import Stream
 from tsn_keras.runtimes.catalogue import FORMATS
-from tsn_keras.runtimes.records import Needs
+from tsn_keras.runtimes.records import Form, Function, Needs
 from tsn_keras.scores import joining
 
 pytestmark = pytest.mark.usefixtures("shallow_network")
@@ -230,3 +234,27 @@ def test_help_needs_no_framework():
     text = help_without_frameworks("export")
     assert "--whole" in text
     assert all(name in text for name in FORMATS)
+
+
+def test_frames_of_any_size_and_operations_that_tflite_lacks(tmp_path):
+    """A whole view of frames that keep their ratio."""
+    spec = tf.TensorSpec((None, None), tf.float32, name="images")
+    lacking = Function(lambda x: {"scores": tf.ensure_shape(x, (None, 3))}, spec)
+    with pytest.raises(InputError, match="no counterpart of TensorFlow's EnsureShape"):
+        FORMATS["tflite"].write(lacking, tmp_path / "a.tflite", Form({}))
+    view = dataclasses.replace(MMACTION2[0].test, crops=crops.TEN)
+    stream = Stream(MODALITIES["rgb"], MMACTION2[0])
+    run = inference.in_view(lambda x: tf.reduce_mean(x, (1, 2)), view, stream)
+    spec = tf.TensorSpec((None, None, None, 3), tf.uint8, name="frames")
+    function = Function(lambda x: {"scores": run(x)}, spec)
+    FORMATS["tflite"].write(function, tmp_path / "b.tflite", Form({}))
+    found, _ = FORMATS["tflite"].read(tmp_path / "b.tflite")
+    random = np.random.default_rng(0)
+    for size in ((256, 341), (300, 256)):
+        frames = random.integers(0, 256, (2, *size, 3), dtype="u1")
+        top, left = (size[0] - 224) // 2, (size[1] - 224) // 2
+        cut = frames[:, top : top + 224, left : left + 224, ::-1].mean((1, 2))
+        expected = (cut - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375]
+        scores = found(frames)["scores"]
+        assert scores.shape == (2, 10, 3)
+        np.testing.assert_allclose(scores[:, 4], expected, atol=1e-4)

@@ -108,9 +108,8 @@ def _of_clips(run, view, stream):
             steps = tf.reshape(frames, tf.concat([[-1], tf.shape(frames)[2:]], 0))
             cut = transforms.cut(steps, view, stream)
             shape = tf.concat([tf.shape(frames)[:2], tf.shape(cut)[1:]], 0)
-            frames = tf.ensure_shape(
-                tf.reshape(cut, shape), (None, view.steps, *cut.shape[1:])
-            )
+            frames = tf.reshape(cut, shape)
+            frames.set_shape((None, view.steps, *cut.shape[1:]))
         # One after the other, as the original does: all take much memory.
         scores = [
             run(network_input(crop, stream)) for crop in tf.unstack(frames, axis=2)

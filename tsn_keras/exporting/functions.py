@@ -68,4 +68,5 @@ def whole(weights):
 def _snippets(frames):
     """[B, K, height, width, planes] to [B * K, height, width, planes]."""
     flat = tf.reshape(frames, tf.concat([[-1], tf.shape(frames)[2:]], axis=0))
-    return tf.ensure_shape(flat, (None, *frames.shape[2:]))
+    flat.set_shape((None, *frames.shape[2:]))
+    return flat

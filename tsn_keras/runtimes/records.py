@@ -195,11 +195,11 @@ def converting(what):
     with console.quiet_frameworks(), contextlib.redirect_stdout(io.StringIO()):
         try:
             yield
-        except (InputError, OSError, MemoryError):
-            raise
         # Converters raise errors of many kinds, of which many are plain Exceptions.
         except Exception as error:
             failure = error
+    if isinstance(failure, (InputError, OSError, MemoryError)):
+        raise failure
     if failure is not None:
         raise InputError(f"cannot make {what}: {reason_of(failure)}") from failure
 

@@ -2,12 +2,17 @@
 
 import json
 import pathlib
+import re
 import tempfile
 import zipfile
 
 from tsn_keras.common import console
+from tsn_keras.common.errors import InputError
 from tsn_keras.runtimes.records import ABOUT, Form, Format, converting
 from tsn_keras.runtimes.saved_model import write as write_saved_model
+
+# How the converter names the operation at which it failed.
+_OPERATION = re.compile(r'fused\["(\w+):"')
 
 
 def write(function, path, form):
@@ -40,7 +45,16 @@ def _converted(folder, name, form):
         converter.representative_dataset = lambda: (
             {name: sample} for sample in form.samples
         )
-    return converter.convert()
+    try:
+        return converter.convert()
+    except Exception as error:  # Of the converter's own kind, by version.
+        found = _OPERATION.search(str(error))
+        if found is None:
+            raise
+        raise InputError(
+            f"TFLite has no counterpart of TensorFlow's {found.group(1)} as this "
+            f"network uses it: take another format"
+        ) from error
 
 
 def read(path):
