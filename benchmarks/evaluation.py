@@ -89,7 +89,7 @@ def _prepare(network, modality):
     return stream, model, record
 
 
-def evaluation(network, modality, folders, batch):
+def evaluation(network, modality, folders, batch, runtime="keras"):
     """Files to scores; measures images a second."""
     stream, model, record = _prepare(network, modality)
     from tsn_keras.checkpoints import keras_file, loading
@@ -103,7 +103,7 @@ def evaluation(network, modality, folders, batch):
         about = {"backbone": record.name, "modality": modality}
         keras_file.save(model, path, {**about, "protocol": stream.protocol.name})
         del model  # An evaluation has the weights from the file alone.
-        scorer = inference.scorer(loading.find(path), view)
+        scorer = inference.scorer(loading.find(path), view, runtime=runtime)
     step = inference.stepper(scorer, devices)
     plan = snippets.plan(folders, stream, view)
     dataset = snippets.for_test(folders, plan, stream, batch)

@@ -143,29 +143,21 @@ def onnx_model(folded):
 
 def onnxruntime(model, threads):
     """ONNX Runtime on the processor, of an ONNX model's bytes."""
-    import onnxruntime
+    from tsn_keras.runtimes import onnx_file
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        model, options, providers=["CPUExecutionProvider"]
-    )
-    return lambda images: session.run(None, {"images": _nchw(images)})[0]
+    run, _ = onnx_file.opened(model, threads)
+    return lambda images: next(iter(run(_nchw(images)).values()))
 
 
 def openvino(model, threads, precision="float32"):
     """OpenVINO on the processor, of an ONNX model's bytes."""
     import openvino
 
-    core = openvino.Core()
-    network = core.read_model(model)
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    compiled = core.compile_model(network, "CPU", settings)
-    return lambda images: next(iter(compiled(_nchw(images)).values()))
+    from tsn_keras.runtimes import openvino_file
+
+    network = openvino.Core().read_model(model)
+    run = openvino_file.opened(network, threads, precision)
+    return lambda images: next(iter(run(_nchw(images)).values()))
 
 
 def of_onnx(name, model, threads, precision):

@@ -39,10 +39,19 @@ ROOMS = {
         "models protocols common",
     ),
     "scores": ("h5py matplotlib numpy sklearn", "common"),
+    # What runs networks, and writes their files: each is imported where it is needed.
+    "runtimes": (
+        "joblib nncf numpy onnxruntime openvino tensorflow tf2onnx",
+        "common",
+    ),
     "extraction": ("av cv2 joblib", BELOW),
-    "evaluation": ("keras numpy tensorflow", BELOW),
+    "evaluation": ("keras numpy tensorflow", f"{BELOW} runtimes"),
     "training": ("h5py keras numpy tensorflow", f"{BELOW} evaluation config"),
-    "prediction": ("cv2 jinja2 joblib matplotlib numpy", f"{BELOW} evaluation"),
+    "prediction": (
+        "cv2 jinja2 joblib matplotlib numpy",
+        f"{BELOW} runtimes evaluation",
+    ),
+    "exporting": ("numpy tensorflow", f"{BELOW} runtimes evaluation prediction"),
     "explanation": (
         "PIL cv2 matplotlib numpy scipy tensorflow",
         f"{BELOW} evaluation prediction",
@@ -54,13 +63,17 @@ ROOMS = {
     "__init__": (
         "keras numpy tensorflow",
         f"{BELOW} extraction evaluation training prediction explanation reports "
-        "studies config",
+        "exporting studies config",
     ),
     "extract": ("", "common flow extraction"),
-    "eval": ("", "common datasets protocols evaluation reports"),
+    "eval": ("", "common datasets protocols runtimes evaluation reports"),
     "train": ("", "common config training"),
     "study": ("", "common config datasets training studies"),
-    "predict": ("joblib", "common flow pipeline protocols scores video prediction"),
+    "predict": (
+        "joblib",
+        "common flow pipeline protocols scores video runtimes prediction",
+    ),
+    "export": ("", "common protocols runtimes exporting"),
     # It looks at videos as `predict` does, by the same options.
     "explain": ("", "common explanation prediction predict"),
     "fuse": ("", "common scores reports"),
@@ -77,6 +90,7 @@ COMMANDS = (
     "explain",
     "fuse",
     "convert",
+    "export",
     "presets",
 )
 
@@ -266,6 +280,7 @@ def test_libraries_print_nothing_and_know_no_flag(room, path):
     # The console is the part that commands share, and has the flags of them all.
     shared = ("--json", "--version", "--backend", "--scheduler", "--protocol")
     shared += ("--snippets", "--crops", "--every", "--over-time", "--report")
+    shared += ("--runtime",)
     known = shared if path.name == "console.py" else ()
     for line, kind, text in calls_and_texts(path):
         if kind == "call":

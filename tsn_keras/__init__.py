@@ -16,6 +16,7 @@ Action Recognition", ECCV 2016 (https://arxiv.org/abs/1608.00859).
     tsn.study("configs/studies/demo.toml")            # tables of published papers
     found = tsn.fuse(["rgb.h5", "flow.h5"], weights=[1, 1.5])  # score files
     tsn.report(found, "page")                         # page/index.html
+    tsn.export("hmdb51_rgb_split1", "rgb.onnx")       # a file without tsn_keras
     model = tsn.TSN(tsn.load("imagenet_rgb", classes=51), preprocess=True)
     train = tsn.dataset("hmdb51", part="train", data="frames")
 
@@ -47,6 +48,7 @@ if typing.TYPE_CHECKING:
     from tsn_keras.evaluation.results import Evaluation
     from tsn_keras.explanation.results import Explanation
     from tsn_keras.explanation.visualisation import Visualisation
+    from tsn_keras.exporting.run import Exported
     from tsn_keras.extraction.run import Extraction
     from tsn_keras.models.preprocessing import Preprocessing
     from tsn_keras.models.tsn import TSN
@@ -70,6 +72,7 @@ __all__ = [
     "Recognizer",
     "dataset",
     "explain",
+    "export",
     "extract",
     "fuse",
     "load",
@@ -269,6 +272,85 @@ preprocessor.json
         return conversion.share(weights, folder, names, licence)
     names = class_names or getattr(model, "class_names", None)
     return conversion.share_model(model, folder, names, licence)
+
+
+def export(
+    model: keras.Model | Path,
+    path: Path,
+    to: str = "onnx",
+    *,
+    whole: bool = False,
+    precision: str = "float32",
+    protocol: str | None = None,
+    crops: int | None = None,
+    frames: Path | None = None,
+    progress: Reporting = None,
+) -> Exported:
+    """Writes a network as a file that runs without tsn_keras.
+
+    Batch norms are folded, the batch is of any size, and the file says whose weights
+    and classes it has. Before it is kept, its scores are compared with those of Keras,
+    in the program that runs it.
+
+    Args:
+        model: what `load` returned, trained further or not; or the name of a preset, or
+            path of a weight file.
+        path: of the file, ending in .onnx, .tflite or .xml (OpenVINO's, with a .bin
+            beside it); of a new folder for a SavedModel.
+        to: "onnx", "openvino", "tflite" or "savedmodel".
+        whole: whether the file takes "frames", uint8 [videos, snippets, height, width,
+            planes], and gives "probabilities" and "scores" [videos, classes], with
+            crops, mean, network and consensus in it; else it takes "images", float32
+            [N, S, S, channels], less the mean, and gives raw "scores" [N, classes].
+        precision: of the file's numbers; "float16" and "int8" of "openvino" and
+            "tflite" are smaller and less exact.
+        protocol: with `whole`: name of another protocol than that of the weights.
+        crops: with `whole`: 1, 3 or 10 crops of a snippet; None: as the test of the
+            protocol.
+        frames: a video file, a folder of them or a list, on which the file is compared
+            and its int8 calibrated; None: videos of the weights' data set in
+            TSN_KERAS_DATA, else of the demo.
+        progress: see `extract`.
+
+    Returns:
+        A record with `path`, `about`, what the file says of itself, `size` in bytes,
+        and `checked`, whose `difference` is that of the scores as a share of the
+        largest.
+
+    Raises:
+        ValueError: the weights cannot be used, a package is missing, or the file
+            computes something else than Keras; then it is not left there.
+        OSError: a file cannot be read or written.
+
+    Example:
+        >>> import tempfile
+        >>> import tsn_keras as tsn
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = tsn.export("demo_rgb", f"{folder}/rgb.tflite", "tflite")
+        >>> found.about["input"]["shape"], found.checked.difference < 1e-5
+        ([None, 224, 224, 3], True)
+    """
+    import tempfile
+
+    from tsn_keras.common import console
+    from tsn_keras.common.progress import listener_of
+    from tsn_keras.protocols.overrides import Override
+
+    with console.quiet_frameworks():
+        from tsn_keras.exporting import run
+    with tempfile.TemporaryDirectory() as folder:
+        if not isinstance(model, (str, os.PathLike)):
+            model = save_preset(model, f"{folder}/model")
+        request = run.Request(
+            weights=os.fspath(model),
+            to=to,
+            out=os.fspath(path),
+            whole=whole,
+            precision=precision,
+            frames=None if frames is None else os.fspath(frames),
+            override=Override(protocol=protocol, crops=crops),
+        )
+        return run.export(request, listener_of(progress))
 
 
 def multipliers(backbone: keras.Model) -> dict[str, tuple[float, float]]:

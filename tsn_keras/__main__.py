@@ -10,6 +10,7 @@ tsn-keras COMMAND ...                 (or python -m tsn_keras.COMMAND ...)
   predict  what a video, a folder of videos or a webcam shows
   explain  which places, snippets and crops a prediction comes from
   convert  the original's weights to ours; score files both ways
+  export   a network as a file for other programs: ONNX, OpenVINO, TFLite, SavedModel
   presets  published weights: a list, one in full, download
 
 tsn-keras COMMAND --help tells what a command takes. A first try, without any data:
@@ -32,6 +33,7 @@ COMMANDS = (
     "predict",
     "explain",
     "convert",
+    "export",
     "presets",
 )
 

@@ -18,6 +18,7 @@ from tsn_keras.common import console
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.catalogue import DATASETS
 from tsn_keras.protocols.modalities import MODALITIES
+from tsn_keras.runtimes.catalogue import RUNTIMES
 
 # Prefixes of the file names, and the flags for them.
 PREFIXES = {"img_": "rgb", "flow_x_": "flow-x", "flow_y_": "flow-y"}
@@ -31,6 +32,8 @@ WORDS = {
     "split": "--split",
     "scores": "--scores",
     "batch": "--batch",
+    "precision": "--precision",
+    "runtime": "--runtime",
     'dataset="list"': "--dataset list",
     "shard": "--shard",
     "report": "--report",
@@ -109,6 +112,7 @@ def parse_args(argv=None):
         help="bfloat16 is faster where the processor has it, and less exact "
         "(default: float32)",
     )
+    console.add_runtime(parser, RUNTIMES)
     add(
         "--allow-missing",
         action="store_true",
@@ -160,6 +164,7 @@ def main(argv=None):
         scores=args.scores,
         batch=args.batch,
         precision=args.precision,
+        runtime=args.runtime,
         allow_missing=args.allow_missing,
         prefixes={name: getattr(args, name) for name in PREFIXES},
         override=Override(*console.test_of(args)),

@@ -23,6 +23,7 @@ import sys
 
 from tsn_keras.common import console
 from tsn_keras.common.errors import InputError, spelled
+from tsn_keras.runtimes.catalogue import RUNTIMES
 
 # Kinetics-400, ResNet-50, 8 segments: 74.1 % top-1, and it can be downloaded.
 DEFAULT = "tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e_kinetics400-rgb"
@@ -35,6 +36,8 @@ WORDS = {
     "parameters": "--flow-parameters",
     "device": "--flow-device",
     "keep_damaged=True": "--damaged keep",
+    "precision": "--precision",
+    "runtime": "--runtime",
 }
 
 
@@ -67,6 +70,7 @@ def parse_args(argv=None):
         "(.jsonl); they stay when the command is stopped",
     )
     add_look(parser)
+    console.add_runtime(parser, RUNTIMES)
     add(
         "--precision",
         choices=("float32", "bfloat16"),
@@ -149,7 +153,7 @@ def main(argv=None):
     from tsn_keras.common import progress
     from tsn_keras.prediction import run
 
-    settings = settings_of(args, args.precision)
+    settings = settings_of(args, precision=args.precision, runtime=args.runtime)
     if args.video.startswith((CAMERA, LIVE)):
         return _live(args, settings)
     if args.window is not None:
@@ -161,8 +165,8 @@ def main(argv=None):
     return (_one if is_one else _many)(videos, scorer, args)
 
 
-def settings_of(args, precision="float32"):
-    """The prediction.settings.Settings of the arguments of `add_look`."""
+def settings_of(args, **more):
+    """The prediction.settings.Settings of the arguments of `add_look`, and of more."""
     import joblib
 
     from tsn_keras.flow.settings import FlowSettings
@@ -173,7 +177,7 @@ def settings_of(args, precision="float32"):
     return Settings(
         quick=args.fast,
         classes=args.classes,
-        precision=precision,
+        **more,
         decoding=Decoding(
             flow=FlowSettings(args.flow_parameters, args.flow_device),
             keep_damaged=args.damaged == "keep",

@@ -16,8 +16,8 @@ import warnings
 
 from tsn_keras.common import console
 
-NAMES = ("explain", "extract", "fuse", "presets", "study", "train")
-explain, extract, fuse, presets, study, train = (
+NAMES = ("explain", "export", "extract", "fuse", "presets", "study", "train")
+explain, export, extract, fuse, presets, study, train = (
     importlib.import_module(f"tsn_keras.{n}") for n in NAMES
 )
 

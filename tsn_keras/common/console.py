@@ -170,6 +170,24 @@ def add_test(made, files):
     )
 
 
+def add_runtime(made, names):
+    """Adds the option of commands whose network other programs can run.
+
+    Args:
+        made: argparse.ArgumentParser.
+        names: of the runtimes, the default first.
+    """
+    names = list(names)
+    made.add_argument(
+        "--runtime",
+        choices=names,
+        default=names[0],
+        help="what runs the network: onnxruntime and openvino are for machines without "
+        "a GPU, to be installed as the extras onnx and openvino; their scores differ "
+        f"by some 1e-6 of the largest (default: {names[0]})",
+    )
+
+
 def test_of(args):
     """What the arguments say of the test: the fields of protocols' Override."""
     return args.protocol, args.snippets, args.crops, args.every, args.over_time

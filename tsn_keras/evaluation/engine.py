@@ -46,7 +46,8 @@ class Engine:
             replicas = self._devices.num_replicas_in_sync
             self._batch = -(-settings.batch // replicas) * replicas
         with self._devices.scope():
-            scorer = inference.scorer(scored.weights, view, settings.precision)
+            how = settings.precision, settings.runtime
+            scorer = inference.scorer(scored.weights, view, *how)
         self._step = inference.stepper(scorer, self._devices)
 
     def batches(self, folders, planned):

@@ -13,9 +13,11 @@ from tsn_keras.models import over_time
 from tsn_keras.models.folding import fold
 from tsn_keras.models.preprocessing import network_input
 from tsn_keras.pipeline import transforms
+from tsn_keras.runtimes.catalogue import RUNTIMES
+from tsn_keras.runtimes.records import SCORES, Function
 
 
-def scorer(weights, view, precision="float32"):
+def scorer(weights, view, precision="float32", runtime="keras"):
     """Makes the function that scores a batch of snippets in crops.
 
     To be called in the scope of the strategy that will run it.
@@ -24,6 +26,7 @@ def scorer(weights, view, precision="float32"):
         weights: checkpoints.loading.Weights.
         view: protocols.records.View, whose crops are cut.
         precision: "float32" or "bfloat16".
+        runtime: name of what runs the network, one of runtimes.catalogue.RUNTIMES.
 
     Returns:
         Function from uint8 [N, height, width, planes], or crops that are cut
@@ -31,40 +34,77 @@ def scorer(weights, view, precision="float32"):
         the attention behind the classes where attending.attends says so. Where
         snippets are seen together, their axis follows N in what it takes.
     """
-    if view.together:
-        return _of_clips(weights, view, precision)
-    stream = weights.stream
-    side = _side(stream, view)
-    model = attending.build(weights, side)
-    model = network(model, weights.architecture.backbone.fold, precision)
-
-    def score(frames):
-        are_cut = frames.shape.rank == 5
-        crops = frames if are_cut else transforms.cut(frames, view, stream)
-        inputs = network_input(crops, stream)
-        # One batch of all crops; those of whole frames are as large as these.
-        shape = (-1, *inputs.shape[2:])
-        if not side:
-            shape = tf.concat([[-1], tf.shape(inputs)[2:]], 0)
-        scores = model(tf.reshape(inputs, shape))
-        return tf.reshape(scores, (-1, view.crops.count, scores.shape[-1]))
-
-    return score
+    function = of_images(weights, view, precision)
+    run = RUNTIMES.find(runtime).made(function)
+    return in_view(run, view, weights.stream)
 
 
-def _of_clips(weights, view, precision):
-    """The same for a network that sees all steps of a video at once."""
-    stream = weights.stream
-    side = _side(stream, view)
+def of_images(weights, view, precision="float32"):
+    """The network of weights for a view, folded, as a function of its input.
+
+    Args:
+        weights, view, precision: see `scorer`.
+
+    Returns:
+        runtimes.records.Function of float32 [N, S, S, channels] to {"scores": float32
+        [N, classes]}; where snippets are seen together their axis follows N.
+
+    Raises:
+        InputError: the weights cannot be used, or not for the view.
+    """
+    model = _built(weights, view)
+    run = network(model, weights.architecture.backbone.fold, precision)
+    shape = (None, *model.input_shape[1:])
+    spec = tf.TensorSpec(shape, tf.float32, name="images")
+    return Function(lambda images: {SCORES: run(images)}, spec)
+
+
+def _built(weights, view):
+    side = _side(weights.stream, view)
+    if not view.together:
+        return attending.build(weights, side)
     try:
-        model = over_time.scores_of_video(weights.build(side, view.steps))
+        return over_time.scores_of_video(weights.build(side, view.steps))
     except InputError:
         raise
     except ValueError as error:
         raise InputError(
             f"{weights.path} cannot see {view.steps} snippets together: {error}"
         ) from None
-    model = network(model, weights.architecture.backbone.fold, precision)
+
+
+def in_view(run, view, stream):
+    """Makes the function that scores snippets in crops, of a network's.
+
+    Args:
+        run: function from float32 [N, S, S, channels] to float32 [N, classes]; of a
+            network that sees snippets together their axis follows N.
+        view: protocols.records.View, whose crops are cut.
+        stream: protocols.records.Stream.
+
+    Returns:
+        See `scorer`.
+    """
+    if view.together:
+        return _of_clips(run, view, stream)
+    side = _side(stream, view)
+
+    def score(frames):
+        are_cut = frames.shape.rank == 5
+        crops = frames if are_cut else transforms.cut(frames, view, stream)
+        inputs = network_input(crops, stream)
+        # One batch of all crops; those of whole frames are as large as these.
+        shape = (-1, side, side, inputs.shape[-1])
+        if not side:
+            shape = tf.concat([[-1], tf.shape(inputs)[2:]], 0)
+        scores = run(tf.reshape(inputs, shape))
+        return tf.reshape(scores, (-1, view.crops.count, scores.shape[-1]))
+
+    return score
+
+
+def _of_clips(run, view, stream):
+    """The same for a network that sees all steps of a video at once."""
 
     def score(frames):
         if frames.shape.rank == 5:
@@ -72,12 +112,11 @@ def _of_clips(weights, view, precision):
             steps = tf.reshape(frames, tf.concat([[-1], tf.shape(frames)[2:]], 0))
             cut = transforms.cut(steps, view, stream)
             shape = tf.concat([tf.shape(frames)[:2], tf.shape(cut)[1:]], 0)
-            frames = tf.ensure_shape(
-                tf.reshape(cut, shape), (None, view.steps, *cut.shape[1:])
-            )
+            frames = tf.reshape(cut, shape)
+            frames.set_shape((None, view.steps, *cut.shape[1:]))
         # One after the other, as the original does: all take much memory.
         scores = [
-            model(network_input(crop, stream)) for crop in tf.unstack(frames, axis=2)
+            run(network_input(crop, stream)) for crop in tf.unstack(frames, axis=2)
         ]
         return tf.stack(scores, axis=1)
 

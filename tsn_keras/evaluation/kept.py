@@ -6,6 +6,7 @@ import pathlib
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation import shards
+from tsn_keras.runtimes.catalogue import KERAS
 from tsn_keras.scores import score_file
 from tsn_keras.scores.journal import differing
 
@@ -18,9 +19,10 @@ def differences(there, now):
 
     The digest tells the weights, whatever they are called, and how they were trained;
     score files of version 0.1 do not say what is averaged, which their protocol does,
-    and have the mean over time of as many snippets of each video.
+    have the mean over time of as many snippets of each video, and are by Keras.
     """
     first = {"average": now["average"], "over_time": "mean", "every": None}
+    first["runtime"] = KERAS.name
     there = {**first, "a_second": 1, **there}
     told = {"weights", *TRAINED}
     return [key for key in differing(there, now) if key in now and key not in told]

@@ -18,9 +18,8 @@ from tsn_keras.evaluation.settings import Settings
 from tsn_keras.evaluation.shards import Shard
 from tsn_keras.protocols.modalities import MODALITIES, Modality
 from tsn_keras.protocols.overrides import UNCHANGED, Override
+from tsn_keras.runtimes.catalogue import RUNTIMES
 from tsn_keras.scores import fusion, joining, metrics, score_file, windows
-
-PRECISIONS = ("float32", "bfloat16")
 
 # Environment variables that name folders, on this machine or elsewhere.
 PLACES = (selection.DATA_VARIABLE, folders.VARIABLE)
@@ -41,6 +40,7 @@ class Request:
         scores: score file to write, or None for scores/ in the working folder.
         batch: snippets in a batch.
         precision: "float32" or "bfloat16".
+        runtime: name of what runs the network, one of runtimes.catalogue.RUNTIMES.
         allow_missing: score what is there when videos are not on disk.
         prefixes: {prefix: what the user's files have instead}.
         override: another test than that of the weights.
@@ -57,6 +57,7 @@ class Request:
     scores: str | None = None
     batch: int = 5
     precision: str = "float32"
+    runtime: str = "keras"
     allow_missing: bool = False
     prefixes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     override: Override = UNCHANGED
@@ -92,6 +93,7 @@ def evaluate(
     """
     if request.override.over_time is not None:
         windows.OVER_TIME.find(request.override.over_time, "`over_time`")
+    RUNTIMES.find(request.runtime).check(request.precision)
     places = (request.data, request.annotations, *request.weights)
     with console.quiet_frameworks():
         storage.prepare((*places, *map(os.environ.get, PLACES)))
@@ -103,7 +105,9 @@ def evaluate(
     with console.quiet_frameworks():
         from tsn_keras.evaluation import scoring, weights
     tests = weights.match(request, parts, located)
-    settings = Settings(request.batch, request.precision, request.scheduler)
+    settings = Settings(
+        request.batch, request.precision, request.runtime, request.scheduler
+    )
     outcomes = [scoring.score(test, settings, listener) for test in tests]
     rows = []
     for split in request.split:

@@ -325,6 +325,7 @@ def describe(test, settings):
         "every": str(test.view.stride) if test.view.stride else None,
         "a_second": test.view.stride.a_second if test.view.stride else 1,
         "precision": settings.precision,
+        "runtime": settings.runtime,
         **ways.told(test.weights),
         "weights": test.weights.name,
         "weights_sha256": test.weights.sha256,

@@ -282,5 +282,7 @@ def cut(frames, view, stream):
     ]
     cuts = [image[:, y : y + size, x : x + size] for image, y, x in places]
     found = tf.stack(cuts, axis=1)
-    shape = (frames.shape[0], crops.count, size, size, frames.shape[-1])
-    return tf.ensure_shape(found, shape)
+    # It is so: what is smaller was refused above. An operation that checked it again
+    # would have no counterpart in the formats of other programs.
+    found.set_shape((frames.shape[0], crops.count, size, size, frames.shape[-1]))
+    return found

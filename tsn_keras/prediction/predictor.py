@@ -61,7 +61,10 @@ class Predictor:
         self._score = {
             modality: inference.compiled(
                 inference.scorer(
-                    weights, weights.stream.seen(self.view), settings.precision
+                    weights,
+                    weights.stream.seen(self.view),
+                    settings.precision,
+                    settings.runtime,
                 )
             )
             for modality, weights in opened.items()

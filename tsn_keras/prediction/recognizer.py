@@ -58,6 +58,7 @@ class Recognizer:
         over_time: str | None = None,
         classes: str | None = None,
         precision: str = "float32",
+        runtime: str = "keras",
         batch: int = 5,
         parameters: str = "original",
         device: str = "opencv",
@@ -82,6 +83,9 @@ class Recognizer:
                 None: as the weights do.
             precision: "float32", or "bfloat16": faster where the processor has it,
                 and less exact.
+            runtime: what runs the networks: "keras"; or on the processor, with scores
+                that differ by some 1e-6, "onnxruntime" or "openvino", which are
+                extras of the installation.
             batch: snippets in a batch.
             parameters: of TV-L1, "original" or "opencv4".
             device: what computes flow of videos: "opencv", or Keras on "cpu",
@@ -109,11 +113,6 @@ class Recognizer:
         _check_number("batch", batch)
         if workers is not None:
             _check_number("workers", workers)
-        if precision not in evaluating.PRECISIONS:
-            raise InputError(
-                f"`precision` must be one of {', '.join(evaluating.PRECISIONS)}, not "
-                f"{precision!r}"
-            )
         override = _override(protocol, snippets, crops, every, over_time)
         flow = FlowSettings(parameters, device)
         flow.check()
@@ -121,6 +120,7 @@ class Recognizer:
             quick=fast,
             classes=classes,
             precision=precision,
+            runtime=runtime,
             batch=batch,
             decoding=Decoding(flow, keep_damaged, workers or joblib.cpu_count()),
             override=override,
@@ -259,6 +259,7 @@ class Recognizer:
             scores=_text(scores),
             batch=self._settings.batch,
             precision=self._settings.precision,
+            runtime=self._settings.runtime,
             allow_missing=allow_missing,
             prefixes={
                 "img_": rgb_prefix,

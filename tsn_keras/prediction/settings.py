@@ -6,6 +6,7 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.pipeline.from_video import Decoding
 from tsn_keras.protocols.overrides import UNCHANGED, Override
 from tsn_keras.protocols.records import View
+from tsn_keras.runtimes.catalogue import RUNTIMES
 from tsn_keras.scores import windows
 
 
@@ -18,6 +19,7 @@ class Settings:
         snippets: their number, or None for the look's own.
         classes: data set or file that names the classes, or None.
         precision: "float32" or "bfloat16".
+        runtime: name of what runs the networks, one of runtimes.catalogue.RUNTIMES.
         batch: snippets in a batch.
         decoding: pipeline.from_video.Decoding.
         override: another test than that of the weights.
@@ -27,6 +29,7 @@ class Settings:
     snippets: int | None = None
     classes: str | None = None
     precision: str = "float32"
+    runtime: str = "keras"
     batch: int = 5
     decoding: Decoding = dataclasses.field(default_factory=Decoding)
     override: Override = UNCHANGED
@@ -35,9 +38,11 @@ class Settings:
         """Refuses settings that would do nothing.
 
         Raises:
-            InputError: snippets or crops of the test are named for a quick look, or
-                there is no such way over time.
+            InputError: snippets or crops of the test are named for a quick look, there
+                is no such way over time, or the runtime lacks the precision or a
+                package.
         """
+        RUNTIMES.find(self.runtime).check(self.precision)
         asked = self.override
         if asked.over_time is not None:
             windows.OVER_TIME.find(asked.over_time, "`over_time`")

@@ -1,0 +1,1 @@
+"""Other programs that run networks: their files, and what runs them here."""
