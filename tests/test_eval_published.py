@@ -21,7 +21,7 @@ from tsn_keras.scores import score_file
 
 @pytest.fixture(scope="module")
 def files_of_presets(tmp_path_factory, shallow_network):
-    """Folder of the demo's weights: networks of one block under the demo's names."""
+    """Folder of the demo's weights: networks without blocks under the demo's names."""
     folder = tmp_path_factory.mktemp("presets")
     for name, channels in (("rgb", 3), ("flow", 10)):
         clips.make_weights(folder / f"demo_{name}.weights.h5", channels, classes=16)

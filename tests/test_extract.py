@@ -14,7 +14,7 @@ import time
 import pytest
 import videofiles
 from commands import extract
-from extractions import SMALL, command, contents, finished, run, start, wait_for
+from extractions import command, contents, finished, run, start, wait_for
 
 from tsn_keras.common import console
 from tsn_keras.common.errors import InputError
@@ -26,6 +26,7 @@ from tsn_keras.extraction.video_job import Crew, Job
 from tsn_keras.extraction.workers import Workers
 from tsn_keras.video.sources import Source
 
+SMALL = ("--size", "64x48")  # flow of a pair in a fortieth of a second
 IMAGES = (*SMALL, "--flow", "none")
 
 
@@ -99,7 +100,7 @@ def test_record(clip, tmp_path):
     assert parameters == {
         "flow": "tvl1",
         "flow_parameters": "original",
-        "size": [96, 64],
+        "size": [64, 48],
         "flow_coding": "bound",
         "bound": 15.0,
         "backward": False,
@@ -155,7 +156,7 @@ def test_interrupted(folder, undisturbed, tmp_path, workers, number):
     ("option", "text"),
     [
         (("--bound", 15), "bound: there 20, now 15"),
-        (("--size", "64x48"), "size: there [96, 64], now [64, 48]"),
+        (("--size", "96x64"), "size: there [64, 48], now [96, 64]"),
         (("--flow", "none"), "flow: there tvl1, now none"),
         (("--flow-parameters", "opencv4"), "flow_parameters: there original"),
     ],

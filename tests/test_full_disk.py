@@ -30,7 +30,7 @@ root = {root!r}
 dataset = "folders"
 holdout = 0.25
 [model]
-width = 0.05
+width = 0.5
 [train]
 batch = 4
 iterations = 2
@@ -128,7 +128,7 @@ def test_weights_that_do_not_fit(given, small_disk):
     source, target = given / "a.caffemodel", small_disk.path / "a.weights.h5"
     names = bn_inception.base_channels()
     source.write_bytes(caffe_writer.of_model(model, names))
-    small_disk.leave(100)
+    small_disk.leave(8)
     told = error_of(run("convert", source, target))
     assert told == f"cannot write {target}: {files.NO_SPACE}"
     assert small_disk.names() == []

@@ -50,7 +50,7 @@ def prepared(tmp_path_factory):
     head = model.get_layer("fc-action")
     kernel, bias = head.get_weights()
     # Of scores of some units, so that the softmax leaves all classes something.
-    head.set_weights([kernel / 300, bias])
+    head.set_weights([kernel / 40, bias])
     # So that the snippets' shares differ, and none has all.
     WEIGHT["attention"] = np.random.default_rng(5).normal(0, 1, len(kernel))
     WEIGHT["attention"] = WEIGHT["attention"].astype("f4")

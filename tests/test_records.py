@@ -189,7 +189,7 @@ def test_train(tmp_path):
     for label, name in enumerate(CLASSES):
         for number in range(4):
             folder = tmp_path / "frames" / name / f"{name}_{number}"
-            clips.make_video(folder, 9 + number, 10 * label + number)
+            clips.make_video(folder, 9 + number, 10 * label + number, (136, 102))
     (tmp_path / "toy.toml").write_text(
         "[data]\n"
         f"root = {json.dumps(str(tmp_path / 'frames'))}\n"

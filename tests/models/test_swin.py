@@ -62,10 +62,11 @@ def images():
     return np.random.default_rng(1).normal(size=(2, *SHAPE)).astype("f4")
 
 
-def checkpoint(golden, model):
-    """{name in MMAction2's checkpoint: array} of a model, narrow or not."""
+@pytest.fixture(scope="module")
+def checkpoint(golden, narrow):
+    """{name in MMAction2's checkpoint: array} of the narrow network."""
     arch = json.loads((golden / "mmaction2/arch/swin_base.json").read_text())
-    layers = {layer.name: layer for layer in model.layers}
+    layers = {layer.name: layer for layer in narrow.layers}
     arrays = {}
     for name, shape, _ in arch["state_dict"]:
         layer, role = TORCH.split(SWIN_BASE.own_name(name))
@@ -77,9 +78,9 @@ def checkpoint(golden, model):
     return arrays
 
 
-def test_names_are_those_of_the_checkpoint(golden, narrow):
+def test_names_are_those_of_the_checkpoint(golden, narrow, checkpoint):
     arch = json.loads((golden / "mmaction2/arch/swin_base.json").read_text())
-    assert len(checkpoint(golden, narrow)) == arch["entries"] == len(narrow.weights)
+    assert len(checkpoint) == arch["entries"] == len(narrow.weights)
     (kernel,) = (shape for _, shape, _ in arch["state_dict"] if len(shape) == 4)
     assert SWIN_BASE.channels == {"patch_embed.proj": kernel[0]}
     matrices = [name for name, shape, _ in arch["state_dict"] if len(shape) == 2]
@@ -88,12 +89,13 @@ def test_names_are_those_of_the_checkpoint(golden, narrow):
 
 @pytest.mark.parametrize("version", ["0.4.12", "0.6.13", "0.9.16", "1.0.31"])
 @pytest.mark.parametrize("head", ["cls_head.fc_cls", "head", "head.fc"])
-def test_files_of_all_versions_of_timm_open(golden, narrow, other, version, head):
+def test_files_of_all_versions_of_timm_open(
+    golden, narrow, other, checkpoint, version, head
+):
     text = (golden / f"mmaction2/arch/swin_base_timm_{version}.json").read_text()
     arch = json.loads(text)
     old = {new: name for name, new in arch["renamed_to_current"].items()}
-    arrays = checkpoint(golden, narrow)
-    arrays = {old.get(name, name): array for name, array in arrays.items()}
+    arrays = {old.get(name, name): array for name, array in checkpoint.items()}
     derived = arch.get("derived_shapes", {})
     arrays |= {name: np.zeros(shape) for name, shape in derived.items()}
     assert len(arrays) == arch["entries"]
@@ -110,10 +112,9 @@ def test_files_of_all_versions_of_timm_open(golden, narrow, other, version, head
         np.testing.assert_array_equal(found, expected)
 
 
-def test_numbers_of_merging_that_no_version_has_are_refused(golden, narrow):
+def test_numbers_of_merging_that_no_version_has_are_refused(narrow, checkpoint):
     """Of stages 1 and 2 alone: which they are cannot be told, and one is missing."""
-    arrays = checkpoint(golden, narrow)
-    arrays = {n: a for n, a in arrays.items() if "layers.3.downsample" not in n}
+    arrays = {n: a for n, a in checkpoint.items() if "layers.3.downsample" not in n}
     with pytest.raises(PortError, match="without a tensor: .*layers_3_downsample"):
         port(Tensors("PyTorch", TORCH, arrays), narrow, SWIN_BASE)
 

@@ -1,6 +1,6 @@
 """Ten updates of every kind of run that the study files have, by narrow networks.
 
-On random weights and made videos. Of BN-Inception there is one block, or, where it is
+On random weights and made videos. Of BN-Inception there is no block, or, where it is
 the consensus or the number of segments that is new, two convolutions; the others are
 whole.
 """

@@ -112,14 +112,18 @@ def check_saved(model, path):
 
 
 def check_learns(model):
-    """A step of gradient descent lowers the loss and moves every trained variable."""
+    """A step of gradient descent lowers the loss and moves every trained variable.
+
+    Of narrow networks with many batch norms only a short way along the gradient is
+    straight: in a smaller step rounding weighs more than what the classifier learns.
+    """
     images = np.random.default_rng(1).normal(size=(4, *model.input_shape[1:]))
     images, labels = images.astype("float32"), np.arange(4)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # Two steps take less time than to compile one.
-    model.compile(keras.optimizers.SGD(1e-2), loss, run_eagerly=True)
+    # A step takes less time than to compile it.
+    model.compile(keras.optimizers.SGD(3e-2), loss, run_eagerly=True)
     before = [np.array(variable) for variable in model.trainable_variables]
     first = model.train_on_batch(images, labels)
     for old, variable in zip(before, model.trainable_variables, strict=True):
         assert np.abs(np.array(variable) - old).max() > 0, variable.path
-    assert model.train_on_batch(images, labels) < first
+    assert float(loss(labels, model(images, training=True))) < first

@@ -1,8 +1,9 @@
-"""BN-Inception with one of its ten blocks, for tests of whole commands.
+"""BN-Inception without its ten blocks, for tests of whole commands.
 
 Most of such a test's time would go into building, folding and tracing 69
 convolutions, and what a command does with a network does not depend on how many
-there are. Tests of the network itself, and of published files, have all of it.
+there are: three are left. Tests of the network itself, and of published files, have
+all of it.
 
     python tests/support/shallow.py eval --dataset list ...
 
@@ -17,20 +18,19 @@ import sys
 ROOT = pathlib.Path(__file__).parents[2]
 # What stands in the place of `python -m tsn_keras.COMMAND`, before the command.
 START = [sys.executable, __file__]
-BLOCK = "inception_5b"
-SIDE = 28  # of the map that the block gets, and so of the last one
+SIDE = 28  # of the map that the first block would get, and so of the last one
+LAST = "conv2_3x3"  # The last convolution.
 
 
 def settings():
     """What to set: (object, attribute, value) each, and the record of the network."""
     from tsn_keras.models import bn_inception
 
-    blocks = {BLOCK: bn_inception.BLOCKS[BLOCK]}
     own = bn_inception.base_channels()
-    kept = {n: c for n, c in own.items() if not n.startswith("inception") or BLOCK in n}
+    kept = {n: c for n, c in own.items() if not n.startswith("inception")}
     record = dataclasses.replace(bn_inception.BN_INCEPTION, channels=kept)
     places = (
-        (bn_inception, "BLOCKS", blocks),
+        (bn_inception, "BLOCKS", {}),
         (bn_inception, "FINAL_SIZE", SIDE),
     )
     return places, record

@@ -196,12 +196,14 @@ def build(weights, classes=None, batch_norm="all"):
             f"`batch_norm` must be one of {', '.join(training_rules.BATCH_NORMS)}, "
             f"not {batch_norm!r}"
         )
-    model, known = weights.build(), weights.architecture
-    if classes is not None and classes != known.classes:
-        if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
-            raise InputError(
-                f"`classes` must be an integer of at least 1, not {classes!r}"
-            )
+    known = weights.architecture
+    is_new = classes is not None and classes != known.classes
+    if is_new and (
+        not isinstance(classes, int) or isinstance(classes, bool) or classes < 1
+    ):
+        raise InputError(f"`classes` must be an integer of at least 1, not {classes!r}")
+    model = weights.build()
+    if is_new:
         fresh = dataclasses.replace(known, classes=classes).build()
         cross_modality.initialise(fresh, model, known.backbone)
         model = fresh
