@@ -253,6 +253,7 @@ def test_score_file_says_what_it_is_of(scored):
             "every": None,
             "a_second": 1,
             "precision": "float32",
+            "runtime": "keras",
             "weights": "rgb.weights.h5",
             "tsn_keras": tsn_keras.__version__,
         }
