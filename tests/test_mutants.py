@@ -60,8 +60,8 @@ def test_survivors_are_those_that_no_test_notices(tmp_path, noticed):
         "folder = pathlib.Path(sys.argv[1])\n"
         "text = (folder / 'tsn_keras' / 'twice.py').read_bytes()\n"
         "found = [\n"
-        "    mutants.survives(folder, ('twice.py', change, text), 60, ['test_twice.py'])\n"
-        "    for change in mutants.changes(text)\n"
+        "    mutants.survives(folder, ('twice.py', one, text), 60, ['test_twice.py'])\n"
+        "    for one in mutants.changes(text)\n"
         "]\n"
         "print(json.dumps(found))\n"
     )
