@@ -23,7 +23,7 @@ from tsn_keras.evaluation import cluster
 from tsn_keras.models.backbones import BACKBONES
 
 distributed = pytest.importorskip("distributed")
-COUNTS = (30, 27, 12, 40, 31, 33)
+COUNTS = (30, 27, 4, 40, 31, 33)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def _small(monkeypatch):
 def prepared(tmp_path_factory):
     """(folder, arguments, scores of one process) of six videos."""
     root = tmp_path_factory.mktemp("cluster")
-    return shared_work.prepared(root, COUNTS)
+    return shared_work.prepared(root, COUNTS, "--snippets", str(shared_work.FEW))
 
 
 @pytest.fixture

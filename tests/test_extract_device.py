@@ -6,6 +6,7 @@ import time
 
 import cv2
 import numpy as np
+import processes
 import pytest
 import videofiles
 from extractions import SMALL, contents, finished, run, start, wait_for
@@ -103,7 +104,7 @@ def test_batches(folder, undisturbed, tmp_path):
 def test_interrupted(folder, undisturbed, tmp_path, number):
     out = tmp_path / "out"
     argv = (folder, out, *TINY, *DEVICE, "--workers", 2)
-    process = start(*argv)
+    process = start(*argv, popen=processes.Popen)
     wait_for(1, out, process)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
@@ -121,7 +122,8 @@ def test_interrupted(folder, undisturbed, tmp_path, number):
 
 
 def test_interrupted_while_it_compiles(folder, tmp_path):
-    process = start(folder, tmp_path / "out", *SMALL, *DEVICE)
+    argv = (folder, tmp_path / "out", *SMALL, *DEVICE)
+    process = start(*argv, popen=processes.Popen)
     assert "compiling" in process.stderr.readline()
     time.sleep(1)
     process.send_signal(signal.SIGINT)

@@ -4,6 +4,7 @@ Change a table only on purpose. Imports inside functions count too.
 """
 
 import ast
+import functools
 import pathlib
 import sys
 
@@ -127,9 +128,15 @@ def modules():
         yield path.relative_to(PACKAGE).with_suffix("").parts[0], path
 
 
+@functools.cache
+def nodes(path):
+    """All nodes of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path):
     """Yields the dotted names that a file imports, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -214,12 +221,12 @@ def constants(node):
 
 
 def told_apart_by_name(tree):
-    """Yields (line, text) of texts on which a decision depends.
+    """Yields (line, text) of texts on which a decision depends, of a tree's nodes.
 
     Comparisons, membership, `match`, look-ups by a text, and methods of texts
     that compare.
     """
-    for node in ast.walk(tree):
+    for node in tree:
         found = []
         if isinstance(node, ast.Compare):
             found = [node.left, *node.comparators]
@@ -238,7 +245,7 @@ def told_apart_by_name(tree):
 def test_only_records_know_names(room, path):
     if path.relative_to(PACKAGE).as_posix() in OF_RECORDS:
         return
-    for line, text in told_apart_by_name(ast.parse(path.read_text())):
+    for line, text in told_apart_by_name(nodes(path)):
         assert text not in NAMES, f"{path.name}:{line} depends on {text!r}"
 
 
@@ -256,17 +263,17 @@ def test_only_records_know_names(room, path):
     ],
 )
 def test_the_search_for_names_finds_them(code):
-    assert [t for _, t in told_apart_by_name(ast.parse(code)) if t in NAMES]
+    found = told_apart_by_name(ast.walk(ast.parse(code)))
+    assert [text for _, text in found if text in NAMES]
 
 
 def calls_and_texts(path):
-    tree = ast.parse(path.read_text())
     docs = {
         ast.get_docstring(node, clean=False)
-        for node in ast.walk(tree)
+        for node in nodes(path)
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
     }
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             yield node.lineno, "call", node.func.id
         elif isinstance(node, ast.Constant) and node.value not in docs:

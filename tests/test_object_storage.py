@@ -53,6 +53,7 @@ def evaluate(place, target, *more, **variables):
     argv = ["--dataset", "list", "--annotations", f"{place}/list.txt"]
     argv += ["--data", f"{place}/data", "--scores", str(target)]
     argv += ["--weights", f"{place}/rgb.weights.h5", f"{place}/flow.weights.h5"]
+    argv += ["--snippets", "3"]  # Each file is a request or two.
     done = processes.run(
         [*shallow.START, "eval", *argv, *more],
         capture_output=True,

@@ -1,5 +1,7 @@
 """Files of published weights: the whole network, from a file to a model."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,17 @@ def test_genuine_caffemodels_convert_and_load(caffemodels, modality, tmp_path):
     assert (result["classes"], result["width"], result["blobs"]) == (101, 1.0, 416)
     assert result["parameters"] == {"rgb": 10_393_797, "flow": 10_415_749}[modality]
     assert_same(tsn_keras.load(target), tsn_keras.load(source))
+
+
+def test_shared_presets_bring_their_record(tmp_path):
+    recognizer = tsn_keras.Recognizer.from_preset("demo_rgb", "demo_flow")
+    written = recognizer.save_preset(tmp_path / "both")
+    assert [path.name for path in written] == ["rgb", "flow"]
+    about = json.loads((written[0] / "config.json").read_text())["config"]
+    assert about["published"] == {"mean class accuracy": 25.0}
+    assert (about["dataset"], about["split"]) == ("demo", 1)
+    # What training wrote into the weights stays.
+    assert about["iteration"] == 800
+    assert about["class_names"][0] == "checks_down"
+    assert "| licence | BSD-2-Clause |" in (written[1] / "README.md").read_text()
+    assert tsn_keras.Recognizer.from_preset(*written).modalities == ("rgb", "flow")

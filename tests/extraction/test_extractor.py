@@ -15,7 +15,7 @@ from tsn_keras.flow import quantiser, ranges
 from tsn_keras.flow.settings import FlowSettings
 from tsn_keras.video import decode
 
-SMALL = (96, 64)  # flow of a pair in a twentieth of a second
+SMALL = (64, 48)  # flow of a pair in a fortieth of a second
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_warped_adds_to_the_same_files(source, tmp_path):
         cv2.imdecode(np.frombuffer(files[f"{n}_x_00004.jpg"], "u1"), -1).astype(int)
         for n in ("flow", "warped")
     )
-    assert np.abs(plain - 128).mean() > 8
+    assert np.abs(plain - 128).mean() > 5
     assert np.abs(warped - 128).mean() < 1
 
 

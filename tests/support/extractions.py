@@ -44,14 +44,19 @@ def contents(folder):
     }
 
 
-def start(*argv):
-    """A run in a process group of its own, as a terminal starts it."""
-    return subprocess.Popen(
+def start(*argv, popen=subprocess.Popen):
+    """A run in a process group of its own, as a terminal starts it.
+
+    With `popen=processes.Popen` it need not import the frameworks.
+    """
+    own = popen is subprocess.Popen
+    options = {"preexec_fn": processes.interruptible} if own else {}
+    return popen(
         **command(*argv),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=processes.interruptible,
+        **options,
     )
 
 
