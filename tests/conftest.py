@@ -25,7 +25,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # loadfile` end at the same time; by itself it takes the files of many tests first.
 LONG = (
     *("test_notebook.py", "test_kills.py", "test_repeatability.py"),
-    *("test_eval_cluster.py", "test_golden_training.py", "test_eval_golden.py"),
+    *("test_eval.py", "test_train.py", "test_golden_training.py"),
+    "test_eval_golden.py",
 )
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"

@@ -497,6 +497,7 @@ console.run(eval.main, sys.argv[1:])
 
 def test_two_devices_give_the_scores_of_one(case):
     root, argv = case
+    argv = [*argv, "--snippets", "5"]
     eval.main(argv)
     other = [*argv, "--scores", str(root / "two.h5"), "--batch", "3"]
     done = processes.run(
@@ -567,6 +568,7 @@ def test_finished_scores_are_used_and_never_dropped(scored, capsys):
 
 def test_two_runs_into_one_file(case):
     root, argv = case
+    argv = [*argv, "--snippets", "3", "--crops", "1"]
     with locks.held(root / "s_rgb.h5", "x"):
         # Another process: one's own locks are no other run's.
         done = run(argv)
