@@ -33,7 +33,7 @@ SHARED = pathlib.Path(__file__).parents[2] / "shared"
 
 
 # Networks are many objects that stay for a while: to look for garbage as often as
-# Python does by itself takes a twelfth of the tests' time.
+# Python does by itself costs some percent of the tests' time.
 gc.set_threshold(20_000, 10, 5)
 
 
