@@ -52,7 +52,7 @@ def prepared(tmp_path_factory):
     # Of scores of some units, so that the softmax leaves all classes something.
     head.set_weights([kernel / 40, bias])
     # So that the snippets' shares differ, and none has all.
-    WEIGHT["attention"] = np.random.default_rng(5).normal(0, 1, len(kernel))
+    WEIGHT["attention"] = np.random.default_rng(5).normal(0, 10, len(kernel))
     WEIGHT["attention"] = WEIGHT["attention"].astype("f4")
     for kind in KINDS:
         about = {"width": clips.WIDTH, "consensus": told(kind)}

@@ -90,13 +90,13 @@ def test_convert_and_load(caffe_file, model, tmp_path, capsys):
     result, status = convert.main([str(caffe_file), str(target)])
     assert status == 0
     assert (result["modality"], result["classes"]) == ("flow", 7)
-    assert result["blobs"] == 62
+    assert result["blobs"] == 20
     assert result["parameters"] == model.count_params()
     assert result["source_sha256"] in capsys.readouterr().out
     assert_same(tsn_keras.load(target), model)
     about, shapes = keras_file.shapes(target)
     assert about["source"] == "net.caffemodel"
-    assert len(shapes) == 62
+    assert len(shapes) == 20
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "net.caffemodel",
         "out.weights.h5",
@@ -261,7 +261,7 @@ def test_errors_of_files_that_do_not_fit_are_short(tmp_path, model):
     """Keras lists every layer of the model."""
     path = labelled(model, tmp_path / "w.weights.h5")
     with hdf5files.editing(path) as file:
-        norm = file["layers/batch_normalization_3/vars"]
+        norm = file["layers/batch_normalization_2/vars"]
         del norm["2"]
         norm["2"] = np.zeros(999, "f4")
     with pytest.raises(InputError, match="does not fit BN-Inception of width") as error:
