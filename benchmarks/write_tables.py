@@ -57,18 +57,20 @@ class Table:
     def lines(self, results=RESULTS):
         """Lines of Markdown: the newest sitting, and where it was.
 
-        Without the file, as before the first sitting, they say so.
+        Without the file or a row, as before the first sitting, they say so.
         """
-        if not (results / self.file).exists():
-            yield "(not measured yet)"
-            return
-        with (results / self.file).open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = []
+        if (results / self.file).exists():
+            with (results / self.file).open(newline="") as file:
+                rows = list(csv.DictReader(file))
         rows = [
             row
             for row in rows
             if all(row[key] in texts for key, texts in self.only.items())
         ]
+        if not rows:
+            yield "(not measured yet)"
+            return
         newest = max(row["date"] for row in rows)
         rows = [row for row in rows if row["date"] == newest]
         yield f"| {' | '.join(header for header, _, _ in self.columns)} |"
