@@ -88,6 +88,11 @@ class Needs:
                 )
 
 
+def _check_precision(precision, name, known):
+    if precision not in known:
+        raise InputError(f"`precision` is {precision!r}; {name} has {', '.join(known)}")
+
+
 @dataclasses.dataclass(frozen=True)
 class Format:
     """A form of file that another program runs.
@@ -120,11 +125,7 @@ class Format:
         Raises:
             InputError: it has no such precision, or a package is missing.
         """
-        if precision not in self.tolerances:
-            raise InputError(
-                f"`precision` is {precision!r}; {self.name} has "
-                f"{', '.join(self.tolerances)}"
-            )
+        _check_precision(precision, self.name, self.tolerances)
         if precision in self.needs:
             self.needs[precision].check(f"{self.name} of {precision}")
 
@@ -152,11 +153,7 @@ class Runtime:
         Raises:
             InputError: it has no such precision, or a package is missing.
         """
-        if precision not in self.precisions:
-            raise InputError(
-                f"`precision` is {precision!r}; the runtime {self.name} has "
-                f"{', '.join(self.precisions)}"
-            )
+        _check_precision(precision, f"the runtime {self.name}", self.precisions)
         if self.needs is not None:
             self.needs.check(f"`runtime` {self.name}")
 

@@ -27,7 +27,6 @@ class Live:
         self._frames: collections.deque = collections.deque()
         self._taken = self.seen = 0
         self.damage: str | None = None
-        self._began = self._newest_at = 0.0
         self._ended = False
         self._failed: InputError | None = None
         self._news = threading.Condition()
@@ -48,7 +47,6 @@ class Live:
             depth: frames to keep.
         """
         self._frames = collections.deque(maxlen=depth)
-        self._began = self._newest_at = time.monotonic()
         self._thread.start()
 
     def __enter__(self):
@@ -70,7 +68,6 @@ class Live:
                         return
                     self._frames.append(frame)
                     self.seen += 1
-                    self._newest_at = time.monotonic()
                     self._news.notify_all()
         except InputError as error:
             self._failed = error
@@ -78,11 +75,6 @@ class Live:
             with self._news:
                 self._ended = True
                 self._news.notify_all()
-
-    @property
-    def seconds(self) -> float:
-        """From `start` to the newest frame."""
-        return self._newest_at - self._began
 
     def newest(self):
         """Waits for frames that were not given yet.
