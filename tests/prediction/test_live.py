@@ -113,3 +113,11 @@ def test_damage_ends_a_source_with_its_reason(tmp_path):
         _to_the_end(source)
         assert "cut off" in source.damage
         assert 1 < source.seen < 12
+
+
+def test_a_file_that_is_gone_ends_a_source_with_its_reason(tmp_path):
+    path = videofiles.make(tmp_path / "v.mp4", 4)
+    played = sources.Playing(path)
+    path.unlink()
+    with played as source, pytest.raises(OSError, match="v.mp4"):
+        _to_the_end(source)

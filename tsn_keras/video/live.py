@@ -28,7 +28,7 @@ class Live:
         self._taken = self.seen = 0
         self.damage: str | None = None
         self._ended = False
-        self._failed: InputError | None = None
+        self._failed: InputError | OSError | None = None
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -69,7 +69,8 @@ class Live:
                     self._frames.append(frame)
                     self.seen += 1
                     self._news.notify_all()
-        except InputError as error:
+        except (InputError, OSError) as error:
+            # Told to who waits for frames: a thread has nobody to tell.
             self._failed = error
         finally:
             with self._news:
@@ -85,6 +86,7 @@ class Live:
 
         Raises:
             InputError: it ended before it gave enough frames, or it is damaged.
+            OSError: it cannot be read.
         """
         depth = self._frames.maxlen
         with self._news:
