@@ -4,7 +4,8 @@ import dataclasses
 
 import matplotlib
 import numpy as np
-from matplotlib import colors
+
+from tsn_keras.flow import colours
 
 HEAT = matplotlib.colormaps["inferno"]  # even in lightness, for all eyes
 _FRAME = "frame"  # title of the picture that people know
@@ -101,9 +102,7 @@ def wheel(motion):
     """
     length = np.hypot(motion[..., 0], motion[..., 1])
     full = max(np.percentile(length, _SCALE), _LEAST)
-    hue = np.arctan2(motion[..., 1], motion[..., 0]) / (2 * np.pi) % 1
-    parts = hue, np.minimum(length / full, 1), np.ones_like(hue)
-    return np.round(255 * colors.hsv_to_rgb(np.stack(parts, -1))).astype(np.uint8)
+    return colours.wheel(motion, full)
 
 
 def draw_key(axes):

@@ -5,7 +5,7 @@ import numpy as np
 
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.records import VideoFile
-from tsn_keras.flow import quantiser, ranges
+from tsn_keras.flow import colours, quantiser, ranges
 from tsn_keras.reports.records import Pictures
 from tsn_keras.video import jpeg, seeking
 
@@ -110,15 +110,7 @@ def coloured(fields) -> list[np.ndarray]:
     largest = max(
         _LEAST_MOTION, *(float(np.percentile(length, 99)) for length in lengths)
     )
-    found = []
-    for field, length in zip(fields, lengths, strict=True):
-        angle = np.degrees(np.arctan2(field[..., 1], field[..., 0])) % 360
-        # OpenCV's hues are halves of degrees.
-        hue = (np.rint(angle / 2) % 180).astype(np.uint8)
-        strength = np.rint(255 * np.clip(length / largest, 0, 1)).astype(np.uint8)
-        parts = (hue, strength, np.full_like(hue, 255))
-        found.append(cv2.cvtColor(np.dstack(parts), cv2.COLOR_HSV2BGR))
-    return found
+    return [colours.wheel(field, largest)[..., ::-1] for field in fields]
 
 
 def _small(image):
