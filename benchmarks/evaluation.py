@@ -71,7 +71,7 @@ def stream_of(network, modality):
     return Stream(MODALITIES[modality], PROTOCOLS[NETWORKS[network][2]])
 
 
-def _prepare(network, modality):
+def prepare(network, modality):
     """(Stream, model with random weights, record of its backbone)."""
     from tsn_keras.common import console
 
@@ -89,9 +89,9 @@ def _prepare(network, modality):
     return stream, model, record
 
 
-def evaluation(network, modality, folders, batch, runtime="keras"):
-    """Files to scores; measures images a second."""
-    stream, model, record = _prepare(network, modality)
+def evaluation(network, modality, folders, batch, runtime="keras", precision="float32"):
+    """Files to scores; measures images a second, reports scores of the first video."""
+    stream, model, record = prepare(network, modality)
     from tsn_keras.checkpoints import keras_file, loading
     from tsn_keras.evaluation import inference
     from tsn_keras.pipeline import distribution, snippets
@@ -103,7 +103,7 @@ def evaluation(network, modality, folders, batch, runtime="keras"):
         about = {"backbone": record.name, "modality": modality}
         keras_file.save(model, path, {**about, "protocol": stream.protocol.name})
         del model  # An evaluation has the weights from the file alone.
-        scorer = inference.scorer(loading.find(path), view, runtime=runtime)
+        scorer = inference.scorer(loading.find(path), view, precision, runtime)
     step = inference.stepper(scorer, devices)
     plan = snippets.plan(folders, stream, view)
     dataset = snippets.for_test(folders, plan, stream, batch)
@@ -112,17 +112,22 @@ def evaluation(network, modality, folders, batch, runtime="keras"):
         start = time.perf_counter()
         done = sum(len(t) for _, t, *_ in inference.run(step, dataset, devices))
         assert done == len(plan.tick)
-        speed = view.crops.count * done / (time.perf_counter() - start)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        return speed, peak
+        return speed_since(start, view.crops.count * done)
 
-    measure()
-    return measure, None
+    found = list(inference.run(step, dataset, devices))
+    scores = np.concatenate([s[video == 0] for video, _, _, s in found])
+    return measure, scores.mean((0, 1))
+
+
+def speed_since(start, images):
+    """(images a second, peak memory of this process in GiB)."""
+    speed = images / (time.perf_counter() - start)
+    return speed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def forward(network, modality, images, batch):
     """Crops in memory to scores; measures images a second."""
-    stream, model, record = _prepare(network, modality)
+    stream, model, record = prepare(network, modality)
     import tensorflow as tf
 
     from tsn_keras.evaluation import inference

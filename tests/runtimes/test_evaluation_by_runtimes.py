@@ -57,11 +57,25 @@ def test_scores_are_those_of_keras(name, case, by_keras, tmp_path):
         assert np.abs(found[video] - expected).max() <= 1e-5 * most
 
 
+def test_openvino_in_bfloat16(case, by_keras, tmp_path):
+    openvino = pytest.importorskip("openvino")
+    options = ("--runtime", "openvino", "--precision", "bfloat16")
+    found, about = scored(case, tmp_path / "s.h5", *options)
+    assert about["precision"] == "bfloat16"
+    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    for video, expected in by_keras.items():
+        # Eight bits of a number, rounded in each of a few layers; processors that do
+        # not have them compute in float32.
+        difference = np.abs(found[video] - expected).max() / np.abs(expected).max()
+        assert (1e-4 < difference <= 0.05) if "BF16" in able else difference <= 1e-5
+
+
 @pytest.fixture
 def averaging(monkeypatch):
     """A runtime whose scores are the means of what it is given, to see what that is."""
 
-    def session(function):
+    def session(function, precision):
+        assert precision == "float32"
         classes = function.outputs[SCORES].shape[-1]
         return lambda array: {SCORES: array.mean((1, 2))[:, :classes]}
 

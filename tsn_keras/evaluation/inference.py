@@ -34,8 +34,8 @@ def scorer(weights, view, precision="float32", runtime="keras"):
         the attention behind the classes where attending.attends says so. Where
         snippets are seen together, their axis follows N in what it takes.
     """
-    function = of_images(weights, view, precision)
-    run = RUNTIMES.find(runtime).made(function)
+    make = functools.partial(of_images, weights, view)
+    run = RUNTIMES.find(runtime).made(make, precision)
     return in_view(run, view, weights.stream)
 
 

@@ -71,7 +71,8 @@ def read(path):
     return run, json.loads(session.get_modelmeta().custom_metadata_map[ABOUT])
 
 
-def _session(function):
+def _session(function, precision):
+    del precision  # float32 is all that it has.
     run, _ = opened(converted(function).SerializeToString())
     return run
 

@@ -102,5 +102,10 @@ OPENVINO = Format(
     needs={"float32": NEEDS, "float16": NEEDS, "int8": NEEDS_INT8},
 )
 OPENVINO_RUNTIME = Runtime(
-    "openvino", session=lambda function: opened(converted(function)), needs=NEEDS
+    "openvino",
+    precisions=tuple(_HINTS),
+    session=lambda function, precision: opened(
+        converted(function), precision=precision
+    ),
+    needs=NEEDS,
 )

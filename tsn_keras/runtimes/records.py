@@ -137,8 +137,9 @@ class Runtime:
     Attributes:
         name: what users and score files call it.
         precisions: that it has.
-        session: function of a Function to a function of an array to {name: array}, on
-            the processor; None: TensorFlow runs it.
+        session: function of a Function in float32 and of a precision, which its own
+            kernels have, to a function of an array to {name: array}, on the processor;
+            None: TensorFlow runs it.
         needs: Needs, or None.
     """
 
@@ -157,19 +158,25 @@ class Runtime:
         if self.needs is not None:
             self.needs.check(f"`runtime` {self.name}")
 
-    def made(self, function: Function) -> Callable:
-        """The function as it runs there.
+    def made(self, make: Callable[[str], Function], precision: str) -> Callable:
+        """A network as it runs there.
+
+        Args:
+            make: function of a precision to the network.
+            precision: one of `precisions`.
 
         Returns:
             Function of a tensor to the tensor of its scores, for eager calls and
             graphs.
         """
         if self.session is None:
+            function = make(precision)
             return lambda inputs: function.call(inputs)[SCORES]
         import tensorflow as tf
 
+        function = make("float32")
         shape = function.outputs[SCORES].shape
-        session = self.session(function)
+        session = self.session(function, precision)
 
         def run(inputs):
             scores = tf.numpy_function(
