@@ -8,8 +8,8 @@ import io
 
 import numpy as np
 
-from tsn_keras.common import text
-from tsn_keras.common.errors import InputError
+from tsn_keras.common import npy, text
+from tsn_keras.common.errors import InputError, Refused
 
 NAME = "flow_ranges.npy"
 _ENTRY = np.dtype(("<f4", (2,)))
@@ -57,7 +57,7 @@ def read(folder, files):
     content = text.read_bytes(path, _MAX_BYTES)
     try:
         table = _table(content)
-    except ValueError as error:
+    except Refused as error:
         raise RangesError(
             f"{path} has no ranges of flow ({error!s:.200}): extract the video again"
         ) from None
@@ -76,19 +76,12 @@ def read(folder, files):
 
 
 def _table(content):
-    """The array in the bytes of a file; raises ValueError for any other."""
+    """The array in the bytes of a file; raises Refused for any other."""
     file = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"version {version} of the format")
-        # It reads a header of 10,000 characters at most, as literals.
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    except Exception as error:  # NumPy has several, also MemoryError of its parser
-        raise ValueError(str(error) or type(error).__name__) from None
+    shape, _, dtype = npy.head(file)
     if dtype.names is None or any(dtype[name] != _ENTRY for name in dtype.names):
-        raise ValueError(f"values of type {dtype}")
+        raise Refused(f"values of type {dtype}")
     left = len(content) - file.tell()
     if len(shape) != 1 or shape[0] * dtype.itemsize != left:
-        raise ValueError(f"{left} bytes for an array {shape} of {dtype.itemsize} each")
+        raise Refused(f"{left} bytes for an array {shape} of {dtype.itemsize} each")
     return np.frombuffer(content, dtype, offset=file.tell())

@@ -13,7 +13,7 @@ import zipfile
 
 import numpy as np
 
-from tsn_keras.common import files, pickle_reader, pickled_arrays
+from tsn_keras.common import files, npy, pickle_reader, pickled_arrays
 from tsn_keras.common.errors import InputError, Refused
 from tsn_keras.common.pickled_arrays import Array
 from tsn_keras.common.zip_reader import Archive, Form
@@ -130,13 +130,8 @@ def _member(archive, name):
     """((shape, Fortran order, dtype), bytes after the header) of an array."""
     file = io.BytesIO(archive.read(name))
     try:
-        version = np.lib.format.read_magic(file)
-        reader = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        return reader(file), file.read()
-    except Exception as error:  # NumPy has several
+        return npy.head(file), file.read()
+    except Refused as error:
         raise Refused(f"{name} is damaged: {error}") from None
 
 
