@@ -45,6 +45,8 @@ def make(path, frames=12, codec="mpeg4", size=(160, 120), **options):
         stream.width, stream.height = size
         stream.pix_fmt = pixels
         stream.options = {"g": "6", **options.get("encoder", {})}
+        # Else the file is another on machines with more or fewer cores.
+        stream.codec_context.thread_count = 2
         # AVI and MPEG know constant rates only.
         base = fractions.Fraction(1, 1000 if "times" in options else 25)
         stream.codec_context.time_base = base

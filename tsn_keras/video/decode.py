@@ -168,7 +168,7 @@ def _decode(path, on_damage, threads):
     try:
         with opened(path) as container:
             stream = video_stream(container, path, threads)
-            damage = yield from _good_frames(container, stream)
+            damage = yield from _good_frames(container, stream, truncated)
     except av.error.FFmpegError as error:
         reason = f"{error.strerror}; {truncated}" if truncated else error.strerror
         raise VideoError(f"{path} is no video that can be read: {reason}") from None
@@ -232,10 +232,10 @@ def video_stream(container, path, threads):
     return stream
 
 
-def _good_frames(container, stream):
+def _good_frames(container, stream, truncated):
     """Yields frames up to the first that is damaged; returns the damage or None."""
     number = 0
-    for frames, damage in _batches(container, stream):
+    for frames, damage in _batches(container, stream, truncated):
         for frame in frames:
             if frame.is_corrupt:
                 return f"frame {number + 1} has errors"
@@ -246,9 +246,10 @@ def _good_frames(container, stream):
     return None
 
 
-def _batches(container, stream):
+def _batches(container, stream, truncated):
     """Yields (frames, damage or None) of each packet; stops at damage."""
     packets = container.demux(stream)
+    last = None
     while True:
         damage = None
         try:
@@ -257,15 +258,30 @@ def _batches(container, stream):
                 return
             if packet.is_corrupt:
                 damage = "a packet is cut off"
-            else:
+            elif packet.size or not truncated:
                 yield packet.decode(), None
+            else:
+                yield _before(last, packet.decode()), None
+            last = packet.dts
         except av.error.FFmpegError as error:
             damage = f"{error.strerror}"
         if damage:
-            # The frames that the decoder still holds lie before the damage.
             try:
                 held = stream.codec_context.decode(None)
             except av.error.FFmpegError:
                 held = []
-            yield held, damage
+            yield _before(last, held), damage
             return
+
+
+def _before(time, frames):
+    """The frames that a decoder still held at a damage, as far as none is missing.
+
+    A packet that is gone is shown at the time of decoding of the last good one or
+    later: behind that a frame may be missing.
+    """
+    return [
+        frame
+        for frame in frames
+        if time is None or frame.pts is None or frame.pts <= time
+    ]
