@@ -94,6 +94,16 @@ _CONTENDERS = {
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
 }
+_PROGRAMS = {
+    **{
+        f"tsn_keras {name}": f"`--runtime {name}`"
+        for name in ("onnxruntime", "openvino")
+    },
+    "tsn_keras keras": "tsn_keras",
+    "pytorch": "OpenCV, NumPy, PyTorch",
+    "onnxruntime": "OpenCV, NumPy, ONNX Runtime",
+    "openvino": "OpenCV, NumPy, OpenVINO",
+}
 _TRAINED = {
     "tsn_keras": "tsn_keras",
     "pytorch": "PyTorch, channels last",
@@ -103,6 +113,7 @@ _TRAINED = {
     "input videos": "input pipeline alone, RGB from video files",
 }
 _NETWORKS = {"bn_inception": "BN-Inception", **torch_networks.NETWORKS}
+_LIVE = {**_NETWORKS, "resnet18": "ResNet-18", "mobileone_s4": "MobileOne-S4"}
 _READERS = {"ours": "tsn_keras", "pyav": "PyAV alone", "decord": "decord"}
 _READ = {
     "all": "every frame",
@@ -166,6 +177,43 @@ TABLES = {
             ("images/s", "whole_images_per_s", _number(1)),
             ("over the network alone", "whole_over_network", _number(2)),
             ("peak memory, GiB", "peak_memory_gib", _number(1)),
+        ),
+    ),
+    "runtimes": Table(
+        "runtimes.csv",
+        (
+            ("JPEG files to scores, BN-Inception, RGB", "program", _named(_PROGRAMS)),
+            ("precision", "precision", str),
+            ("images/s", "images_per_s", _number(1)),
+            ("over the best without tsn_keras", "over_best_plain", _ratio),
+            ("peak memory, GiB", "peak_memory_gib", _number(1)),
+        ),
+        only={"source": ("frames",), "modality": ("rgb",)},
+    ),
+    **{
+        f"exports_{name}": Table(
+            "exports.csv",
+            (
+                (f"{title}, file", "format", str),
+                ("precision", "precision", str),
+                ("MB", "megabytes", _number(1)),
+                ("largest difference, share", "largest_difference", str),
+                ("class of Keras, %", "same_class", _number(1)),
+                ("top-1, %", "top1", _number(1)),
+            ),
+            only={"dataset": (name,)},
+        )
+        for name, title in {"demo": "Demo", "jhmdb": "J-HMDB"}.items()
+    },
+    "live": Table(
+        "live.csv",
+        (
+            ("RGB difference, live", "network", _named(_LIVE)),
+            ("precision", "precision", str),
+            ("frames/s of the source", "frames_per_s", _number(1)),
+            ("looks/s", "looks_per_s", _number(1)),
+            ("frames", "frames", str),
+            ("late", "late", str),
         ),
     ),
     "decoding": Table(
