@@ -319,7 +319,7 @@ def test_what_a_cell_is_about_stays(data):
     assert (rgb.train.seed, rgb.train.batch, rgb.model.segments) == (7, 6, 5)
     assert (flow.train.seed, flow.train.batch, flow.model.segments) == (1, 6, 2)
     assert len(planned.kept) == 1
-    assert "train.seed stays what flow say" in planned.kept[0]
+    assert "train.seed stays as in flow: " in planned.kept[0]
     options = Options(changes=changes, of_cells={"flow": {"train": {"seed": 8}}})
     planned = planning.plan(data / "two.toml", options)
     assert planned.cells[1].runs[0][0][0].settings.train.seed == 8

@@ -193,6 +193,6 @@ def _kept(study, options):
             ]
             if own:
                 yield (
-                    f"{section}.{key} stays what {', '.join(own)} say of it: cells are "
+                    f"{section}.{key} stays as in {', '.join(own)}: cells are "
                     f"about what they change; name the cell to change it too"
                 )
