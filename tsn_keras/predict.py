@@ -22,6 +22,7 @@ import pathlib
 import sys
 
 from tsn_keras.common import console
+from tsn_keras.common.cores import cores
 from tsn_keras.common.errors import InputError, spelled
 from tsn_keras.runtimes.catalogue import RUNTIMES
 
@@ -167,8 +168,6 @@ def main(argv=None):
 
 def settings_of(args, **more):
     """The prediction.settings.Settings of the arguments of `add_look`, and of more."""
-    import joblib
-
     from tsn_keras.flow.settings import FlowSettings
     from tsn_keras.pipeline.from_video import Decoding
     from tsn_keras.prediction.settings import Settings
@@ -181,7 +180,7 @@ def settings_of(args, **more):
         decoding=Decoding(
             flow=FlowSettings(args.flow_parameters, args.flow_device),
             keep_damaged=args.damaged == "keep",
-            threads=args.workers or joblib.cpu_count(),
+            threads=args.workers or cores(),
         ),
         override=Override(*console.test_of(args)),
     )

@@ -6,7 +6,6 @@ for the test videos.
 
 import concurrent.futures
 import functools
-import os
 import pathlib
 import shutil
 import uuid
@@ -15,6 +14,7 @@ import zlib
 import numpy as np
 
 from tsn_keras.common import files
+from tsn_keras.common.cores import cores
 from tsn_keras.flow.quantiser import quantise
 from tsn_keras.video import jpeg
 
@@ -39,7 +39,7 @@ def prepare(root, videos, progress=None, fill=None):
             `demo`.
     """
     root = pathlib.Path(root)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         made = pool.map(functools.partial(_make, root, fill or _draw), videos)
         for _ in made:
             if progress is not None:

@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import pathlib
 
+from tsn_keras.common.cores import cores
 from tsn_keras.common.errors import InputError
 from tsn_keras.datasets.records import DatasetError, VideoFile
 from tsn_keras.video import decode, seeking, sources
@@ -131,7 +132,7 @@ def count(paths, title, listener):
     """
     if not paths:
         return []
-    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    pool = concurrent.futures.ThreadPoolExecutor(cores())
     found = []
     try:
         with listener.bar(title, len(paths)) as bar:

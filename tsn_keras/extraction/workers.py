@@ -8,6 +8,7 @@ import warnings
 import joblib
 
 from tsn_keras.common import cluster, console
+from tsn_keras.common.cores import cores
 from tsn_keras.extraction import video_job
 from tsn_keras.extraction.video_job import Crew
 
@@ -36,7 +37,7 @@ class Workers:
         """
         if self.scheduler:
             return _on_cluster(jobs, self.scheduler)
-        count = self.count or joblib.cpu_count()
+        count = self.count or cores()
         settings = jobs[0].settings
         if settings.on_device:
             # Compiled before the progress of the videos is shown.

@@ -6,7 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from tsn_keras.datasets.records import VideoFile
-from tsn_keras.pipeline import reading, stacking, transforms, video_reading
+from tsn_keras.pipeline import (
+    parallel,
+    reading,
+    stacking,
+    transforms,
+    video_reading,
+)
 
 # Of a video file, decoded at a time: 20 MB at 340 x 256. All 25 of an RGB test; more
 # would take memory, less would decode more often what lies before them.
@@ -111,9 +117,7 @@ def for_test(folders, snippets, stream, batch):
     if of_files.any():
         parts.append(_from_files(folders, snippets.only(of_files), stream))
     dataset = parts[0] if len(parts) == 1 else parts[0].concatenate(parts[1])
-    dataset = dataset.batch(batch).map(fill_up)
-    # Two batches keep a device busy; more would only take memory.
-    return dataset.prefetch(2)
+    return parallel.ahead(dataset.batch(batch).map(fill_up))
 
 
 def _from_frames(folders, snippets, stream):
@@ -134,7 +138,7 @@ def _from_frames(folders, snippets, stream):
     dataset = tf.data.Dataset.from_tensor_slices(
         (snippets.video, snippets.tick, snippets.files)
     )
-    dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
+    dataset = parallel.mapped(dataset, read)
     # After the map and before the batch, so that one bad file costs one
     # snippet and not the batch.
     return dataset.ignore_errors()
@@ -159,7 +163,7 @@ def _from_files(folders, snippets, stream):
         return tf.fill((count,), video), ticks[start:end], sizes, found
 
     dataset = tf.data.Dataset.from_tensor_slices(_runs(snippets))
-    dataset = dataset.map(read, tf.data.AUTOTUNE, deterministic=True)
+    dataset = parallel.mapped(dataset, read)
     return dataset.ignore_errors().unbatch()
 
 

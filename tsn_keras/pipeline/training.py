@@ -11,6 +11,7 @@ from tsn_keras.datasets.records import VideoFile
 from tsn_keras.pipeline import (
     draws,
     framing,
+    parallel,
     reading,
     resizing,
     stacking,
@@ -166,8 +167,9 @@ class Batches:
         dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         dataset = dataset.flat_map(self._one_pass).skip(first - start * total)
         dataset = share.of(dataset, self.batch)
-        dataset = dataset.map(self._reader(), tf.data.AUTOTUNE, deterministic=True)
-        return dataset.batch(share.size(self.batch), drop_remainder=True).prefetch(2)
+        dataset = parallel.mapped(dataset, self._reader())
+        size = share.size(self.batch)
+        return parallel.ahead(dataset.batch(size, drop_remainder=True))
 
     def for_fit(self):
         """Pipeline of one pass over the videos, drawn anew at each iteration.
@@ -187,8 +189,8 @@ class Batches:
             return self._one_pass(tf.ensure_shape(epoch, ()))
 
         dataset = tf.data.Dataset.range(1).flat_map(one_pass)
-        dataset = dataset.map(self._reader(), tf.data.AUTOTUNE, deterministic=True)
-        dataset = dataset.batch(self.batch).prefetch(2)
+        dataset = parallel.mapped(dataset, self._reader())
+        dataset = parallel.ahead(dataset.batch(self.batch))
         return dataset.apply(tf.data.experimental.assert_cardinality(self._batches))
 
     @property
@@ -281,8 +283,9 @@ class Batches:
         dataset = tf.data.Dataset.range(padded).repeat().enumerate()
         dataset = dataset.map(lambda number, index: (index, number))
         dataset = share.of(dataset, self.batch)
-        dataset = dataset.map(row, tf.data.AUTOTUNE, deterministic=True)
-        return dataset.batch(share.size(self.batch), drop_remainder=True).prefetch(2)
+        dataset = parallel.mapped(dataset, row)
+        size = share.size(self.batch)
+        return parallel.ahead(dataset.batch(size, drop_remainder=True))
 
     def for_test(self):
         """Pipeline of one pass over all videos in order; see `for_validation`.
@@ -291,10 +294,8 @@ class Batches:
             tf.data.Dataset as that of `for_fit`.
         """
         dataset = tf.data.Dataset.range(len(self.folders), output_type=tf.int32)
-        dataset = dataset.map(
-            self._middle_reader(), tf.data.AUTOTUNE, deterministic=True
-        )
-        return dataset.batch(self.batch).prefetch(2)
+        dataset = parallel.mapped(dataset, self._middle_reader())
+        return parallel.ahead(dataset.batch(self.batch))
 
     def _middle_reader(self):
         """Function of a video's index to (uint8 [K, S, S, planes], label)."""

@@ -8,10 +8,10 @@ import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
 
 from tsn_keras.common import console
+from tsn_keras.common.cores import cores
 from tsn_keras.common.errors import InputError
 from tsn_keras.common.progress import Reporting, listener_of
 from tsn_keras.evaluation import run as evaluating
@@ -122,7 +122,7 @@ class Recognizer:
             precision=precision,
             runtime=runtime,
             batch=batch,
-            decoding=Decoding(flow, keep_damaged, workers or joblib.cpu_count()),
+            decoding=Decoding(flow, keep_damaged, workers or cores()),
             override=override,
         )
         settings.check()

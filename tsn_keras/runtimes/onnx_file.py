@@ -3,13 +3,13 @@
 import json
 import pathlib
 
+from tsn_keras.common.cores import cores
 from tsn_keras.runtimes.records import (
     ABOUT,
     Format,
     Needs,
     Runtime,
     converting,
-    cores,
 )
 
 # The first that knows the exclusive or of bytes, by which flow is mirrored.

@@ -2,7 +2,8 @@
 
 import json
 
-from tsn_keras.runtimes.records import ABOUT, Format, Needs, Runtime, converting, cores
+from tsn_keras.common.cores import cores
+from tsn_keras.runtimes.records import ABOUT, Format, Needs, Runtime, converting
 
 NEEDS = Needs("openvino", ("openvino",))
 NEEDS_INT8 = Needs("openvino", ("openvino", "nncf"))

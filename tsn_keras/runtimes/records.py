@@ -206,10 +206,3 @@ def converting(what):
         raise failure
     if failure is not None:
         raise InputError(f"cannot make {what}: {reason_of(failure)}") from failure
-
-
-def cores() -> int:
-    """Cores that this process may have."""
-    import joblib  # Takes a quarter of a second.
-
-    return joblib.cpu_count()
