@@ -121,23 +121,21 @@ def main():
     common = {"dataset": args.dataset, "streams": len(args.streams)}
     what = {**common, "snippets": args.snippets, "format": "keras"}
     own = {name: scores for name, (scores, *_) in given.items()}
-    rows = [row({**what, "precision": "float32"}, 0, own, given)]
+    machine.append(args.out, [row({**what, "precision": "float32"}, 0, own, given)])
     for form in FORMATS.values():
         for precision in form.tolerances:
             found = {
                 name: exported(name, form, precision, args.frames, run)
                 for name, run in runners.items()
             }
-            rows.append(
-                row(
-                    {**what, "format": form.name, "precision": precision},
-                    sum(size for _, size in found.values()),
-                    {name: scores for name, (scores, _) in found.items()},
-                    given,
-                )
+            found = row(
+                {**what, "format": form.name, "precision": precision},
+                sum(size for _, size in found.values()),
+                {name: scores for name, (scores, _) in found.items()},
+                given,
             )
-            print({key: rows[-1][key] for key in list(rows[-1])[6:]}, flush=True)
-    machine.append(args.out, rows)
+            print({key: found[key] for key in list(found)[6:]}, flush=True)
+            machine.append(args.out, [found])
 
 
 if __name__ == "__main__":

@@ -36,6 +36,11 @@ def _ratio(text):
     return "" if not text or float(text) in (0.0, 1.0) else f"{float(text):.2f}"
 
 
+def _size(text):
+    """Megabytes of a file, where there is one."""
+    return f"{float(text):.1f}" if float(text) else ""
+
+
 def _named(names):
     return lambda text: names.get(text, text)
 
@@ -196,7 +201,7 @@ TABLES = {
             (
                 (f"{title}, file", "format", str),
                 ("precision", "precision", str),
-                ("MB", "megabytes", _number(1)),
+                ("MB", "megabytes", _size),
                 ("largest difference, share", "largest_difference", str),
                 ("class of Keras, %", "same_class", _number(1)),
                 ("top-1, %", "top1", _number(1)),

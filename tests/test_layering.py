@@ -22,7 +22,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tsn_keras"
 BELOW = "common protocols video flow datasets pipeline models checkpoints scores"
 ROOMS = {
     "common": (
-        "distributed filelock h5py numpy tensorflow tensorflow_io tomli tqdm",
+        "distributed filelock h5py joblib numpy tensorflow tensorflow_io tomli tqdm",
         "",
     ),
     "protocols": ("numpy", "common"),
