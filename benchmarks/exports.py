@@ -34,6 +34,7 @@ def parse_args():
     add("--data", type=pathlib.Path, help="frame folders")
     add("--annotations", type=pathlib.Path, help="split files")
     add("--streams", nargs="+", default=["demo_rgb", "demo_flow"])
+    add("--formats", nargs="+", choices=list(FORMATS), default=list(FORMATS))
     add("--frames", help="video files that int8 is calibrated on")
     add("--snippets", type=int, default=25, help="of a video (default: 25)")
     add("--out", default="benchmarks/results/exports.csv")
@@ -122,7 +123,7 @@ def main():
     what = {**common, "snippets": args.snippets, "format": "keras"}
     own = {name: scores for name, (scores, *_) in given.items()}
     machine.append(args.out, [row({**what, "precision": "float32"}, 0, own, given)])
-    for form in FORMATS.values():
+    for form in map(FORMATS.find, args.formats):
         for precision in form.tolerances:
             found = {
                 name: exported(name, form, precision, args.frames, run)

@@ -20,11 +20,13 @@ from tsn_keras.common.errors import InputError
 from tsn_keras.evaluation import inference
 from tsn_keras.exporting import functions
 from tsn_keras.exporting.clips import Clips
+from tsn_keras.models.layers import CaffePooling2D
 from tsn_keras.protocols import crops
 from tsn_keras.protocols.mmaction2 import MMACTION2
 from tsn_keras.protocols.modalities import MODALITIES
 from tsn_keras.protocols.overrides import Override
 from tsn_keras.protocols.records import Stream
+from tsn_keras.runtimes import tflite
 from tsn_keras.runtimes.catalogue import FORMATS
 from tsn_keras.runtimes.records import Form, Function, Needs
 from tsn_keras.scores import joining
@@ -124,6 +126,27 @@ def test_network_alone(to, precision, tolerance, given, tmp_path):
         return  # Its ranges are those of the video, which noise exceeds.
     found = run(images)["scores"]
     assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_borders_of_maxima_in_eight_bits(positive, tmp_path):
+    pool = CaffePooling2D("max", 3, 2, pad=1, ceil=False, positive=positive)
+    spec = tf.TensorSpec((None, 8, 8, 4), tf.float32, name="images")
+    function = Function(lambda images: {"scores": pool(images)}, spec)
+    images = np.random.default_rng(0).uniform(0, 1, (1, 8, 8, 4)).astype("f4")
+    path = tmp_path / "pool.tflite"
+    form = Form({}, precision="int8", samples=[images])
+    if not positive:
+        # TensorFlow's converter would end the process.
+        with pytest.raises(InputError, match="minus infinity, .*float16, or OpenVINO"):
+            tflite.write(function, path, form)
+        return
+    tflite.write(function, path, form)
+    run, _ = tflite.read(path)
+    tensors = tf.lite.Interpreter(str(path)).get_tensor_details()
+    assert np.int8 in {one["dtype"] for one in tensors}
+    # One of 255 steps between 0 and 1.
+    np.testing.assert_allclose(run(images)["scores"], pool(images), atol=1 / 255)
 
 
 @pytest.mark.parametrize(

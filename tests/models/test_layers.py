@@ -270,6 +270,7 @@ def test_same_and_explicit_padding_agree():
     [
         layers.CaffePooling2D("average", 3, 2, 1, name="a"),
         layers.CaffePooling2D("max", 3, 2, 1, ceil=False, name="d"),
+        layers.CaffePooling2D("max", 3, 2, 1, positive=True, name="z"),
         layers.CaffeConv2D(4, 3, 2, pad=1, name="b"),
         consensus.SegmentConsensus(name="c"),
     ],
@@ -308,3 +309,15 @@ def test_a_convolution_in_groups_needs_no_graph():
     # Sums of 18 and 50 products in another order.
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(gradient, by_kernel, rtol=1e-4, atol=1e-4)
+
+
+def test_zeros_stand_for_padding_where_nothing_is_negative():
+    images = np.random.default_rng(3).normal(size=(2, 9, 8, 3)).astype("f4")
+    options = {"pool_size": 3, "stride": 2, "pad": 1, "ceil": False}
+    plain = layers.CaffePooling2D("max", **options)
+    positive = layers.CaffePooling2D("max", **options, positive=True)
+    behind_relu = np.maximum(images, 0)
+    np.testing.assert_array_equal(positive(behind_relu), plain(behind_relu))
+    # Else a border of zeros would be seen.
+    assert np.asarray(plain(-1 - behind_relu)).max() == -1
+    assert np.asarray(positive(-1 - behind_relu)).max() == 0

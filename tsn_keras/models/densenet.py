@@ -57,7 +57,8 @@ def DenseNet161(
     x = _conv(inputs, stem, "features_conv0", kernel=7, stride=2)  # 112
     x = _norm(x, "features_norm0")
     x = layers.ReLU(name="features_relu0")(x)
-    x = CaffePooling2D("max", 3, 2, 1, ceil=False, name="features_pool0")(x)  # 56
+    pooling = {"pad": 1, "ceil": False, "positive": True}
+    x = CaffePooling2D("max", 3, 2, **pooling, name="features_pool0")(x)  # 56
     for block, count in enumerate(BLOCKS, 1):  # 28 from 2, 14 from 3, 7 from 4
         x = _block(x, f"features_denseblock{block}", count, width)
         if block < len(BLOCKS):

@@ -38,6 +38,9 @@ class CaffePooling2D(keras.layers.Layer):
         stride: distance of windows in pixels.
         pad: padding on each side in pixels.
         ceil: round the number of windows up, as Caffe does; else down.
+        positive: whether inputs are never negative, as behind a ReLU. A maximum is
+            then padded with zeros, which gives the same: numbers of eight bits have no
+            -inf, with which TFLite's converter crashes (TensorFlow 2.16).
 
     Call arguments:
         inputs: [N, H, W, C] with known H and W, if `ceil`.
@@ -46,7 +49,9 @@ class CaffePooling2D(keras.layers.Layer):
         [N, H', W', C], with H' and W' from `pooled_length`.
     """
 
-    def __init__(self, mode, pool_size, stride=1, pad=0, ceil=True, **kwargs):
+    def __init__(
+        self, mode, pool_size, stride=1, pad=0, ceil=True, positive=False, **kwargs
+    ):
         super().__init__(**kwargs)
         if mode not in ("max", "average"):
             raise ValueError(f'`mode` must be "max" or "average". Received: {mode!r}')
@@ -55,6 +60,7 @@ class CaffePooling2D(keras.layers.Layer):
         self.stride = stride
         self.pad = pad
         self.ceil = ceil
+        self.positive = positive
 
     def _windows(self, length):
         """Returns (count, padding after the axis) for an axis of `length`."""
@@ -87,7 +93,7 @@ class CaffePooling2D(keras.layers.Layer):
         after = [self._windows(length)[1] for length in (height, width)]
         if self.pad or any(after):
             pads = [(0, 0), (self.pad, after[0]), (self.pad, after[1]), (0, 0)]
-            value = -np.inf if self.mode == "max" else 0
+            value = -np.inf if self.mode == "max" and not self.positive else 0
             inputs = ops.pad(inputs, pads, constant_values=value)
         if self.mode == "max":
             return ops.max_pool(inputs, size, stride, padding="valid")
@@ -118,6 +124,7 @@ class CaffePooling2D(keras.layers.Layer):
             "stride": self.stride,
             "pad": self.pad,
             "ceil": self.ceil,
+            "positive": self.positive,
         }
 
 

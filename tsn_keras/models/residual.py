@@ -284,8 +284,8 @@ class Layers:
         """First convolution and pooling: [N, H, W, .] to [N, H / 4, W / 4, 64]."""
         *_, relu, pool = self.plan.names.stem
         x = layers.ReLU(name=relu)(self.normalised(x, stem_of(self.plan)))
-        # Keras Applications pad with zeros, which after a ReLU are as good as -inf.
-        return CaffePooling2D("max", 3, 2, pad=1, ceil=False, name=pool)(x)
+        pooling = {"pad": 1, "ceil": False, "positive": True}
+        return CaffePooling2D("max", 3, 2, **pooling, name=pool)(x)
 
     def block(self, x, block, reads=None):
         """A block.

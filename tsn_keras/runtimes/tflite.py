@@ -21,6 +21,8 @@ def write(function, path, form):
     What the file says of itself is in a ZIP archive behind the network, where TFLite's
     own tools keep labels: any program that reads archives finds it.
     """
+    if form.precision == "int8":
+        _check_padding(function)
     with tempfile.TemporaryDirectory() as folder:
         # By way of a SavedModel, so that inputs and outputs keep their names.
         write_saved_model(function, folder, Form(form.about))
@@ -30,6 +32,22 @@ def write(function, path, form):
     path.write_bytes(data)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(f"{ABOUT}.json", json.dumps(form.about, indent=1))
+
+
+def _check_padding(function):
+    """Refuses what the converter crashes at: padding that eight bits do not have.
+
+    Raises:
+        InputError: a maximum is taken over a border of -inf.
+    """
+    graph = function.traced.get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(n for one in graph.library.function for n in one.node_def)]
+    # With zeros it would be a plain Pad.
+    if any(node.op == "PadV2" for node in nodes):
+        raise InputError(
+            "TFLite has no int8 of a network whose images are padded with minus "
+            "infinity, as this one's before a maximum: take float16, or OpenVINO's int8"
+        )
 
 
 def _converted(folder, name, form):
