@@ -2,7 +2,7 @@
 
 python benchmarks/exports.py
 python benchmarks/exports.py --dataset jhmdb --data FRAMES --annotations SPLITS \
-    --streams RUN/best.weights.h5 --snippets 10
+    --streams RUN/best.weights.h5 --snippets 3
 
 Needs `pip install "tsn-keras[onnx,openvino]"`. Networks are exported as whole views of
 one crop; the test videos run through each file, and the scores of several streams are
@@ -119,10 +119,14 @@ def main():
         )
         own = runners[name](functions.whole(weights).traced)
         given[name] = own, labels, stream.fusion_weight
-    common = {"dataset": args.dataset, "streams": len(args.streams)}
-    what = {**common, "snippets": args.snippets, "format": "keras"}
+    what = {
+        "dataset": args.dataset,
+        "streams": len(args.streams),
+        "snippets": args.snippets,
+    }
     own = {name: scores for name, (scores, *_) in given.items()}
-    machine.append(args.out, [row({**what, "precision": "float32"}, 0, own, given)])
+    keras = row({**what, "format": "keras", "precision": "float32"}, 0, own, given)
+    machine.append(args.out, [keras])
     for form in map(FORMATS.find, args.formats):
         for precision in form.tolerances:
             found = {

@@ -11,7 +11,6 @@ are compared before the clock starts.
 import argparse
 import os
 import statistics
-import sys
 import time
 
 import machine
@@ -86,10 +85,7 @@ def _runner(name, network, threads, precision):
         signature = [tf.TensorSpec((None, 224, 224, 3), tf.float32)]
         step = tf.function(ours, input_signature=signature)
         return lambda images: step(images).numpy()
-    if name == "pytorch":
-        return peers.pytorch(model, threads, precision)
-    onnx = peers.onnx_model(record.fold(model))
-    return peers.of_onnx(name, onnx, threads, precision)
+    return peers.peer(name, model, record.fold, threads, precision)
 
 
 def main():
@@ -98,11 +94,8 @@ def main():
     for name in NAMES:
         options = args.network, args.batch, args.threads, args.precision
         contenders[name] = turns.Contender(build, name, *options)
-        ours, theirs = contenders["tsn_keras"].report, contenders[name].report
-        error = np.abs(theirs - ours).max() / np.abs(ours).max()
-        print(f"{name}: largest difference of scores {error:.1e}", flush=True)
-        if args.precision == "float32" and error > TOLERANCE:
-            sys.exit(f"{name} computes something else")
+    exact = args.precision == "float32"
+    turns.check(contenders, TOLERANCE if exact else np.inf)
     speeds = turns.rounds(contenders, args.rounds)
     rows = []
     for name in NAMES:

@@ -160,6 +160,21 @@ def openvino(model, threads, precision="float32"):
     return lambda images: next(iter(run(_nchw(images)).values()))
 
 
+def peer(name, model, fold, threads, precision):
+    """A peer by its name in inference.py, of BN-Inception.
+
+    Args:
+        name: "pytorch", "onnxruntime" or "openvino".
+        model: keras.Model whose weights it takes.
+        fold: function that folds the model's batch norms.
+        threads: their number.
+        precision: "float32" or "bfloat16".
+    """
+    if name == "pytorch":
+        return pytorch(model, threads, precision)
+    return of_onnx(name, onnx_model(fold(model)), threads, precision)
+
+
 def of_onnx(name, model, threads, precision):
     """The runtime of a name in inference.py, of an ONNX model's bytes."""
     if name == "onnxruntime":

@@ -12,10 +12,8 @@ turns; their scores are compared before the clock starts.
 """
 
 import argparse
-import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 
@@ -24,6 +22,7 @@ import machine
 import numpy as np
 import turns
 
+from tsn_keras.common.cores import cores
 from tsn_keras.runtimes.catalogue import RUNTIMES
 
 # What runs the network of a program without tsn_keras, and in which precisions.
@@ -74,13 +73,7 @@ def plain(name, folders, batch, precision):
         [f"{folder.path}/img_{n:05d}.jpg" for (n,) in numbers.of(index)]
         for index, folder in enumerate(folders)
     ]
-    threads = os.cpu_count()
-    if name == "pytorch":
-        run = peers.pytorch(model, threads, precision)
-    else:
-        run = peers.of_onnx(
-            name, peers.onnx_model(record.fold(model)), threads, precision
-        )
+    run = peers.peer(name, model, record.fold, cores(), precision)
     mean = np.array([104, 117, 123], np.float32)
 
     def crops(path):
@@ -124,16 +117,6 @@ def contenders(args, folders, precision):
     return found
 
 
-def check(found, precision):
-    """Ends the program if a contender computes something else than the first."""
-    first = next(iter(found.values())).report
-    for name, one in found.items():
-        error = np.abs(one.report - first).max() / np.abs(first).max()
-        print(f"{name}, {precision}: scores {error:.1e} off", flush=True)
-        if error > TOLERANCES[precision]:
-            sys.exit(f"{name} computes something else")
-
-
 def rows_of(found, **about):
     """Rows of the result file.
 
@@ -168,7 +151,8 @@ def main():
         for precision in args.precision:
             # Not all precisions at once: each contender takes its gigabyte.
             competing = contenders(args, folders, precision)
-            check(competing, precision)
+            print(precision, flush=True)
+            turns.check(competing, TOLERANCES[precision])
             found = turns.rounds(competing, args.rounds)
             for one in competing.values():
                 one.stop()

@@ -6,6 +6,9 @@ spinning; a process that waits for its turn at a pipe sleeps.
 
 import multiprocessing
 import statistics
+import sys
+
+import numpy as np
 
 
 def _serve(build, args, pipe):
@@ -53,6 +56,21 @@ class Contender:
         """Ends the process, and frees its memory."""
         self._pipe.close()
         self._process.join()
+
+
+def check(contenders, tolerance):
+    """Ends the program if a contender's scores are not those of the first.
+
+    Args:
+        contenders: {name: Contender that reports an array}.
+        tolerance: by how much they may differ, as a share of the largest.
+    """
+    first = next(iter(contenders.values())).report
+    for name, one in contenders.items():
+        error = np.abs(one.report - first).max() / np.abs(first).max()
+        print(f"{name}: largest difference of scores {error:.1e}", flush=True)
+        if error > tolerance:
+            sys.exit(f"{name} computes something else")
 
 
 def rounds(contenders, count):

@@ -15,6 +15,18 @@ def mapped(dataset, function):
     return dataset.map(function, cores(), deterministic=True)
 
 
+def batches(dataset, function, size, drop_remainder=False):
+    """Batches of what a function makes of a dataset, ahead of who takes them.
+
+    Args:
+        dataset, function: see `mapped`.
+        size: of a batch.
+        drop_remainder: whether a smaller last batch is left out.
+    """
+    dataset = mapped(dataset, function)
+    return ahead(dataset.batch(size, drop_remainder=drop_remainder))
+
+
 def ahead(dataset):
     """A dataset whose batches are made ahead of who takes them.
 

@@ -166,10 +166,7 @@ class Batches:
         start = first // total
         dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         dataset = dataset.flat_map(self._one_pass).skip(first - start * total)
-        dataset = share.of(dataset, self.batch)
-        dataset = parallel.mapped(dataset, self._reader())
-        size = share.size(self.batch)
-        return parallel.ahead(dataset.batch(size, drop_remainder=True))
+        return self._of_share(dataset, self._reader(), share)
 
     def for_fit(self):
         """Pipeline of one pass over the videos, drawn anew at each iteration.
@@ -189,8 +186,7 @@ class Batches:
             return self._one_pass(tf.ensure_shape(epoch, ()))
 
         dataset = tf.data.Dataset.range(1).flat_map(one_pass)
-        dataset = parallel.mapped(dataset, self._reader())
-        dataset = parallel.ahead(dataset.batch(self.batch))
+        dataset = parallel.batches(dataset, self._reader(), self.batch)
         return dataset.apply(tf.data.experimental.assert_cardinality(self._batches))
 
     @property
@@ -282,10 +278,12 @@ class Batches:
 
         dataset = tf.data.Dataset.range(padded).repeat().enumerate()
         dataset = dataset.map(lambda number, index: (index, number))
-        dataset = share.of(dataset, self.batch)
-        dataset = parallel.mapped(dataset, row)
-        size = share.size(self.batch)
-        return parallel.ahead(dataset.batch(size, drop_remainder=True))
+        return self._of_share(dataset, row, share)
+
+    def _of_share(self, dataset, function, share):
+        """Batches of the devices of a Share."""
+        dataset, size = share.of(dataset, self.batch), share.size(self.batch)
+        return parallel.batches(dataset, function, size, drop_remainder=True)
 
     def for_test(self):
         """Pipeline of one pass over all videos in order; see `for_validation`.
@@ -294,8 +292,7 @@ class Batches:
             tf.data.Dataset as that of `for_fit`.
         """
         dataset = tf.data.Dataset.range(len(self.folders), output_type=tf.int32)
-        dataset = parallel.mapped(dataset, self._middle_reader())
-        return parallel.ahead(dataset.batch(self.batch))
+        return parallel.batches(dataset, self._middle_reader(), self.batch)
 
     def _middle_reader(self):
         """Function of a video's index to (uint8 [K, S, S, planes], label)."""

@@ -277,7 +277,7 @@ def _batches(container, stream, truncated):
 def _before(time, frames):
     """The frames that a decoder still held at a damage, as far as none is missing.
 
-    A packet that is gone is shown at the time of decoding of the last good one or
+    A packet that is gone is shown at the time of decoding of the last that was read, or
     later: behind that a frame may be missing.
     """
     return [
